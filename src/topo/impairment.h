@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file impairment.h
+ * What one direction of a link does to packets, as asked (impairment.md, "The model"). A plain value: the parser fills
+ * it, the planner turns it into qdiscs, `link set` merges one into another, and the wire engine will run it.
+ * A key that was not given has its bit clear in `set`: "unset" differs from "zero".
+ */
+#ifndef NETLAB_TOPO_IMPAIRMENT_H
+#define NETLAB_TOPO_IMPAIRMENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "netlab/err.h"
+
+enum impair_key {
+	IMPAIR_DELAY,
+	IMPAIR_JITTER,
+	IMPAIR_DISTRIBUTION,
+	IMPAIR_JITTER_REORDERS,
+	IMPAIR_RATE,
+	IMPAIR_QUEUE,
+	IMPAIR_ECN,
+	IMPAIR_LOSS,
+	IMPAIR_DUPLICATE,
+	IMPAIR_CORRUPT,
+	IMPAIR_REORDER,
+	IMPAIR_GAP,
+	IMPAIR_OVERHEAD,
+	IMPAIR_CELL,
+	IMPAIR_CELL_OVERHEAD,
+	IMPAIR_SLOT,
+	IMPAIR_SEED,
+	IMPAIR_DOWN,
+	IMPAIR_KEY_COUNT
+};
+
+#define IMPAIR_BIT(key) (1u << (key))
+
+enum impair_distribution { IMPAIR_UNIFORM, IMPAIR_NORMAL, IMPAIR_PARETO, IMPAIR_PARETONORMAL };
+
+enum impair_queue_unit { IMPAIR_QUEUE_PACKETS, IMPAIR_QUEUE_BYTES, IMPAIR_QUEUE_TIME };
+
+enum impair_loss_model { IMPAIR_LOSS_RANDOM, IMPAIR_LOSS_BURST, IMPAIR_LOSS_GEMODEL, IMPAIR_LOSS_STATE };
+
+/** Loss: the members of the chosen model count. All are probabilities 0..1, but burst_length. */
+struct impair_loss {
+	enum impair_loss_model model;
+	double random;
+	double burst_rate, burst_length;  /**< mean loss rate; mean length of a burst in packets, >= 1 */
+	double p, r, one_minus_h, one_minus_k; /**< Gilbert-Elliott as tc-netem(8) writes it */
+	double p13, p31, p32, p23, p14;   /**< 4-state Markov, in tc's command line order */
+};
+
+/** netem's slot: bursts of packets released together. */
+struct impair_slot {
+	uint64_t min_ns, max_ns;              /**< uniform between the two; used when dist_delay_ns is 0 */
+	enum impair_distribution distribution; /**< for dist_delay_ns, dist_jitter_ns */
+	uint64_t dist_delay_ns, dist_jitter_ns;
+	uint32_t packets, bytes;              /**< budget of a slot; 0 = no limit */
+};
+
+struct impairment {
+	uint32_t set; /**< IMPAIR_BIT()s of the keys that were given */
+	uint64_t delay_ns;
+	uint64_t jitter_ns;
+	enum impair_distribution distribution;
+	bool jitter_reorders;
+	uint64_t rate_bps; /**< > 0 when set */
+	enum impair_queue_unit queue_unit;
+	uint64_t queue; /**< packets, bytes or ns, by queue_unit */
+	bool ecn;
+	struct impair_loss loss;
+	double duplicate, corrupt, reorder; /**< 0..1 */
+	uint32_t gap;
+	int32_t overhead;
+	uint32_t cell;
+	int32_t cell_overhead;
+	struct impair_slot slot;
+	uint64_t seed;
+	bool down;
+};
+
+/** @return whether anything but `down`, `seed` and zero values is asked: the link needs shaping, not a plain patch */
+bool impairment_is_shaping(const struct impairment *m);
+/** @return whether only `rate` (and `queue`, overheads unset) shapes: tbf can do that where netem is missing */
+bool impairment_is_rate_only(const struct impairment *m);
+/** Copies the keys that `from` sets over those of `into`; the others keep their values. */
+void impairment_merge(struct impairment *into, const struct impairment *from);
+/** The Gilbert-Elliott parameters that a burst model stands for: r = 1/length, p = r*P/(1-P), 1-h = 1, 1-k = 0
+ *  (research/netem.md 1.4). Other models are returned as they are. */
+struct impair_loss impair_loss_solve(const struct impair_loss *loss);
+/** Name of a key as it is written in the file ("delay", "cell_overhead"). */
+const char *impair_key_name(enum impair_key key);
+const char *impair_distribution_name(enum impair_distribution d);
+
+/**
+ * Parses one `key=value` of `link set`, e.g. "delay=20ms", "loss=1%", "loss=burst:0.5%,4",
+ * "loss=gemodel:1%,10%,70%,0.1%", "loss=state:p13,p31,p32,p23,p14", "down=true", "slot=20ms,30ms", "queue=50packets".
+ * @return 0; -EINVAL with the message and hint in *err
+ */
+int impairment_parse_setting(const char *setting, struct impairment *into, struct netlab_err *err);
+/** Checks what only the whole can show (gap without reorder, ecn without loss, loss rates above 100 %, jitter above
+ *  netem's 2.147 s...). @return 0; -EINVAL with *err */
+int impairment_check(const struct impairment *m, struct netlab_err *err);
+
+/**
+ * The JSON text of an impairment: only the keys that are set, units in the key (cli.md): {"delay_ns":20000000,
+ * "jitter_ns":.., "distribution":"normal", "jitter_reorders":true, "rate_bps":.., "queue_packets"|"queue_bytes"|"queue_ns":..,
+ * "ecn":true, "loss":{"random":0.01}|{"burst":{"rate","length"}}|{"gemodel":{"p","r","1-h","1-k"}}|{"state":{..}},
+ * "duplicate":..,"corrupt":..,"reorder":..,"gap":..,"overhead_bytes":..,"cell_bytes":..,"cell_overhead_bytes":..,
+ * "slot":{..},"seed":..,"down":true}
+ */
+void impairment_format_json(struct buf *b, const struct impairment *m);
+/** One line for people: "delay 20ms jitter 1ms rate 10mbit loss 1%"; "" when nothing is set. */
+void impairment_format_text(struct buf *b, const struct impairment *m);
+
+#endif

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file model.h
+ * A topology, checked: what the file says, references resolved to indexes, defaults merged in. Nothing computed: names,
+ * addresses and routes that netlab fills in are the plan's (plan/plan.h). Owned by its arena; read-only once made.
+ */
+#ifndef NETLAB_TOPO_MODEL_H
+#define NETLAB_TOPO_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/ip.h"
+#include "topo/impairment.h"
+
+enum {
+	TOPO_FILE_MAX_BYTES = 16 * 1024 * 1024,
+	TOPO_DEPTH_MAX = 64,
+	TOPO_NODES_MAX = 100000,
+	TOPO_LINKS_MAX = 100000,
+	TOPO_MTU_MIN = 68,      /* RFC 791; 1280 with IPv6 (RFC 8200), which the checker says */
+	TOPO_MTU_MAX = 65535,   /* veth's max_mtu is 65535: drivers/net/veth.c, ETH_MAX_MTU */
+	TOPO_COST_MAX = 65535,
+};
+
+enum topo_engine { TOPO_ENGINE_AUTO, TOPO_ENGINE_NETEM, TOPO_ENGINE_WIRE };
+enum topo_routing { TOPO_ROUTING_AUTO, TOPO_ROUTING_NONE };
+enum topo_kind { TOPO_HOST, TOPO_ROUTER, TOPO_SWITCH, TOPO_HUB };
+enum topo_join { TOPO_JOIN_AUTO, TOPO_JOIN_PATCH, TOPO_JOIN_NETEM, TOPO_JOIN_WIRE };
+enum topo_route_type { TOPO_ROUTE_UNICAST, TOPO_ROUTE_BLACKHOLE, TOPO_ROUTE_UNREACHABLE };
+
+struct topo_pair {
+	const char *key, *value;
+};
+
+/** An entry of a node's `interfaces`: settings for an interface that a link makes, or for "lo". */
+struct topo_interface {
+	const char *name;
+	struct ip_prefix *addresses;
+	size_t n_addresses;
+	bool mac_set;
+	uint8_t mac[6];
+	uint32_t mtu; /**< 0 = not given */
+};
+
+struct topo_route {
+	enum topo_route_type type;
+	struct ip_prefix to;  /**< network; family always set ("default" needs a via to tell it) */
+	struct ip_addr via;   /**< family 0 = none */
+	const char *dev;      /**< NULL = found from via */
+	uint32_t metric;      /**< 0 = the kernel's default */
+};
+
+struct topo_service {
+	const char *name;
+	const char *const *run; /**< argv, NULL-terminated, at least one */
+	const struct topo_pair *env;
+	size_t n_env;
+};
+
+struct topo_node {
+	const char *name;
+	enum topo_kind kind;
+	bool stp; /**< switch only */
+	const struct topo_interface *interfaces;
+	size_t n_interfaces;
+	const struct topo_route *routes;
+	size_t n_routes;
+	const struct topo_pair *sysctls; /**< keys with dots ("net.ipv4.ip_forward"), slashes already refused */
+	size_t n_sysctls;
+	const struct topo_pair *env;
+	size_t n_env;
+	const char *hostname; /**< never NULL: the node's name when not given */
+	const char *cwd;      /**< absolute; NULL = "/" */
+	const char *user;     /**< NULL = root of the node */
+	const struct topo_service *services;
+	size_t n_services;
+};
+
+struct topo_end {
+	size_t node;         /**< index into topo->nodes */
+	const char *ifname;  /**< as given by "node:ifname"; NULL = ethN, the planner's */
+	const struct ip_prefix *addresses; /**< of the link's `addresses` and of the node's `interfaces` entry, in this order */
+	size_t n_addresses;
+	bool mac_set;
+	uint8_t mac[6];
+	uint32_t mtu; /**< 0 = the link's */
+};
+
+struct topo_link {
+	const char *name; /**< never NULL: "a--b", "a--b.2" when not given */
+	struct topo_end ends[2];
+	uint32_t mtu;  /**< 0 = 1500 */
+	uint32_t cost; /**< 1.. ; default 1 */
+	bool offload;  /**< keep segmentation offloads although the link shapes */
+	bool carrier;  /**< default true; false: the ends see a cut cable */
+	enum topo_join join;
+	struct impairment dir[2]; /**< [0] "->" from ends[0] to ends[1], [1] "<-"; both with the common keys merged in and
+	                               `seed` always set (hash of lab seed, link, direction when not given) */
+};
+
+struct topo {
+	struct arena arena;
+	const char *name;
+	uint64_t seed; /**< given, or the hash of the name */
+	enum topo_engine engine;
+	enum topo_routing routing;
+	bool ecmp, hosts;
+	bool ipv4, ipv6;                 /**< families that netlab addresses */
+	struct ip_prefix ipv4_pool, ipv6_pool;
+	struct topo_node *nodes;
+	size_t n_nodes;
+	struct topo_link *links;
+	size_t n_links;
+};
+
+/** One finding about a file. */
+struct topo_diag {
+	bool warning;
+	const char *where;   /**< "FILE:LINE:COLUMN" or "FILE: /json/pointer" */
+	const char *message;
+	const char *hint;    /**< NULL = none */
+};
+
+struct topo_diags {
+	struct arena arena; /**< owns the texts */
+	struct topo_diag *items;
+	size_t n, size;
+	size_t n_errors;
+	bool failed; /**< out of memory: the list is incomplete */
+};
+
+/** What the command line overrides before defaults are derived. Zero = nothing. */
+struct topo_overrides {
+	const char *name; /**< NULL = the file's */
+	bool seed_set;
+	uint64_t seed;
+	bool engine_set;
+	enum topo_engine engine;
+};
+
+/**
+ * Parses and checks a topology. Pure: no I/O.
+ * @param[in]  text, len   the bytes; any bytes are safe
+ * @param[in]  file        the file's name for diagnostics; its base name without extension is the default lab name
+ * @param[in]  overrides   may be NULL
+ * @param[out] diags       every problem and warning, in file order; initialise with zero, free with topo_diags_deinit()
+ * @param[out] ret         the topology, to be freed with topo_free(); only set when there was no error
+ * @return 0; -EINVAL when diags has errors; -ENOMEM
+ */
+int topo_parse(const char *text, size_t len, const char *file, const struct topo_overrides *overrides,
+	       struct topo_diags *diags, struct topo **ret);
+void topo_free(struct topo *t);
+void topo_diags_deinit(struct topo_diags *d);
+
+/** The JSON Schema (draft 2020-12) of the file format, from the parser's own tables. */
+void topo_print_schema(struct buf *b);
+
+/** @return index of the node or SIZE_MAX */
+size_t topo_find_node(const struct topo *t, const char *name);
+/** @return index of the link or SIZE_MAX */
+size_t topo_find_link(const struct topo *t, const char *name);
+const char *topo_kind_name(enum topo_kind kind);
+/** Hosts and routers have addresses; switches and hubs forward frames. */
+static inline bool topo_is_ip(const struct topo_node *n)
+{
+	return n->kind == TOPO_HOST || n->kind == TOPO_ROUTER;
+}
+
+#endif
