@@ -1,0 +1,2 @@
+/* SPDX-License-Identifier: MIT */
+/* Stands for a header of a higher layer. */

@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: MIT
+# What 'cmake --install' puts where.
+configure_file(netlab.pc.in netlab.pc @ONLY)
+
+install(TARGETS netlab RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
+install(TARGETS netlab_shared netlab_static
+	LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}"
+	ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
+install(DIRECTORY include/netlab "${PROJECT_BINARY_DIR}/include/netlab"
+	DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" FILES_MATCHING PATTERN "*.h")
+install(FILES "${PROJECT_BINARY_DIR}/netlab.pc"
+	DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+
+foreach(section 1 5)
+	file(GLOB pages CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/docs/man/*.${section}")
+	if(pages)
+		install(FILES ${pages} DESTINATION "${CMAKE_INSTALL_MANDIR}/man${section}")
+	endif()
+endforeach()
+
+if(IS_DIRECTORY "${PROJECT_SOURCE_DIR}/topologies")
+	install(DIRECTORY topologies/ DESTINATION "${CMAKE_INSTALL_DATADIR}/netlab/topologies"
+		FILES_MATCHING PATTERN "*.json" PATTERN "*.md")
+endif()
