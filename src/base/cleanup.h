@@ -19,18 +19,18 @@ static inline void cleanup_freep(void *p)
 
 /** Takes the pointer out of a cleanup variable: the caller owns it now. */
 #define TAKE_PTR(p)                         \
-	({                                  \
+	__extension__({                     \
 		__typeof__(p) taken_ = (p); \
 		(p) = NULL;                 \
 		taken_;                     \
 	})
 
 /** The same for a file descriptor; a dead one is -1. */
-#define TAKE_FD(fd)              \
-	({                       \
+#define TAKE_FD(fd)                \
+	__extension__({            \
 		int taken_ = (fd); \
-		(fd) = -1;       \
-		taken_;          \
+		(fd) = -1;         \
+		taken_;            \
 	})
 
 #endif
