@@ -2,7 +2,9 @@
 # What 'cmake --install' puts where.
 configure_file(netlab.pc.in netlab.pc @ONLY)
 
-install(TARGETS netlab RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
+if(TARGET netlab)
+	install(TARGETS netlab RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
+endif()
 install(TARGETS netlab_shared netlab_static
 	LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}"
 	ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")

@@ -7,7 +7,7 @@
 
 # Every test sees these; NETLAB_MUST_WORK=1 (set by the caller of ctest) forbids skipping.
 set(NETLAB_TEST_ENV
-	"NETLAB=$<TARGET_FILE:netlab>"
+	"NETLAB=${PROJECT_BINARY_DIR}/netlab"
 	"NETLAB_TOP=${PROJECT_SOURCE_DIR}"
 	"NETLAB_BUILD=${PROJECT_BINARY_DIR}"
 	"UBSAN_OPTIONS=print_stacktrace=1")
@@ -35,7 +35,10 @@ endfunction()
 # What a C test links with: the internals, the command line, and tests/support.
 function(netlab_test_executable target)
 	add_executable(${target} ${ARGN})
-	target_link_libraries(${target} PRIVATE netlab_objs netlab_cli_objs netlab_test_support)
+	target_link_libraries(${target} PRIVATE netlab_objs netlab_test_support)
+	if(TARGET netlab_cli_objs)
+		target_link_libraries(${target} PRIVATE netlab_cli_objs)
+	endif()
 	target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}/tests")
 endfunction()
 
