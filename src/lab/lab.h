@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file lab.h
+ * Labs as their users see them: bring one up, ask it something, run a command in a node, take it down. What the command
+ * line and libnetlab stand on. The processes behind it: supervisor.c; what they create: realise.c.
+ *
+ * `state_dir` is a directory made by lab_state_dir(); a lab's run directory is state_dir/NAME.
+ */
+#ifndef NETLAB_LAB_LAB_H
+#define NETLAB_LAB_LAB_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "netlab/err.h"
+#include "topo/model.h"
+
+/**
+ * Finds and makes the state directory: `given`, else /run/netlab as root, else $XDG_RUNTIME_DIR/netlab, else
+ * /tmp/netlab-UID. It must be a directory (no symlink) of this user, closed to writing by others.
+ * @param[in] given  --state-dir, or NULL
+ * @return 0 and the path in ret; negative errno (class UNSUPPORTED where it is someone else's or a symlink)
+ */
+int lab_state_dir(const char *given, char ret[static 4096], struct netlab_err *err);
+
+/** A phase of `up` has ended. Called in the process that called lab_up(). */
+typedef void lab_phase_fn(void *ctx, const char *phase, double elapsed_ms);
+/** Something the user should know but that stops nothing. */
+typedef void lab_warning_fn(void *ctx, const char *text);
+
+struct lab_up_options {
+	const char *state_dir;
+	const struct topo *topo;  /**< borrowed for the call */
+	uint64_t timeout_ns;      /**< 0 = 60 s; counts the whole of up */
+	bool bound_to_caller;     /**< `run`: the lab dies with the calling process, whatever ends that */
+	lab_phase_fn *on_phase;   /**< may be NULL */
+	lab_warning_fn *on_warning; /**< may be NULL */
+	void *ctx;                /**< for the two */
+};
+
+/** A lab that this process brought up. */
+struct lab_handle {
+	pid_t pid; /**< of the supervisor, this process's child */
+	int pidfd; /**< owned */
+};
+
+/**
+ * Brings a lab up and returns when it is usable; on failure nothing remains. A live lab of the same name: -EEXIST, with
+ * its holder named. Sweeps what dead labs left in the state directory.
+ */
+int lab_up(const struct lab_up_options *o, struct lab_handle *ret, struct netlab_err *err);
+/** Closes the handle; the lab goes on (unless it is bound to the caller). */
+void lab_handle_deinit(struct lab_handle *h);
+
+/**
+ * Stops a lab and returns when its processes, namespaces, interfaces and run directory are gone. Not running: 0, and
+ * *ret_was_running (may be NULL) is false.
+ * @return 0; -ETIME (class TEARDOWN; the message lists what is left)
+ */
+int lab_down(const char *state_dir, const char *name, bool *ret_was_running, struct netlab_err *err);
+
+/** Names of the labs that are running, sorted; sweeps dead ones. Free each and the array with lab_names_free(). */
+int lab_names(const char *state_dir, char ***ret, size_t *ret_n, struct netlab_err *err);
+void lab_names_free(char **names, size_t n);
+
+/** What a `netlab ls` row says: {"name","nodes","links","engine","pid","started","uptime_s","state"} (cli.md). New ref. */
+int lab_summary(const char *state_dir, const char *name, json_t **ret, struct netlab_err *err);
+/** Everything about a lab (cli.md's `show LAB` shape and more: per link "mtu", "reason", "in_force" per direction as the
+ *  kernel reports it; per node "state"). New ref. */
+int lab_show(const char *state_dir, const char *name, json_t **ret, struct netlab_err *err);
+/** Processes of a lab: [{"node","pid" (host),"ppid","user","state","command"}]. New ref. */
+int lab_processes(const char *state_dir, const char *name, json_t **ret, struct netlab_err *err);
+
+enum lab_link_verb { LAB_LINK_SET, LAB_LINK_CLEAR, LAB_LINK_DOWN, LAB_LINK_UP };
+
+struct lab_link_change {
+	enum lab_link_verb verb;
+	const char *link;
+	const char *from;           /**< node name; NULL = both directions */
+	const char *const *settings; /**< SET: "delay=20ms", ... */
+	size_t n_settings;
+	bool none; /**< CLEAR: to no impairment instead of the topology's values */
+};
+/** Changes a link of a running lab; all or nothing. @return 0; -ENOENT no such link/node; -EINVAL bad setting; ... */
+int lab_link_change(const char *state_dir, const char *name, const struct lab_link_change *c,
+		    struct netlab_err *err);
+
+struct lab_exec_options {
+	const char *state_dir, *lab, *node;
+	const char *const *argv;    /**< NULL-terminated, at least one; PATH of the node's env is searched */
+	const char *user;           /**< NULL = the node's */
+	const char *cwd;            /**< NULL = the node's */
+	const char *const *env;     /**< K=V, NULL-terminated; added to the node's; may be NULL */
+	bool terminal;              /**< -t: a new pseudo-terminal, relayed to ours */
+};
+/**
+ * Runs a command in a node, all its namespaces, stdin/stdout/stderr inherited, and waits for it. SIGTERM, SIGHUP, SIGINT,
+ * SIGQUIT, SIGUSR1/2 that this process gets meanwhile are passed on.
+ * @param[out] ret_status  exit code of the command, 128 + N for signal N, 126/127 as a shell would
+ * @return 0 when the command ran (or could not be executed: 126, 127, with *err saying why); negative errno when netlab
+ *         itself failed
+ */
+int lab_exec(const struct lab_exec_options *o, int *ret_status, struct netlab_err *err);
+
+/** Path of the log of a service; only checked for form. @return 0; -EINVAL */
+int lab_log_path(const char *state_dir, const char *lab, const char *node, const char *service,
+		 char ret[static 4096], struct netlab_err *err);
+
+#endif
