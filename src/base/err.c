@@ -13,7 +13,8 @@ static int normalise(int errnum)
 	return errnum > 0 ? -errnum : errnum;
 }
 
-static void start(struct netlab_err *err, int code, const char *fmt, va_list ap)
+__attribute__((format(printf, 3, 0))) static void start(struct netlab_err *err, int code,
+							const char *fmt, va_list ap)
 {
 	*err = (struct netlab_err){ .code = code, .exit = NETLAB_EXIT_RUNTIME };
 	vsnprintf(err->message, sizeof(err->message), fmt, ap);
