@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+/* Processes and namespaces. */
+#include "sys/proc.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/close_range.h>
+#include <linux/sched.h>
+#include <poll.h>
+#include <pwd.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/units.h"
+#include "sys/gate.h"
+
+static uint64_t clone_flags(unsigned namespaces)
+{
+	static const struct {
+		unsigned ns;
+		uint64_t flag;
+	} map[] = {
+		{ SYS_NS_MNT, CLONE_NEWNS },   { SYS_NS_UTS, CLONE_NEWUTS },
+		{ SYS_NS_IPC, CLONE_NEWIPC },  { SYS_NS_PID, CLONE_NEWPID },
+		{ SYS_NS_NET, CLONE_NEWNET },  { SYS_NS_USER, CLONE_NEWUSER },
+		{ SYS_NS_CGROUP, CLONE_NEWCGROUP },
+	};
+	uint64_t flags = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(map); i++) {
+		if (namespaces & map[i].ns)
+			flags |= map[i].flag;
+	}
+	return flags;
+}
+
+pid_t sys_clone(unsigned namespaces, int *ret_pidfd)
+{
+	int pidfd = -1, r;
+	struct clone_args args = {
+		.flags = clone_flags(namespaces) | (ret_pidfd ? CLONE_PIDFD : 0),
+		.pidfd = (uint64_t)(uintptr_t)&pidfd,
+		.exit_signal = SIGCHLD,
+	};
+	long pid;
+
+	r = sys_gate("clone");
+	if (r < 0)
+		return r;
+	pid = syscall(SYS_clone3, &args, sizeof(args));
+	if (pid < 0)
+		return -errno;
+	if (pid > 0 && ret_pidfd)
+		*ret_pidfd = pidfd;
+	return (pid_t)pid;
+}
+
+int sys_pidfd_open(pid_t pid)
+{
+	long fd = syscall(SYS_pidfd_open, pid, 0);
+
+	return fd < 0 ? -errno : (int)fd;
+}
+
+int sys_setns(int pidfd, unsigned namespaces)
+{
+	int r = sys_gate("setns");
+
+	if (r < 0)
+		return r;
+	return setns(pidfd, (int)clone_flags(namespaces)) < 0 ? -errno : 0;
+}
+
+int sys_pidfd_signal(int pidfd, int signo)
+{
+	return syscall(SYS_pidfd_send_signal, pidfd, signo, NULL, 0) < 0 ? -errno : 0;
+}
+
+int sys_pidfd_wait(int pidfd, int timeout_ms)
+{
+	struct pollfd p = { .fd = pidfd, .events = POLLIN };
+	int r;
+
+	do
+		r = poll(&p, 1, timeout_ms);
+	while (r < 0 && errno == EINTR);
+	if (r < 0)
+		return -errno;
+	return r == 0 ? -ETIME : 0;
+}
+
+pid_t sys_pid_seen_from(int proc_fd)
+{
+	char text[32];
+	ssize_t n = readlinkat(proc_fd, "self", text, sizeof(text) - 1);
+	uint64_t pid;
+
+	if (n < 0)
+		return -errno;
+	text[n] = '\0';
+	return units_parse_u64(text, &pid) < 0 ? -EPROTO : (pid_t)pid;
+}
+
+int sys_die_with_parent(bool on)
+{
+	return prctl(PR_SET_PDEATHSIG, on ? SIGKILL : 0) < 0 ? -errno : 0;
+}
+
+void sys_set_comm(const char *name)
+{
+	(void)prctl(PR_SET_NAME, name);
+}
+
+void sys_close_all_but(int first, const int *keep, unsigned n_keep)
+{
+	unsigned from = (unsigned)first;
+
+	for (unsigned i = 0; i < n_keep; i++) {
+		if (keep[i] < (int)from)
+			continue;
+		if (keep[i] > (int)from)
+			(void)syscall(SYS_close_range, from, keep[i] - 1, 0);
+		from = (unsigned)keep[i] + 1;
+	}
+	(void)syscall(SYS_close_range, from, ~0u, 0);
+}
+
+void sys_raise_nofile(struct sys_nofile *ret_before)
+{
+	struct rlimit l = { 0 };
+
+	(void)getrlimit(RLIMIT_NOFILE, &l);
+	*ret_before = (struct sys_nofile){ .soft = l.rlim_cur, .hard = l.rlim_max };
+	if (l.rlim_max < SYS_FDS_MAX) {
+		struct rlimit more = { .rlim_cur = SYS_FDS_MAX, .rlim_max = SYS_FDS_MAX };
+
+		if (setrlimit(RLIMIT_NOFILE, &more) == 0) /* needs CAP_SYS_RESOURCE */
+			return;
+	}
+	l.rlim_cur = l.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &l);
+}
+
+void sys_restore_nofile(const struct sys_nofile *before)
+{
+	struct rlimit l = { .rlim_cur = before->soft, .rlim_max = before->hard };
+
+	(void)setrlimit(RLIMIT_NOFILE, &l);
+}
+
+int sys_become_user(const char *user, struct netlab_err *err)
+{
+	const struct passwd *pw = getpwnam(user);
+	uint64_t number;
+
+	if (!pw && units_parse_u64(user, &number) == 0)
+		pw = getpwuid((uid_t)number);
+	if (!pw) {
+		err_set(err, ENOENT, "user '%s': no such user in the node", user);
+		return err_hint(err, "name a user of /etc/passwd");
+	}
+	/* In a user namespace with a single id setgroups is denied, and there is no other group to drop. */
+	if (initgroups(pw->pw_name, pw->pw_gid) < 0 && errno != EPERM)
+		return err_errno(err, errno, "setting the groups of user '%s'", user);
+	if (setgid(pw->pw_gid) < 0 || setuid(pw->pw_uid) < 0)
+		return err_errno(err, errno, "becoming user '%s'", user);
+	return 0;
+}
+
+int sys_exit_code(int wait_status)
+{
+	return WIFSIGNALED(wait_status) ? 128 + WTERMSIG(wait_status) : WEXITSTATUS(wait_status);
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file proc.h
+ * Processes and namespaces: clone3, pidfds, setns, signals, waiting.
+ */
+#ifndef NETLAB_SYS_PROC_H
+#define NETLAB_SYS_PROC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "netlab/err.h"
+
+/** Namespaces by name; values are this header's own, not the kernel's. */
+enum sys_ns {
+	SYS_NS_MNT = 1u << 0,
+	SYS_NS_UTS = 1u << 1,
+	SYS_NS_IPC = 1u << 2,
+	SYS_NS_PID = 1u << 3,
+	SYS_NS_NET = 1u << 4,
+	SYS_NS_USER = 1u << 5,
+	SYS_NS_CGROUP = 1u << 6,
+};
+
+enum sys_limits {
+	SYS_FDS_MAX = 1 << 20, /**< what the supervisor asks for as RLIMIT_NOFILE where it may */
+};
+
+struct sys_nofile {
+	uint64_t soft, hard;
+};
+
+/**
+ * clone3 with new namespaces (a set of enum sys_ns).
+ * @param[out] ret_pidfd  a pidfd of the child (close-on-exec); NULL = not wanted
+ * @return in the parent the child's pid, in the child 0; negative errno
+ */
+pid_t sys_clone(unsigned namespaces, int *ret_pidfd);
+/** @return a pidfd (close-on-exec), negative errno */
+int sys_pidfd_open(pid_t pid);
+/** Joins namespaces of the process behind a pidfd. @return 0, negative errno */
+int sys_setns(int pidfd, unsigned namespaces);
+/** @return 0, negative errno; a process that is gone is -ESRCH */
+int sys_pidfd_signal(int pidfd, int signo);
+/** Waits until the process behind a pidfd has exited (any process, not only a child).
+ *  @return 0; -ETIME after timeout_ms (-1 = for ever) */
+int sys_pidfd_wait(int pidfd, int timeout_ms);
+/** The pid as the procfs at `proc_fd` numbers it, e.g. from outside our PID namespace. @return > 0, negative errno */
+pid_t sys_pid_seen_from(int proc_fd);
+
+/** Makes the caller die by SIGKILL when its parent dies; false undoes it. @return 0, negative errno */
+int sys_die_with_parent(bool on);
+/** Names the calling process for ps (cut to 15 bytes). */
+void sys_set_comm(const char *name);
+/** Closes all descriptors from `first` on but those in keep[] (ascending order). */
+void sys_close_all_but(int first, const int *keep, unsigned n_keep);
+/** Raises RLIMIT_NOFILE as far as allowed, up to SYS_FDS_MAX. @param[out] ret_before  for sys_restore_nofile() */
+void sys_raise_nofile(struct sys_nofile *ret_before);
+void sys_restore_nofile(const struct sys_nofile *before);
+/** setgroups, setgid, setuid to a user of the local user database (name or number). @return 0, negative errno */
+int sys_become_user(const char *user, struct netlab_err *err);
+/** Exit code in the shell's convention: code, or 128 + signal. @param[in] wait_status  as waitpid() gives it */
+int sys_exit_code(int wait_status);
+
+#endif
