@@ -13,16 +13,16 @@ extern "C" {
 
 /** Exit codes of the command line; also the class of an error (docs: netlab(1), EXIT STATUS). */
 enum netlab_exit {
-	NETLAB_EXIT_OK = 0,           /**< done */
-	NETLAB_EXIT_RUNTIME = 1,      /**< failed at run time */
-	NETLAB_EXIT_USAGE = 2,        /**< wrong usage */
-	NETLAB_EXIT_INVALID = 3,      /**< the topology is invalid */
-	NETLAB_EXIT_UNSUPPORTED = 4,  /**< this host or user cannot do it */
-	NETLAB_EXIT_TEARDOWN = 5,     /**< teardown incomplete */
-	NETLAB_EXIT_UNTRUSTED = 6,    /**< the host was too slow to keep what the links promise */
-	NETLAB_EXIT_NETLAB = 125,     /**< run, exec: netlab itself failed */
-	NETLAB_EXIT_NOEXEC = 126,     /**< run, exec: the command cannot be executed */
-	NETLAB_EXIT_NOTFOUND = 127,   /**< run, exec: the command was not found */
+	NETLAB_EXIT_OK = 0,          /**< done */
+	NETLAB_EXIT_RUNTIME = 1,     /**< failed at run time */
+	NETLAB_EXIT_USAGE = 2,       /**< wrong usage */
+	NETLAB_EXIT_INVALID = 3,     /**< the topology is invalid */
+	NETLAB_EXIT_UNSUPPORTED = 4, /**< this host or user cannot do it */
+	NETLAB_EXIT_TEARDOWN = 5,    /**< teardown incomplete */
+	NETLAB_EXIT_UNTRUSTED = 6,   /**< the host was too slow to keep what the links promise */
+	NETLAB_EXIT_NETLAB = 125,    /**< run, exec: netlab itself failed */
+	NETLAB_EXIT_NOEXEC = 126,    /**< run, exec: the command cannot be executed */
+	NETLAB_EXIT_NOTFOUND = 127,  /**< run, exec: the command was not found */
 };
 
 /**
@@ -32,9 +32,9 @@ enum netlab_exit {
 struct netlab_err {
 	int code;              /**< negative errno of the root cause */
 	enum netlab_exit exit; /**< class, which is also the exit code of the command line */
-	char where[256];       /**< FILE:LINE:COLUMN, a JSON Pointer, or an operation; may be empty */
-	char message[768];     /**< what failed, outermost context first: "outer: inner: cause" */
-	char hint[384];        /**< what to do about it; may be empty */
+	char where[256];   /**< FILE:LINE:COLUMN, a JSON Pointer, or an operation; may be empty */
+	char message[768]; /**< what failed, outermost context first: "outer: inner: cause" */
+	char hint[384];    /**< what to do about it; may be empty */
 };
 
 #ifdef __cplusplus

@@ -14,7 +14,7 @@ struct arena {
 	struct arena_block *blocks; /**< owned */
 };
 
-#define ARENA_INIT { 0 }
+#define ARENA_INIT ((struct arena){ 0 })
 
 /** @return zeroed memory, aligned for any type, owned by the arena; NULL when out of memory */
 void *arena_alloc(struct arena *a, size_t size);

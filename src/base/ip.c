@@ -88,7 +88,7 @@ struct ip_prefix ip_network(const struct ip_prefix *p)
 	unsigned bits = ip_bits(&p->addr);
 
 	for (unsigned i = p->len; i < bits; i++)
-		net.addr.bytes[i / 8] &= (uint8_t)~(0x80u >> (i % 8));
+		net.addr.bytes[i / 8] &= (uint8_t) ~(0x80u >> (i % 8));
 	return net;
 }
 

@@ -33,12 +33,13 @@ typedef void lab_warning_fn(void *ctx, const char *text);
 
 struct lab_up_options {
 	const char *state_dir;
-	const struct topo *topo;  /**< borrowed for the call */
-	uint64_t timeout_ns;      /**< 0 = 60 s; counts the whole of up */
-	bool bound_to_caller;     /**< `run`: the lab dies with the calling process, whatever ends that */
-	lab_phase_fn *on_phase;   /**< may be NULL */
+	const struct topo *topo; /**< borrowed for the call */
+	uint64_t timeout_ns;     /**< 0 = 60 s; counts the whole of up */
+	/** `run`: the lab dies with the calling process, whatever ends that */
+	bool bound_to_caller;
+	lab_phase_fn *on_phase;     /**< may be NULL */
 	lab_warning_fn *on_warning; /**< may be NULL */
-	void *ctx;                /**< for the two */
+	void *ctx;                  /**< for the two */
 };
 
 /** A lab that this process brought up. */
@@ -60,7 +61,8 @@ void lab_handle_deinit(struct lab_handle *h);
  * *ret_was_running (may be NULL) is false.
  * @return 0; -ETIME (class TEARDOWN; the message lists what is left)
  */
-int lab_down(const char *state_dir, const char *name, bool *ret_was_running, struct netlab_err *err);
+int lab_down(const char *state_dir, const char *name, bool *ret_was_running,
+	     struct netlab_err *err);
 
 /** Names of the labs that are running, sorted; sweeps dead ones. Free each and the array with lab_names_free(). */
 int lab_names(const char *state_dir, char ***ret, size_t *ret_n, struct netlab_err *err);
@@ -79,7 +81,7 @@ enum lab_link_verb { LAB_LINK_SET, LAB_LINK_CLEAR, LAB_LINK_DOWN, LAB_LINK_UP };
 struct lab_link_change {
 	enum lab_link_verb verb;
 	const char *link;
-	const char *from;           /**< node name; NULL = both directions */
+	const char *from;            /**< node name; NULL = both directions */
 	const char *const *settings; /**< SET: "delay=20ms", ... */
 	size_t n_settings;
 	bool none; /**< CLEAR: to no impairment instead of the topology's values */
@@ -90,11 +92,12 @@ int lab_link_change(const char *state_dir, const char *name, const struct lab_li
 
 struct lab_exec_options {
 	const char *state_dir, *lab, *node;
-	const char *const *argv;    /**< NULL-terminated, at least one; PATH of the node's env is searched */
-	const char *user;           /**< NULL = the node's */
-	const char *cwd;            /**< NULL = the node's */
-	const char *const *env;     /**< K=V, NULL-terminated; added to the node's; may be NULL */
-	bool terminal;              /**< -t: a new pseudo-terminal, relayed to ours */
+	/** NULL-terminated, at least one; PATH of the node's env is searched */
+	const char *const *argv;
+	const char *user;       /**< NULL = the node's */
+	const char *cwd;        /**< NULL = the node's */
+	const char *const *env; /**< K=V, NULL-terminated; added to the node's; may be NULL */
+	bool terminal;          /**< -t: a new pseudo-terminal, relayed to ours */
 };
 /**
  * Runs a command in a node, all its namespaces, stdin/stdout/stderr inherited, and waits for it. SIGTERM, SIGHUP, SIGINT,

@@ -53,7 +53,8 @@ struct plan_qdisc {
 	uint64_t limit_packets; /**< netem: computed queue, see plan_qdisc_build() */
 	uint64_t limit_bytes;   /**< tbf */
 	uint64_t burst_bytes;   /**< tbf */
-	struct impairment impairment; /**< what it carries out; burst loss already solved into gemodel */
+	/** what it carries out; burst loss already solved into gemodel */
+	struct impairment impairment;
 };
 
 /** The fabric end of a link: named L<link>.a or .b, ifindex 2 + 2 * link + end. */
@@ -67,7 +68,8 @@ struct plan_link {
 	struct plan_fabric_end ends[2];
 	uint32_t mtu;
 	enum plan_join join;
-	struct plan_qdisc dir[2]; /**< dir[0], "->", is the root qdisc of ends[1]; dir[1] that of ends[0] */
+	/** dir[0], "->", is the root qdisc of ends[1]; dir[1] that of ends[0] */
+	struct plan_qdisc dir[2];
 };
 
 /** An interface of a node; a bridge's ifindex comes after the last. */
@@ -89,14 +91,16 @@ struct plan_sysctl {
 };
 
 struct plan_node {
-	struct plan_interface *interfaces; /**< [0] is lo, then one per link end in file order: interface j is [j] and
-	                                        has ifindex 1 + j */
+	/** [0] is lo, then one per link end in file order: interface j is [j] and has ifindex 1
+	 * + j */
+	struct plan_interface *interfaces;
 	size_t n_interfaces;
 	uint32_t bridge_ifindex; /**< 0 = none */
 	uint8_t bridge_mac[6];
 	struct plan_sysctl *sysctls; /**< written before the interfaces are born */
 	size_t n_sysctls;
-	struct ip_addr address[2]; /**< first IPv4 and IPv6 address (what /etc/hosts says); family 0 = none */
+	/** first IPv4 and IPv6 address (what /etc/hosts says); family 0 = none */
+	struct ip_addr address[2];
 };
 
 struct plan_nexthop {
@@ -131,10 +135,11 @@ struct plan_op {
 	union {
 		struct {
 			uint32_t link;
-			unsigned end; /**< VETH, FABRIC_UP: which; REDIRECT: from ingress of end to egress of !end;
-			                   QDISC: the *direction* (0 = "->") */
-		} link;                   /**< VETH, REDIRECT, FABRIC_UP, QDISC */
-		uint32_t interface;       /**< PORT, OFFLOAD, UP: index into the node's interfaces */
+			/** VETH, FABRIC_UP: which; REDIRECT: from ingress of end to egress of
+			 * !end; QDISC: the *direction* (0 = "->") */
+			unsigned end;
+		} link;             /**< VETH, REDIRECT, FABRIC_UP, QDISC */
+		uint32_t interface; /**< PORT, OFFLOAD, UP: index into the node's interfaces */
 		struct plan_sysctl sysctl; /**< SYSCTL */
 		struct {
 			uint32_t interface;
@@ -163,12 +168,14 @@ struct plan {
 	struct plan_link *links; /**< topo->n_links */
 	struct plan_op *ops;
 	size_t n_ops;
-	const char *hosts; /**< content of every node's /etc/hosts; NULL when the topology says "hosts": false */
+	/** content of every node's /etc/hosts; NULL when the topology says "hosts": false */
+	const char *hosts;
 };
 
 /** What the host can do, as far as the plan depends on it. */
 struct plan_host {
-	bool no_netem; /**< the kernel has no sch_netem: rate-only links become tbf, other shaping is refused */
+	/** the kernel has no sch_netem: rate-only links become tbf, other shaping is refused */
+	bool no_netem;
 };
 
 /**
@@ -177,7 +184,8 @@ struct plan_host {
  * @return 0; -EINVAL (class INVALID: pool too small for the nodes, address used twice, route's gateway not on link...),
  *         -EOPNOTSUPP (class UNSUPPORTED: a link needs what the host has not), -ENOMEM
  */
-int plan_build(const struct topo *topo, const struct plan_host *host, struct plan **ret, struct netlab_err *err);
+int plan_build(const struct topo *topo, const struct plan_host *host, struct plan **ret,
+	       struct netlab_err *err);
 void plan_free(struct plan *p);
 
 /** For people: a line per operation, grouped as carried out. */
@@ -201,8 +209,8 @@ const char *plan_join_name(enum plan_join join);
  * @param[in] mtu  of the link, bytes
  * @return 0; -EOPNOTSUPP with class UNSUPPORTED; -EINVAL
  */
-int plan_qdisc_build(const struct impairment *m, uint32_t mtu, const struct plan_host *host, struct plan_qdisc *ret,
-		     struct netlab_err *err);
+int plan_qdisc_build(const struct impairment *m, uint32_t mtu, const struct plan_host *host,
+		     struct plan_qdisc *ret, struct netlab_err *err);
 /** The words after `tc qdisc replace dev IF root `: "netem limit 1100 delay 20ms ..." or "tbf rate ..."; without the seed. */
 void plan_qdisc_print(struct buf *b, const struct plan_qdisc *q);
 

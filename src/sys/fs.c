@@ -304,7 +304,8 @@ int sys_bind_ro(const char *source, const char *target)
 	if (mount(source, target, NULL, MS_BIND, NULL) < 0)
 		return -errno;
 	/* a bind takes MS_RDONLY only in a second step: mount(2) */
-	if (mount(NULL, target, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV, NULL) < 0)
+	if (mount(NULL, target, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV,
+		  NULL) < 0)
 		return -errno;
 	return 0;
 }

@@ -29,9 +29,9 @@ static uint64_t clone_flags(unsigned namespaces)
 		unsigned ns;
 		uint64_t flag;
 	} map[] = {
-		{ SYS_NS_MNT, CLONE_NEWNS },   { SYS_NS_UTS, CLONE_NEWUTS },
-		{ SYS_NS_IPC, CLONE_NEWIPC },  { SYS_NS_PID, CLONE_NEWPID },
-		{ SYS_NS_NET, CLONE_NEWNET },  { SYS_NS_USER, CLONE_NEWUSER },
+		{ SYS_NS_MNT, CLONE_NEWNS },        { SYS_NS_UTS, CLONE_NEWUTS },
+		{ SYS_NS_IPC, CLONE_NEWIPC },       { SYS_NS_PID, CLONE_NEWPID },
+		{ SYS_NS_NET, CLONE_NEWNET },       { SYS_NS_USER, CLONE_NEWUSER },
 		{ SYS_NS_CGROUP, CLONE_NEWCGROUP },
 	};
 	uint64_t flags = 0;

@@ -43,23 +43,29 @@ enum impair_distribution { IMPAIR_UNIFORM, IMPAIR_NORMAL, IMPAIR_PARETO, IMPAIR_
 
 enum impair_queue_unit { IMPAIR_QUEUE_PACKETS, IMPAIR_QUEUE_BYTES, IMPAIR_QUEUE_TIME };
 
-enum impair_loss_model { IMPAIR_LOSS_RANDOM, IMPAIR_LOSS_BURST, IMPAIR_LOSS_GEMODEL, IMPAIR_LOSS_STATE };
+enum impair_loss_model {
+	IMPAIR_LOSS_RANDOM,
+	IMPAIR_LOSS_BURST,
+	IMPAIR_LOSS_GEMODEL,
+	IMPAIR_LOSS_STATE
+};
 
 /** Loss: the members of the chosen model count. All are probabilities 0..1, but burst_length. */
 struct impair_loss {
 	enum impair_loss_model model;
 	double random;
-	double burst_rate, burst_length;  /**< mean loss rate; mean length of a burst in packets, >= 1 */
+	/** mean loss rate; mean length of a burst in packets, >= 1 */
+	double burst_rate, burst_length;
 	double p, r, one_minus_h, one_minus_k; /**< Gilbert-Elliott as tc-netem(8) writes it */
-	double p13, p31, p32, p23, p14;   /**< 4-state Markov, in tc's command line order */
+	double p13, p31, p32, p23, p14;        /**< 4-state Markov, in tc's command line order */
 };
 
 /** netem's slot: bursts of packets released together. */
 struct impair_slot {
-	uint64_t min_ns, max_ns;              /**< uniform between the two; used when dist_delay_ns is 0 */
+	uint64_t min_ns, max_ns; /**< uniform between the two; used when dist_delay_ns is 0 */
 	enum impair_distribution distribution; /**< for dist_delay_ns, dist_jitter_ns */
 	uint64_t dist_delay_ns, dist_jitter_ns;
-	uint32_t packets, bytes;              /**< budget of a slot; 0 = no limit */
+	uint32_t packets, bytes; /**< budget of a slot; 0 = no limit */
 };
 
 struct impairment {

@@ -20,8 +20,8 @@ enum {
 	TOPO_DEPTH_MAX = 64,
 	TOPO_NODES_MAX = 100000,
 	TOPO_LINKS_MAX = 100000,
-	TOPO_MTU_MIN = 68,      /* RFC 791; 1280 with IPv6 (RFC 8200), which the checker says */
-	TOPO_MTU_MAX = 65535,   /* veth's max_mtu is 65535: drivers/net/veth.c, ETH_MAX_MTU */
+	TOPO_MTU_MIN = 68,    /* RFC 791; 1280 with IPv6 (RFC 8200), which the checker says */
+	TOPO_MTU_MAX = 65535, /* veth's max_mtu is 65535: drivers/net/veth.c, ETH_MAX_MTU */
 	TOPO_COST_MAX = 65535,
 };
 
@@ -47,10 +47,10 @@ struct topo_interface {
 
 struct topo_route {
 	enum topo_route_type type;
-	struct ip_prefix to;  /**< network; family always set ("default" needs a via to tell it) */
-	struct ip_addr via;   /**< family 0 = none */
-	const char *dev;      /**< NULL = found from via */
-	uint32_t metric;      /**< 0 = the kernel's default */
+	struct ip_prefix to; /**< network; family always set ("default" needs a via to tell it) */
+	struct ip_addr via;  /**< family 0 = none */
+	const char *dev;     /**< NULL = found from via */
+	uint32_t metric;     /**< 0 = the kernel's default */
 };
 
 struct topo_service {
@@ -68,7 +68,8 @@ struct topo_node {
 	size_t n_interfaces;
 	const struct topo_route *routes;
 	size_t n_routes;
-	const struct topo_pair *sysctls; /**< keys with dots ("net.ipv4.ip_forward"), slashes already refused */
+	/** keys with dots ("net.ipv4.ip_forward"), slashes already refused */
+	const struct topo_pair *sysctls;
 	size_t n_sysctls;
 	const struct topo_pair *env;
 	size_t n_env;
@@ -80,9 +81,10 @@ struct topo_node {
 };
 
 struct topo_end {
-	size_t node;         /**< index into topo->nodes */
-	const char *ifname;  /**< as given by "node:ifname"; NULL = ethN, the planner's */
-	const struct ip_prefix *addresses; /**< of the link's `addresses` and of the node's `interfaces` entry, in this order */
+	size_t node;        /**< index into topo->nodes */
+	const char *ifname; /**< as given by "node:ifname"; NULL = ethN, the planner's */
+	/** of the link's `addresses` and of the node's `interfaces` entry, in this order */
+	const struct ip_prefix *addresses;
 	size_t n_addresses;
 	bool mac_set;
 	uint8_t mac[6];
@@ -97,8 +99,9 @@ struct topo_link {
 	bool offload;  /**< keep segmentation offloads although the link shapes */
 	bool carrier;  /**< default true; false: the ends see a cut cable */
 	enum topo_join join;
-	struct impairment dir[2]; /**< [0] "->" from ends[0] to ends[1], [1] "<-"; both with the common keys merged in and
-	                               `seed` always set (hash of lab seed, link, direction when not given) */
+	/** [0] "->" from ends[0] to ends[1], [1] "<-"; both with the common keys merged in and
+	 * `seed` always set (hash of lab seed, link, direction when not given) */
+	struct impairment dir[2];
 };
 
 struct topo {
@@ -108,7 +111,7 @@ struct topo {
 	enum topo_engine engine;
 	enum topo_routing routing;
 	bool ecmp, hosts;
-	bool ipv4, ipv6;                 /**< families that netlab addresses */
+	bool ipv4, ipv6; /**< families that netlab addresses */
 	struct ip_prefix ipv4_pool, ipv6_pool;
 	struct topo_node *nodes;
 	size_t n_nodes;
@@ -119,9 +122,9 @@ struct topo {
 /** One finding about a file. */
 struct topo_diag {
 	bool warning;
-	const char *where;   /**< "FILE:LINE:COLUMN" or "FILE: /json/pointer" */
+	const char *where; /**< "FILE:LINE:COLUMN" or "FILE: /json/pointer" */
 	const char *message;
-	const char *hint;    /**< NULL = none */
+	const char *hint; /**< NULL = none */
 };
 
 struct topo_diags {
@@ -150,8 +153,8 @@ struct topo_overrides {
  * @param[out] ret         the topology, to be freed with topo_free(); only set when there was no error
  * @return 0; -EINVAL when diags has errors; -ENOMEM
  */
-int topo_parse(const char *text, size_t len, const char *file, const struct topo_overrides *overrides,
-	       struct topo_diags *diags, struct topo **ret);
+int topo_parse(const char *text, size_t len, const char *file,
+	       const struct topo_overrides *overrides, struct topo_diags *diags, struct topo **ret);
 void topo_free(struct topo *t);
 void topo_diags_deinit(struct topo_diags *d);
 
