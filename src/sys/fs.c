@@ -183,7 +183,7 @@ int sys_remove_tree(int dir_fd, const char *name)
 {
 	int fd, r = 0;
 	char **names;
-	size_t n;
+	size_t n = 0;
 
 	if (unlinkat(dir_fd, name, 0) == 0 || errno == ENOENT)
 		return 0;

@@ -25,7 +25,7 @@ static int fill_address(const char *path, struct sockaddr_un *a)
 	*a = (struct sockaddr_un){ .sun_family = AF_UNIX };
 	if (strlen(path) >= sizeof(a->sun_path))
 		return -ENAMETOOLONG;
-	strcpy(a->sun_path, path);
+	memcpy(a->sun_path, path, strlen(path) + 1);
 	return 0;
 }
 
