@@ -182,7 +182,7 @@ int sys_read_file(const char *path, size_t max, char **ret, size_t *ret_len)
 int sys_remove_tree(int dir_fd, const char *name)
 {
 	int fd, r = 0;
-	char **names;
+	char **names = NULL;
 	size_t n = 0;
 
 	if (unlinkat(dir_fd, name, 0) == 0 || errno == ENOENT)
