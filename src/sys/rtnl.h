@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file rtnl.h
+ * rtnetlink in batches. Messages are put together with libnl, collected, and sent many at a time; only the last of a
+ * batch asks for an ACK, for the kernel reports every error on its own (netlink_rcv_skb, net/netlink/af_netlink.c).
+ * A socket belongs to the network namespace in which it was opened, for good: one is opened inside each namespace
+ * and kept, so nothing here ever changes namespaces.
+ */
+#ifndef NETLAB_SYS_RTNL_H
+#define NETLAB_SYS_RTNL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/ip.h"
+#include "netlab/err.h"
+
+struct nl_msg;
+struct nlattr;
+struct nlmsghdr;
+
+enum {
+	RT_BATCH_BYTES = 32 * 1024,
+	RT_BATCH_MESSAGES = 256, /**< at most; so that as many errors fit the socket's receive buffer */
+};
+
+/** Messages on their way to one socket. Zero-initialise; reusable for other sockets after a flush. */
+struct rt_batch {
+	int fd;          /**< borrowed; set it before the first message */
+	size_t cookie;   /**< what an error of the next messages is reported as; set by the caller */
+	size_t failed_cookie; /**< set when an operation failed: the cookie of the first message that did */
+	uint8_t *data;
+	size_t len;
+	size_t last;     /**< offset of the last message */
+	uint32_t seq;    /**< of the next message */
+	unsigned n;
+	size_t cookies[RT_BATCH_MESSAGES];
+};
+
+/** Opens a socket in the caller's network namespace. @return fd (close-on-exec), negative errno */
+int rt_open(void);
+void rt_batch_deinit(struct rt_batch *b);
+/**
+ * Sends what was collected and waits until the kernel has done it all.
+ * @return 0; negative errno with the kernel's own text in *err, b->failed_cookie set
+ */
+int rt_flush(struct rt_batch *b, struct netlab_err *err);
+/**
+ * Adds a message (and frees it); flushes when the batch is full, so errors of earlier messages may come out here.
+ * @param[in] op   static name for the gate, "rtnl newaddr"
+ * @param[in] msg  NULL = out of memory
+ */
+int rt_add(struct rt_batch *b, const char *op, struct nl_msg *msg, struct netlab_err *err);
+/** Begins a message with a family header of the given size. @return NULL when out of memory */
+struct nl_msg *rt_message(int type, int flags, const void *header, size_t size);
+
+typedef int rt_dump_fn(void *ctx, struct nlmsghdr *message);
+/** Sends one request with NLM_F_DUMP and calls fn for each answer. @return 0, negative errno of the kernel or of fn */
+int rt_dump(int fd, int type, const void *header, size_t size, rt_dump_fn *fn, void *ctx);
+
+/* --- links (rtnl_link.c) --- */
+
+struct rt_end {
+	const char *name;
+	uint32_t ifindex;
+	uint8_t mac[6];
+	pid_t netns_pid;   /**< 0 = the socket's own namespace */
+	bool one_segment;  /**< IFLA_GSO_MAX_SEGS 1: the kernel segments before this device */
+};
+
+/** A veth pair, both ends born where they belong, one queue each. ends[0] must be in the socket's namespace. */
+int rt_new_veth(struct rt_batch *b, const struct rt_end ends[2], uint32_t mtu, struct netlab_err *err);
+
+struct rt_bridge {
+	const char *name;
+	uint32_t ifindex;
+	uint8_t mac[6];
+	bool stp;
+	bool learn; /**< false: a hub */
+};
+int rt_new_bridge(struct rt_batch *b, const struct rt_bridge *br, struct netlab_err *err);
+int rt_set_master(struct rt_batch *b, uint32_t ifindex, uint32_t master, struct netlab_err *err);
+int rt_set_up(struct rt_batch *b, uint32_t ifindex, bool up, struct netlab_err *err);
+int rt_set_gso_max_segs(struct rt_batch *b, uint32_t ifindex, uint32_t segments, struct netlab_err *err);
+/** Asks about a link and throws the answer away: RTM_GETLINK runs a pending carrier change of the device first
+ *  (linkwatch_sync_dev() in rtnl_getlink(), Linux >= 6.8), so that its qdisc is active when the batch returns. */
+int rt_sync_carrier(struct rt_batch *b, uint32_t ifindex, struct netlab_err *err);
+
+struct rt_link_state {
+	uint32_t ifindex;
+	char name[16];
+	bool up, running;  /**< IFF_UP, IFF_RUNNING */
+	int stp_state;     /**< BR_STATE_* of linux/if_bridge.h, -1 = no bridge port */
+};
+typedef int rt_link_fn(void *ctx, const struct rt_link_state *state);
+/** Calls fn for every link of the socket's namespace. */
+int rt_each_link(int fd, rt_link_fn *fn, void *ctx);
+/** Makes a fresh rtnl socket of the wanted namespace hear its link changes, bridge port states among them: readable
+ *  means that something changed. @return 0, negative errno */
+int rt_subscribe_links(int fd);
+/** Turns segmentation and receive offloads (tso, gso, gro) on or off through a socket of the device's namespace.
+ *  @return 0, negative errno */
+int rt_set_offloads(int fd, const char *ifname, bool on);
+
+/* --- addresses, neighbours, routes (rtnl_ip.c) --- */
+
+int rt_new_address(struct rt_batch *b, uint32_t ifindex, const struct ip_prefix *p, struct netlab_err *err);
+/** A permanent entry. */
+int rt_new_neighbour(struct rt_batch *b, uint32_t ifindex, const struct ip_addr *a, const uint8_t mac[6],
+		       struct netlab_err *err);
+
+enum rt_route_type { RT_ROUTE_UNICAST, RT_ROUTE_BLACKHOLE, RT_ROUTE_UNREACHABLE };
+struct rt_hop {
+	struct ip_addr via; /**< family 0 = on link */
+	uint32_t ifindex;
+};
+struct rt_route {
+	enum rt_route_type type;
+	struct ip_prefix to;
+	uint32_t metric; /**< 0 = the kernel's default */
+	const struct rt_hop *hops;
+	unsigned n_hops;
+};
+int rt_new_route(struct rt_batch *b, const struct rt_route *r, struct netlab_err *err);
+
+/* --- qdiscs and filters (rtnl_tc.c) --- */
+
+/** clsact on a device: where redirects hang. */
+int rt_new_clsact(struct rt_batch *b, uint32_t ifindex, struct netlab_err *err);
+/** Everything that comes in at `from` goes out at `to` (u32 match all, action mirred egress redirect). */
+int rt_new_redirect(struct rt_batch *b, uint32_t from, uint32_t to, struct netlab_err *err);
+/** Removes that redirect: what comes in at `from` goes nowhere. */
+int rt_delete_redirect(struct rt_batch *b, uint32_t from, struct netlab_err *err);
+
+/** netem as the kernel reports it (linux/pkt_sched.h; research/netem.md 1.6). */
+struct rt_netem {
+	uint64_t latency_ns, jitter_ns, rate_bytes, seed;
+	uint32_t limit, gap;
+	uint32_t loss, duplicate, corrupt, reorder; /**< shares of UINT32_MAX */
+	int loss_model;                             /**< 0 random, 1 four-state, 2 Gilbert-Elliott */
+	uint32_t state[5];                          /**< p13 p31 p32 p14 p23 (struct order) */
+	uint32_t ge[4];                             /**< p r h k1 */
+	int32_t overhead, cell_overhead;
+	uint32_t cell;
+	bool ecn, has_seed, has_slot;
+	int64_t slot_min_ns, slot_max_ns, slot_dist_delay_ns, slot_dist_jitter_ns;
+	int32_t slot_packets, slot_bytes;
+};
+
+struct rt_qdisc {
+	uint32_t ifindex;
+	char kind[16];
+	uint32_t handle;
+	uint32_t queued_packets, drops, overlimits;
+	uint64_t sent_packets, sent_bytes;
+	struct rt_netem netem;      /**< when kind is "netem" */
+	uint64_t tbf_rate_bytes, tbf_limit_bytes, tbf_burst_bytes; /**< when kind is "tbf" */
+	const struct nlattr *options; /**< TCA_OPTIONS as dumped; valid during the call */
+};
+typedef int rt_qdisc_fn(void *ctx, const struct rt_qdisc *q);
+/** Calls fn for every root qdisc of the socket's namespace. */
+int rt_each_qdisc(int fd, rt_qdisc_fn *fn, void *ctx);
+/** Gives the netem that `q` shows a seed: sends its own options back with TCA_NETEM_PRNG_SEED added, since a change
+ *  replaces what it does not name (research/netem.md 1.5). Kernels before 6.6 ignore it: read back. */
+int rt_set_netem_seed(struct rt_batch *b, const struct rt_qdisc *q, uint64_t seed, struct netlab_err *err);
+/** Tries netem on lo of the socket's namespace and removes it. @return 0; -ENOENT: the kernel has no sch_netem */
+int rt_probe_netem(int fd, struct netlab_err *err);
+
+#endif

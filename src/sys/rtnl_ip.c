@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+/* Addresses, neighbours and routes, put together by libnl-route and sent with the batch. */
+#include <errno.h>
+#include <linux/if_addr.h>
+#include <linux/neighbour.h>
+#include <linux/rtnetlink.h>
+#include <netlink/addr.h>
+#include <netlink/msg.h>
+#include <netlink/route/addr.h>
+#include <netlink/route/neighbour.h>
+#include <netlink/route/nexthop.h>
+#include <netlink/route/route.h>
+#include <sys/socket.h>
+
+#include "sys/rtnl.h"
+
+static int af(const struct ip_addr *a)
+{
+	return a->family == IP_V4 ? AF_INET : AF_INET6;
+}
+
+static struct nl_addr *address(const struct ip_addr *a, unsigned prefix_len)
+{
+	struct nl_addr *n = nl_addr_build(af(a), a->bytes, ip_len_bytes(a));
+
+	if (n)
+		nl_addr_set_prefixlen(n, (int)prefix_len);
+	return n;
+}
+
+/** The message that libnl built, or NULL; `failed` collects what went wrong before. */
+static struct nl_msg *built(int failed, struct nl_msg *msg)
+{
+	if (failed && msg) {
+		nlmsg_free(msg);
+		return NULL;
+	}
+	return msg;
+}
+
+static int set_broadcast(struct rtnl_addr *object, const struct ip_prefix *p)
+{
+	struct ip_addr last = p->addr;
+	struct nl_addr *broadcast;
+	int failed;
+
+	for (unsigned i = p->len; i < 32; i++)
+		last.bytes[i / 8] |= (uint8_t)(0x80u >> (i % 8));
+	broadcast = address(&last, 32);
+	failed = !broadcast || rtnl_addr_set_broadcast(object, broadcast) < 0;
+	nl_addr_put(broadcast);
+	return failed;
+}
+
+int rt_new_address(struct rt_batch *b, uint32_t ifindex, const struct ip_prefix *p, struct netlab_err *err)
+{
+	struct rtnl_addr *object = rtnl_addr_alloc();
+	struct nl_addr *local = address(&p->addr, p->len);
+	struct nl_msg *msg = NULL;
+	int failed = !object || !local;
+
+	if (!failed) {
+		rtnl_addr_set_ifindex(object, (int)ifindex);
+		failed |= rtnl_addr_set_local(object, local) < 0;
+		/* No duplicate address detection: the plan has no duplicates, and the address is valid at once. */
+		if (p->addr.family == IP_V6)
+			rtnl_addr_set_flags(object, IFA_F_NODAD);
+		else if (p->len < 31)
+			failed |= set_broadcast(object, p);
+		failed |= rtnl_addr_build_add_request(object, NLM_F_EXCL, &msg) < 0;
+	}
+	nl_addr_put(local);
+	rtnl_addr_put(object);
+	return rt_add(b, "rtnl newaddr", built(failed, msg), err);
+}
+
+int rt_new_neighbour(struct rt_batch *b, uint32_t ifindex, const struct ip_addr *a, const uint8_t mac[6],
+		     struct netlab_err *err)
+{
+	struct rtnl_neigh *object = rtnl_neigh_alloc();
+	struct nl_addr *dst = address(a, ip_bits(a));
+	struct nl_addr *lladdr = nl_addr_build(AF_LLC, mac, 6);
+	struct nl_msg *msg = NULL;
+	int failed = !object || !dst || !lladdr;
+
+	if (!failed) {
+		rtnl_neigh_set_ifindex(object, (int)ifindex);
+		rtnl_neigh_set_state(object, NUD_PERMANENT);
+		rtnl_neigh_set_lladdr(object, lladdr);
+		failed |= rtnl_neigh_set_dst(object, dst) < 0;
+		failed |= rtnl_neigh_build_add_request(object, NLM_F_CREATE | NLM_F_REPLACE, &msg) < 0;
+	}
+	nl_addr_put(dst);
+	nl_addr_put(lladdr);
+	rtnl_neigh_put(object);
+	return rt_add(b, "rtnl newneigh", built(failed, msg), err);
+}
+
+static uint8_t kernel_route_type(enum rt_route_type type)
+{
+	switch (type) {
+	case RT_ROUTE_UNICAST:
+		return RTN_UNICAST;
+	case RT_ROUTE_BLACKHOLE:
+		return RTN_BLACKHOLE;
+	case RT_ROUTE_UNREACHABLE:
+		return RTN_UNREACHABLE;
+	}
+	return RTN_UNSPEC;
+}
+
+static int add_hop(struct rtnl_route *route, const struct rt_hop *hop)
+{
+	struct rtnl_nexthop *nh = rtnl_route_nh_alloc();
+	struct nl_addr *via = NULL;
+
+	if (!nh)
+		return 1;
+	rtnl_route_nh_set_ifindex(nh, (int)hop->ifindex);
+	if (hop->via.family) {
+		via = address(&hop->via, ip_bits(&hop->via));
+		if (!via) {
+			rtnl_route_nh_free(nh);
+			return 1;
+		}
+		rtnl_route_nh_set_gateway(nh, via);
+		nl_addr_put(via);
+	}
+	rtnl_route_add_nexthop(route, nh); /* owns it now */
+	return 0;
+}
+
+int rt_new_route(struct rt_batch *b, const struct rt_route *r, struct netlab_err *err)
+{
+	struct rtnl_route *object = rtnl_route_alloc();
+	struct nl_addr *to = address(&r->to.addr, r->to.len);
+	struct nl_msg *msg = NULL;
+	int failed = !object || !to;
+
+	if (!failed) {
+		rtnl_route_set_family(object, (uint8_t)af(&r->to.addr));
+		failed |= rtnl_route_set_dst(object, to) < 0;
+		rtnl_route_set_table(object, RT_TABLE_MAIN);
+		rtnl_route_set_protocol(object, RTPROT_STATIC);
+		rtnl_route_set_scope(object, r->n_hops > 0 && !r->hops[0].via.family ? RT_SCOPE_LINK
+										    : RT_SCOPE_UNIVERSE);
+		failed |= rtnl_route_set_type(object, kernel_route_type(r->type)) < 0;
+		if (r->metric)
+			rtnl_route_set_priority(object, r->metric);
+		for (unsigned i = 0; i < r->n_hops; i++)
+			failed |= add_hop(object, &r->hops[i]);
+		failed |= rtnl_route_build_add_request(object, NLM_F_EXCL, &msg) < 0;
+	}
+	nl_addr_put(to);
+	rtnl_route_put(object);
+	return rt_add(b, "rtnl newroute", built(failed, msg), err);
+}

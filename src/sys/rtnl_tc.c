@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: MIT */
+/* Qdiscs and filters over rtnetlink: clsact, redirects, netem's seed and what the kernel holds. What tc can say is said
+   by tc (tc.c); this is the rest. */
+#include <errno.h>
+#include <linux/gen_stats.h>
+#include <linux/if_ether.h>
+#include <linux/pkt_cls.h>
+#include <linux/pkt_sched.h>
+#include <linux/rtnetlink.h>
+#include <linux/tc_act/tc_mirred.h>
+#include <netinet/in.h>
+#include <netlink/attr.h>
+#include <netlink/msg.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/err.h"
+#include "sys/rtnl.h"
+
+/* linux/pkt_sched.h, Linux 6.6; older headers lack it */
+enum { NETEM_PRNG_SEED = 14 };
+
+/* The redirect's place: one filter per device, first priority, all protocols. */
+enum { REDIRECT_PRIORITY = 1, REDIRECT_HANDLE_INFO = (REDIRECT_PRIORITY << 16) };
+
+static struct nl_msg *checked(struct nl_msg *msg, int failed)
+{
+	if (msg && failed) {
+		nlmsg_free(msg);
+		return NULL;
+	}
+	return msg;
+}
+
+int rt_new_clsact(struct rt_batch *b, uint32_t ifindex, struct netlab_err *err)
+{
+	struct tcmsg header = {
+		.tcm_ifindex = (int)ifindex,
+		.tcm_handle = TC_H_MAKE(TC_H_CLSACT, 0),
+		.tcm_parent = TC_H_CLSACT,
+	};
+	struct nl_msg *msg = rt_message(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL, &header, sizeof(header));
+
+	return rt_add(b, "rtnl newqdisc clsact", checked(msg, msg && nla_put_string(msg, TCA_KIND, "clsact")),
+		      err);
+}
+
+static struct tcmsg redirect_header(uint32_t from)
+{
+	return (struct tcmsg){
+		.tcm_ifindex = (int)from,
+		.tcm_parent = TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS),
+		.tcm_info = REDIRECT_HANDLE_INFO | htons(ETH_P_ALL),
+	};
+}
+
+int rt_new_redirect(struct rt_batch *b, uint32_t from, uint32_t to, struct netlab_err *err)
+{
+	struct tcmsg header = redirect_header(from);
+	/* u32 with one key of mask 0 matches every frame; it is there where cls_matchall is not. */
+	struct {
+		struct tc_u32_sel sel;
+		struct tc_u32_key key;
+	} all = { .sel = { .flags = TC_U32_TERMINAL, .nkeys = 1 } };
+	struct tc_mirred mirred = {
+		.action = TC_ACT_STOLEN,
+		.eaction = TCA_EGRESS_REDIR,
+		.ifindex = to,
+	};
+	struct nl_msg *msg = rt_message(RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL, &header, sizeof(header));
+	struct nlattr *options, *actions, *action, *parameters;
+	int r;
+
+	if (!msg)
+		return rt_add(b, "rtnl newtfilter", NULL, err);
+	r = nla_put_string(msg, TCA_KIND, "u32");
+	options = nla_nest_start(msg, TCA_OPTIONS);
+	r |= nla_put(msg, TCA_U32_SEL, sizeof(all), &all);
+	actions = nla_nest_start(msg, TCA_U32_ACT);
+	action = nla_nest_start(msg, 1); /* actions are numbered from 1: act_api.c */
+	r |= nla_put_string(msg, TCA_ACT_KIND, "mirred");
+	parameters = nla_nest_start(msg, TCA_ACT_OPTIONS);
+	r |= nla_put(msg, TCA_MIRRED_PARMS, sizeof(mirred), &mirred);
+	if (!options || !actions || !action || !parameters)
+		r = -1;
+	else {
+		nla_nest_end(msg, parameters);
+		nla_nest_end(msg, action);
+		nla_nest_end(msg, actions);
+		nla_nest_end(msg, options);
+	}
+	return rt_add(b, "rtnl newtfilter", checked(msg, r), err);
+}
+
+int rt_delete_redirect(struct rt_batch *b, uint32_t from, struct netlab_err *err)
+{
+	struct tcmsg header = redirect_header(from);
+	struct nl_msg *msg = rt_message(RTM_DELTFILTER, 0, &header, sizeof(header));
+
+	return rt_add(b, "rtnl deltfilter", checked(msg, msg && nla_put_string(msg, TCA_KIND, "u32")), err);
+}
+
+/* --- reading back --- */
+
+/** Copies an attribute into a struct that may be longer or shorter than what the kernel sent. */
+static void copy_attr(void *into, size_t size, const struct nlattr *attr)
+{
+	size_t len = (size_t)nla_len(attr);
+
+	memcpy(into, nla_data(attr), len < size ? len : size);
+}
+
+static void read_loss_model(struct rt_netem *n, const struct nlattr *nest)
+{
+	const struct nlattr *gi = nla_find(nla_data(nest), nla_len(nest), NETEM_LOSS_GI);
+	const struct nlattr *ge = nla_find(nla_data(nest), nla_len(nest), NETEM_LOSS_GE);
+
+	if (gi) {
+		n->loss_model = 1;
+		copy_attr(n->state, sizeof(n->state), gi);
+	} else if (ge) {
+		n->loss_model = 2;
+		copy_attr(n->ge, sizeof(n->ge), ge);
+	}
+}
+
+static void read_slot(struct rt_netem *n, const struct nlattr *attr)
+{
+	struct tc_netem_slot slot = { 0 };
+
+	copy_attr(&slot, sizeof(slot), attr);
+	n->has_slot = true;
+	n->slot_min_ns = slot.min_delay;
+	n->slot_max_ns = slot.max_delay;
+	n->slot_dist_delay_ns = slot.dist_delay;
+	n->slot_dist_jitter_ns = slot.dist_jitter;
+	n->slot_packets = slot.max_packets;
+	n->slot_bytes = slot.max_bytes;
+}
+
+static void read_netem_attr(struct rt_netem *n, const struct nlattr *attr)
+{
+	struct tc_netem_corrupt corrupt = { 0 };
+	struct tc_netem_reorder reorder = { 0 };
+	struct tc_netem_rate rate = { 0 };
+
+	switch (nla_type(attr)) {
+	case TCA_NETEM_CORRUPT:
+		copy_attr(&corrupt, sizeof(corrupt), attr);
+		n->corrupt = corrupt.probability;
+		break;
+	case TCA_NETEM_REORDER:
+		copy_attr(&reorder, sizeof(reorder), attr);
+		n->reorder = reorder.probability;
+		break;
+	case TCA_NETEM_LOSS:
+		read_loss_model(n, attr);
+		break;
+	case TCA_NETEM_RATE:
+		copy_attr(&rate, sizeof(rate), attr);
+		if (!n->rate_bytes)
+			n->rate_bytes = rate.rate;
+		n->overhead = rate.packet_overhead;
+		n->cell = rate.cell_size;
+		n->cell_overhead = rate.cell_overhead;
+		break;
+	case TCA_NETEM_RATE64:
+		n->rate_bytes = nla_get_u64((struct nlattr *)attr);
+		break;
+	case TCA_NETEM_LATENCY64:
+		n->latency_ns = nla_get_u64((struct nlattr *)attr);
+		break;
+	case TCA_NETEM_JITTER64:
+		n->jitter_ns = nla_get_u64((struct nlattr *)attr);
+		break;
+	case TCA_NETEM_ECN:
+		n->ecn = nla_get_u32((struct nlattr *)attr) != 0;
+		break;
+	case TCA_NETEM_SLOT:
+		read_slot(n, attr);
+		break;
+	case NETEM_PRNG_SEED:
+		n->seed = nla_get_u64((struct nlattr *)attr);
+		n->has_seed = true;
+		break;
+	default:
+		break;
+	}
+}
+
+static void read_netem(struct rt_netem *n, const struct nlattr *options)
+{
+	struct tc_netem_qopt opt = { 0 };
+	const struct nlattr *attr;
+	int left = nla_len(options) - NLA_ALIGN((int)sizeof(opt));
+
+	copy_attr(&opt, sizeof(opt), options);
+	n->limit = opt.limit;
+	n->gap = opt.gap;
+	n->loss = opt.loss;
+	n->duplicate = opt.duplicate;
+	/* the attributes follow the struct without a nest header: research/netem.md 1.6 */
+	nla_for_each_attr(attr, (struct nlattr *)((char *)nla_data(options) + NLA_ALIGN(sizeof(opt))), left, left)
+		read_netem_attr(n, attr);
+}
+
+static void read_tbf(struct rt_qdisc *q, const struct nlattr *options)
+{
+	const struct nlattr *attr = nla_find(nla_data(options), nla_len(options), TCA_TBF_PARMS);
+	const struct nlattr *rate64 = nla_find(nla_data(options), nla_len(options), TCA_TBF_RATE64);
+	struct tc_tbf_qopt opt = { 0 };
+
+	if (!attr)
+		return;
+	copy_attr(&opt, sizeof(opt), attr);
+	q->tbf_rate_bytes = rate64 ? nla_get_u64((struct nlattr *)rate64) : opt.rate.rate;
+	q->tbf_limit_bytes = opt.limit;
+	/* opt.buffer is the time that the burst takes at the rate, in ticks of 64 ns (psched) */
+	q->tbf_burst_bytes = (uint64_t)((double)opt.buffer * 64e-9 * (double)q->tbf_rate_bytes + 0.5);
+}
+
+static void read_statistics(struct rt_qdisc *q, const struct nlattr *nest)
+{
+	const struct nlattr *basic = nla_find(nla_data(nest), nla_len(nest), TCA_STATS_BASIC);
+	const struct nlattr *queue = nla_find(nla_data(nest), nla_len(nest), TCA_STATS_QUEUE);
+	struct gnet_stats_basic b = { 0 };
+	struct gnet_stats_queue s = { 0 };
+
+	if (basic)
+		copy_attr(&b, sizeof(b), basic);
+	if (queue)
+		copy_attr(&s, sizeof(s), queue);
+	q->sent_bytes = b.bytes;
+	q->sent_packets = b.packets;
+	q->queued_packets = s.qlen;
+	q->drops = s.drops;
+	q->overlimits = s.overlimits;
+}
+
+struct each_qdisc {
+	rt_qdisc_fn *fn;
+	void *ctx;
+};
+
+static int on_qdisc(void *ctx, struct nlmsghdr *h)
+{
+	struct each_qdisc *each = ctx;
+	const struct tcmsg *tc = nlmsg_data(h);
+	struct rt_qdisc q = { 0 };
+	const struct nlattr *kind, *stats;
+
+	if (h->nlmsg_type != RTM_NEWQDISC || tc->tcm_parent != TC_H_ROOT)
+		return 0;
+	q.ifindex = (uint32_t)tc->tcm_ifindex;
+	q.handle = tc->tcm_handle;
+	kind = nlmsg_find_attr(h, sizeof(*tc), TCA_KIND);
+	if (kind)
+		nla_strlcpy(q.kind, kind, sizeof(q.kind));
+	q.options = nlmsg_find_attr(h, sizeof(*tc), TCA_OPTIONS);
+	stats = nlmsg_find_attr(h, sizeof(*tc), TCA_STATS2);
+	if (stats)
+		read_statistics(&q, stats);
+	if (q.options && strcmp(q.kind, "netem") == 0)
+		read_netem(&q.netem, q.options);
+	else if (q.options && strcmp(q.kind, "tbf") == 0)
+		read_tbf(&q, q.options);
+	return each->fn(each->ctx, &q);
+}
+
+int rt_each_qdisc(int fd, rt_qdisc_fn *fn, void *ctx)
+{
+	struct tcmsg header = { .tcm_family = AF_UNSPEC };
+	struct each_qdisc each = { fn, ctx };
+
+	return rt_dump(fd, RTM_GETQDISC, &header, sizeof(header), on_qdisc, &each);
+}
+
+/* --- writing what tc cannot --- */
+
+int rt_set_netem_seed(struct rt_batch *b, const struct rt_qdisc *q, uint64_t seed, struct netlab_err *err)
+{
+	struct tcmsg header = {
+		.tcm_ifindex = (int)q->ifindex,
+		.tcm_handle = q->handle,
+		.tcm_parent = TC_H_ROOT,
+	};
+	const struct nlattr *attr;
+	struct tc_netem_qopt opt = { 0 };
+	struct nl_msg *msg = rt_message(RTM_NEWQDISC, 0, &header, sizeof(header));
+	struct nlattr *options;
+	int left = nla_len(q->options) - NLA_ALIGN((int)sizeof(opt)), r;
+
+	if (!msg)
+		return rt_add(b, "rtnl newqdisc seed", NULL, err);
+	copy_attr(&opt, sizeof(opt), q->options);
+	r = nla_put_string(msg, TCA_KIND, "netem");
+	options = nla_nest_start(msg, TCA_OPTIONS);
+	r |= nlmsg_append(msg, &opt, sizeof(opt), NLMSG_ALIGNTO);
+	nla_for_each_attr(attr, (struct nlattr *)((char *)nla_data(q->options) + NLA_ALIGN(sizeof(opt))), left,
+			  left)
+	{
+		if (nla_type(attr) != NETEM_PRNG_SEED && nla_type(attr) != TCA_NETEM_PAD)
+			r |= nla_put(msg, nla_type(attr), nla_len(attr), nla_data(attr));
+	}
+	r |= nla_put_u64(msg, NETEM_PRNG_SEED, seed);
+	if (!options)
+		r = -1;
+	else
+		nla_nest_end(msg, options);
+	return rt_add(b, "rtnl newqdisc seed", checked(msg, r), err);
+}
+
+int rt_probe_netem(int fd, struct netlab_err *err)
+{
+	enum { LO_IFINDEX = 1 };
+	struct tcmsg header = { .tcm_ifindex = LO_IFINDEX, .tcm_parent = TC_H_ROOT };
+	struct tc_netem_qopt opt = { .limit = 1 };
+	struct rt_batch b = { .fd = fd };
+	struct nl_msg *msg = rt_message(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL, &header, sizeof(header));
+	int r;
+
+	r = rt_add(&b, "rtnl probe netem",
+		   checked(msg, msg && (nla_put_string(msg, TCA_KIND, "netem") ||
+					nla_put(msg, TCA_OPTIONS, sizeof(opt), &opt))),
+		   err);
+	if (r == 0)
+		r = rt_flush(&b, err);
+	if (r == 0) {
+		msg = rt_message(RTM_DELQDISC, 0, &header, sizeof(header));
+		r = rt_add(&b, "rtnl probe netem", checked(msg, msg && nla_put_string(msg, TCA_KIND, "netem")),
+			   err);
+		if (r == 0)
+			r = rt_flush(&b, err);
+	}
+	rt_batch_deinit(&b);
+	return r;
+}
