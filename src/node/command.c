@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/* Running a program inside a node. */
+#include "node/command.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "sys/proc.h"
+
+static void reset_signals(void)
+{
+	sigset_t none;
+
+	for (int s = 1; s < NSIG; s++)
+		(void)signal(s, SIG_DFL); /* SIGKILL, SIGSTOP and glibc's own refuse: as they should */
+	sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static int set_environment(const char *const *env, struct netlab_err *err)
+{
+	for (; env && *env; env++) {
+		const char *eq = strchr(*env, '=');
+		char *key;
+		int r;
+
+		if (!eq || eq == *env)
+			return err_set(err, EINVAL, "environment setting '%s' is not KEY=VALUE", *env);
+		key = strndup(*env, (size_t)(eq - *env));
+		r = key ? setenv(key, eq + 1, 1) : -1;
+		free(key);
+		if (r < 0)
+			return err_set(err, ENOMEM, "out of memory");
+	}
+	return 0;
+}
+
+int node_exec(const struct node_command *c, struct netlab_err *err)
+{
+	const char *cwd = c->cwd ? c->cwd : "/";
+	int r = set_environment(c->env, err);
+
+	if (r < 0)
+		return r;
+	if (chdir(cwd) < 0) {
+		err_errno(err, errno, "cannot change to the directory '%s'", cwd);
+		return err ? err->code : -EIO;
+	}
+	if (c->user) {
+		r = sys_become_user(c->user, err);
+		if (r < 0)
+			return r == -ENOENT ? -EINVAL : r; /* the *program* was not looked for yet */
+	}
+	reset_signals();
+	execvp(c->argv[0], (char *const *)c->argv);
+	return err_errno(err, errno, "cannot run '%s'", c->argv[0]);
+}
+
+int node_exec_exit_code(int error)
+{
+	return error == -ENOENT ? NETLAB_EXIT_NOTFOUND : NETLAB_EXIT_NOEXEC;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file command.h
+ * Running a program inside a node: directory, user, environment, exec.
+ */
+#ifndef NETLAB_NODE_COMMAND_H
+#define NETLAB_NODE_COMMAND_H
+
+#include "netlab/err.h"
+
+/** What a program in a node starts with. All strings borrowed. */
+struct node_command {
+	const char *const *argv;      /**< NULL-terminated; argv[0] is searched in PATH */
+	const char *const *env;       /**< "K=V", NULL-terminated: set over the caller's environment, later ones win */
+	const char *cwd;              /**< NULL = "/" */
+	const char *user;             /**< NULL = as we are */
+};
+
+/**
+ * Turns the calling process into the program. Signals are set back to their defaults and unblocked first.
+ * @return only on failure: negative errno, -ENOENT where the program was not found; *err says it
+ */
+int node_exec(const struct node_command *c, struct netlab_err *err);
+
+/** The exit code that a shell gives for what node_exec() returned: 127 not found, else 126. */
+int node_exec_exit_code(int error);
+
+#endif

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file init.h
+ * PID 1 of a node, and the messages between it and the supervisor.
+ *
+ * Theory of operation. The supervisor clones the init into new namespaces; the init puts its own house in order
+ * (hostname, /proc, /sys, sysctls), opens an rtnetlink socket inside its network namespace and makes a socket pair,
+ * and hands both to the supervisor in one NODE_HELLO. The supervisor configures the network through the first and
+ * gives orders over the second. If the init dies, the kernel kills the node; if the supervisor dies, the kernel kills
+ * the init.
+ */
+#ifndef NETLAB_NODE_INIT_H
+#define NETLAB_NODE_INIT_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "netlab/err.h"
+#include "plan/plan.h"
+#include "sys/proc.h"
+
+/** Init -> supervisor on the shared hello socket, once. */
+struct node_hello {
+	uint32_t node;
+	pid_t host_pid;        /**< as the host's /proc numbers the init */
+	struct netlab_err err; /**< code 0: fine, and two descriptors come along: control, rtnetlink */
+};
+
+enum node_order_kind {
+	NODE_START,  /**< start services[index]; answered by NODE_DONE */
+	NODE_SYSCTL, /**< write the sysctl of the plan's ops[index]; answered by NODE_DONE */
+	NODE_STOP,   /**< SIGTERM to all services, last started first; answered by NODE_STOPPED when none is left */
+};
+
+struct node_order {
+	enum node_order_kind kind;
+	uint32_t index;
+};
+
+enum node_event_kind {
+	NODE_DONE,    /**< an order was carried out (err.code 0), or why not */
+	NODE_EXITED,  /**< a service ended: status as waitpid() gave it */
+	NODE_STOPPED,
+};
+
+struct node_event {
+	enum node_event_kind kind;
+	uint32_t service;
+	pid_t pid; /**< of the service, as the node numbers it */
+	int status;
+	struct netlab_err err;
+};
+
+/** What an init starts from; all of it lives in memory shared by fork. */
+struct node_boot {
+	const struct plan *plan;
+	uint32_t node;
+	int hello_fd;       /**< supervisor's hello socket, write end */
+	int host_proc_fd;   /**< directory of the host's /proc */
+	int log_dir_fd;     /**< directory for this lab's logs */
+	struct sys_nofile nofile; /**< limits to give back to services */
+};
+
+/** Runs as PID 1 of the node until killed. */
+void node_init(const struct node_boot *boot) __attribute__((noreturn));
+
+#endif
