@@ -131,7 +131,7 @@ static void run_service(struct init *n, const struct topo_service *service, int 
 	setsid();
 	log_fd = open_log(n, service);
 	if (log_fd < 0) {
-		r = err_errno(&err, log_fd, "opening its log");
+		(void)err_errno(&err, log_fd, "opening its log");
 		goto fail;
 	}
 	sys_redirect_stdio(log_fd);
