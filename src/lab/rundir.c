@@ -16,6 +16,8 @@
 #include "sys/sock.h"
 
 #define LOCK_NAME "lock"
+#define HOLDER_MARK "netlab process "
+#define NEW_PREFIX ".new-"
 
 static void close_all(struct rundir *d)
 {
@@ -35,22 +37,30 @@ void rundir_deinit(struct rundir *d)
 	d->path = NULL;
 }
 
+/** Whether an open lock file is one of ours: a state directory may be a user's own place, with own things in it. */
+static bool is_ours(int lock_fd)
+{
+	char text[sizeof(HOLDER_MARK)] = "";
+
+	return pread(lock_fd, text, sizeof(text) - 1, 0) == sizeof(text) - 1 && strcmp(text, HOLDER_MARK) == 0;
+}
+
 /**
  * Takes the lock of an existing run directory.
- * @return 0 with lock_fd held; -EWOULDBLOCK: a live lab; -ENOENT: no such directory (any more)
+ * @return 0 with lock_fd held; -EWOULDBLOCK: a live lab; -ENOENT: no such directory (any more), or not ours
  */
 static int take_lock(int state_fd, const char *name, int *ret_dir_fd, int *ret_lock_fd)
 {
 	int dir_fd = sys_open_dir(state_fd, name), lock_fd, r;
 
 	if (dir_fd < 0)
-		return dir_fd;
-	lock_fd = sys_open(dir_fd, LOCK_NAME, O_RDWR | O_CREAT);
+		return dir_fd == -ENOTDIR || dir_fd == -ELOOP ? -ENOENT : dir_fd;
+	lock_fd = sys_open(dir_fd, LOCK_NAME, O_RDWR);
 	if (lock_fd < 0) {
 		close(dir_fd);
 		return lock_fd;
 	}
-	r = sys_try_lock(lock_fd);
+	r = is_ours(lock_fd) ? sys_try_lock(lock_fd) : -ENOENT;
 	/* Between opening and locking, its holder may have removed the directory (and a new one may have been made):
 	   then what we have locked is nobody's. */
 	if (r == 0 && (!sys_is_same_file(dir_fd, state_fd, name) ||
@@ -82,7 +92,7 @@ static void empty_locked(int dir_fd)
 	free(entries);
 }
 
-/** The lock goes last, so that a directory without a lock file is an empty one. */
+/** The lock goes last: whoever finds a directory with our lock in it knows what it is. */
 static void remove_locked(int state_fd, const char *name, int dir_fd)
 {
 	empty_locked(dir_fd);
@@ -100,11 +110,55 @@ static int name_holder(int state_fd, const char *name, struct netlab_err *err)
 	return err_hint(err, "stop it with `netlab down %s`, or give this one another --name", name);
 }
 
+/** Makes a directory with a held lock and logs/ in it under a name that nobody looks at. */
+static int prepare(struct rundir *d, const char *temporary)
+{
+	int r = sys_mkdir(d->state_fd, temporary);
+
+	if (r < 0)
+		return r;
+	d->fd = sys_open_dir(d->state_fd, temporary);
+	if (d->fd < 0)
+		return d->fd;
+	d->lock_fd = sys_open(d->fd, LOCK_NAME, O_RDWR | O_CREAT | O_EXCL);
+	if (d->lock_fd < 0)
+		return d->lock_fd;
+	r = sys_try_lock(d->lock_fd);
+	if (r == 0)
+		r = rundir_note_holder(d, getpid());
+	return r < 0 ? r : sys_mkdir(d->fd, RUNDIR_LOGS);
+}
+
+/** Gives it its name; a dead lab of that name is swept first. @return 0; -EEXIST: a live one; ... */
+static int publish(struct rundir *d, const char *temporary, const char *name)
+{
+	for (;;) {
+		int r = sys_rename_new(d->state_fd, temporary, name), dir_fd, lock_fd;
+
+		if (r != -EEXIST)
+			return r;
+		r = take_lock(d->state_fd, name, &dir_fd, &lock_fd);
+		if (r == -EWOULDBLOCK)
+			return -EEXIST;
+		if (r < 0 && r != -ENOENT)
+			return r;
+		if (r == -ENOENT && sys_dir_exists(d->state_fd, name))
+			return -ENOTEMPTY; /* there, but not made by netlab */
+		if (r == 0) {
+			remove_locked(d->state_fd, name, dir_fd);
+			close(lock_fd);
+			close(dir_fd);
+		}
+	}
+}
+
 int rundir_create(const char *state_dir, const char *name, struct rundir *ret, struct netlab_err *err)
 {
 	struct rundir d = { .state_fd = -1, .fd = -1, .lock_fd = -1 };
+	char temporary[NAME_MAX + 1];
 	int r;
 
+	snprintf(temporary, sizeof(temporary), NEW_PREFIX "%d-%s", (int)getpid(), name);
 	d.state_fd = sys_open_dir(AT_FDCWD, state_dir);
 	if (d.state_fd < 0)
 		return err_errno(err, d.state_fd, "opening the state directory '%s'", state_dir);
@@ -113,38 +167,24 @@ int rundir_create(const char *state_dir, const char *name, struct rundir *ret, s
 		r = err_set(err, ENOMEM, "out of memory");
 		goto fail;
 	}
-	for (;;) {
-		r = sys_mkdir(d.state_fd, name);
-		if (r < 0 && r != -EEXIST) {
-			err_errno(err, r, "making the run directory '%s'", d.path);
-			goto fail;
-		}
-		r = take_lock(d.state_fd, name, &d.fd, &d.lock_fd);
-		if (r == 0)
-			break;
-		if (r == -EWOULDBLOCK) {
-			r = name_holder(d.state_fd, name, err);
-			goto fail;
-		}
-		if (r != -ENOENT) { /* it went away between the two: make it again */
-			err_errno(err, r, "locking the run directory '%s'", d.path);
-			goto fail;
-		}
-	}
-	empty_locked(d.fd); /* what a lab that died here left behind */
-	r = rundir_note_holder(&d, getpid());
+	r = prepare(&d, temporary);
 	if (r == 0)
-		r = sys_mkdir(d.fd, RUNDIR_LOGS);
-	if (r < 0) {
-		err_errno(err, r, "writing to the run directory '%s'", d.path);
-		remove_locked(d.state_fd, name, d.fd);
-		goto fail;
+		r = publish(&d, temporary, name);
+	if (r == 0) {
+		*ret = d;
+		return 0;
 	}
-	*ret = d;
-	return 0;
+	if (r == -EEXIST) {
+		name_holder(d.state_fd, name, err);
+	} else {
+		err_errno(err, r, "making the run directory '%s'", d.path);
+		if (r == -ENOSPC || r == -EDQUOT)
+			err_hint(err, "make room there, or use another place with --state-dir");
+		else if (r == -ENOTEMPTY)
+			err_hint(err, "it was not made by netlab: remove it, or use another --state-dir");
+	}
+	(void)sys_remove_tree(d.state_fd, temporary);
 fail:
-	if (r == -ENOSPC)
-		err_hint(err, "make room there, or use another place with --state-dir");
 	rundir_deinit(&d);
 	return r;
 }
@@ -157,12 +197,12 @@ void rundir_remove(struct rundir *d, const char *name)
 
 int rundir_note_holder(const struct rundir *d, pid_t pid)
 {
-	char text[32];
-	int n = snprintf(text, sizeof(text), "process %d\n", (int)pid);
+	char text[48];
+	/* padded: written over in place, so that there is no moment without the mark */
+	int n = snprintf(text, sizeof(text), HOLDER_MARK "%-10d\n", (int)pid);
+	ssize_t wrote = pwrite(d->lock_fd, text, (size_t)n, 0);
 
-	if (ftruncate(d->lock_fd, 0) < 0 || pwrite(d->lock_fd, text, (size_t)n, 0) != n)
-		return errno ? -errno : -EIO;
-	return 0;
+	return wrote == n ? 0 : wrote < 0 ? -errno : -ENOSPC;
 }
 
 int rundir_check(const char *state_dir, const char *name)
@@ -179,7 +219,10 @@ int rundir_check(const char *state_dir, const char *name)
 		r = RUNDIR_DEAD;
 	} else if (r == -EWOULDBLOCK) {
 		r = RUNDIR_LIVE;
-	} else if (r == -ENOENT || r == -ENOTDIR) {
+	} else if (r == -ENOENT) {
+		/* made by a process that died before it could lock it: goes when it is empty */
+		if (strncmp(name, NEW_PREFIX, strlen(NEW_PREFIX)) == 0)
+			(void)sys_rmdir(state_fd, name);
 		r = RUNDIR_NONE;
 	}
 	close(state_fd);

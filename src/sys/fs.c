@@ -264,6 +264,25 @@ int sys_list_dir(int dir_fd, char ***ret, size_t *ret_n)
 	return 0;
 }
 
+int sys_rmdir(int dir_fd, const char *name)
+{
+	return unlinkat(dir_fd, name, AT_REMOVEDIR) < 0 ? -errno : 0;
+}
+
+int sys_rename_new(int dir_fd, const char *from, const char *to)
+{
+	int r = sys_gate("rename");
+
+	if (r < 0)
+		return r;
+	return renameat2(dir_fd, from, dir_fd, to, RENAME_NOREPLACE) < 0 ? -errno : 0;
+}
+
+bool sys_dir_exists(int dir_fd, const char *name)
+{
+	return faccessat(dir_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 int sys_try_lock(int fd)
 {
 	return flock(fd, LOCK_EX | LOCK_NB) < 0 ? -errno : 0;

@@ -41,6 +41,12 @@ int sys_remove_tree(int dir_fd, const char *name);
 /** Names in a directory, sorted, without "." and "..". Free each and the array. @return 0, negative errno */
 int sys_list_dir(int dir_fd, char ***ret, size_t *ret_n);
 
+/** Removes an empty directory. @return 0, negative errno */
+int sys_rmdir(int dir_fd, const char *name);
+/** Renames within a directory, never over something that is there. @return 0; -EEXIST */
+int sys_rename_new(int dir_fd, const char *from, const char *to);
+bool sys_dir_exists(int dir_fd, const char *name);
+
 /** Takes an exclusive flock without waiting. @return 0; -EWOULDBLOCK when held */
 int sys_try_lock(int fd);
 /** @return whether the open file is still what `name` in the directory names (it was not unlinked meanwhile) */

@@ -162,9 +162,17 @@ struct rt_qdisc {
 typedef int rt_qdisc_fn(void *ctx, const struct rt_qdisc *q);
 /** Calls fn for every root qdisc of the socket's namespace. */
 int rt_each_qdisc(int fd, rt_qdisc_fn *fn, void *ctx);
-/** Gives the netem that `q` shows a seed: sends its own options back with TCA_NETEM_PRNG_SEED added, since a change
- *  replaces what it does not name (research/netem.md 1.5). Kernels before 6.6 ignore it: read back. */
-int rt_set_netem_seed(struct rt_batch *b, const struct rt_qdisc *q, uint64_t seed, struct netlab_err *err);
+/** What tc cannot say about a netem, or not yet (research/netem.md 1.5). */
+struct rt_netem_amendment {
+	bool set_seed;
+	uint64_t seed;
+	bool clear_ecn;     /**< tc can only turn it on */
+	bool uniform_delay; /**< a table, once loaded, stays: load one that is uniform over [-1, 1) */
+};
+/** Amends the netem that `q` shows: sends its own options back with the changes, since a change replaces what it does not
+ *  name. Packets that it holds stay. Kernels before 6.6 ignore the seed: read back. */
+int rt_amend_netem(struct rt_batch *b, const struct rt_qdisc *q, const struct rt_netem_amendment *a,
+		   struct netlab_err *err);
 /** Tries netem on lo of the socket's namespace and removes it. @return 0; -ENOENT: the kernel has no sch_netem */
 int rt_probe_netem(int fd, struct netlab_err *err);
 

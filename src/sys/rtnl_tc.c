@@ -277,37 +277,71 @@ int rt_each_qdisc(int fd, rt_qdisc_fn *fn, void *ctx)
 
 /* --- writing what tc cannot --- */
 
-int rt_set_netem_seed(struct rt_batch *b, const struct rt_qdisc *q, uint64_t seed, struct netlab_err *err)
+/** netem scales a table's entries by jitter / NETEM_DIST_SCALE: one that runs evenly from -SCALE to SCALE is what netem does
+ *  without a table. */
+static int put_uniform_table(struct nl_msg *msg)
 {
+	enum { ENTRIES = 4096, STEP = 2 * NETEM_DIST_SCALE / ENTRIES };
+	int16_t table[ENTRIES];
+
+	for (int i = 0; i < ENTRIES; i++)
+		table[i] = (int16_t)(-NETEM_DIST_SCALE + i * STEP);
+	return nla_put(msg, TCA_NETEM_DELAY_DIST, sizeof(table), table);
+}
+
+static bool is_kept(const struct nlattr *attr, const struct rt_netem_amendment *a)
+{
+	switch (nla_type(attr)) {
+	case TCA_NETEM_PAD:
+		return false;
+	case NETEM_PRNG_SEED:
+		return !a->set_seed;
+	case TCA_NETEM_ECN:
+		return !a->clear_ecn;
+	default:
+		return true;
+	}
+}
+
+int rt_amend_netem(struct rt_batch *b, const struct rt_qdisc *q, const struct rt_netem_amendment *a,
+		   struct netlab_err *err)
+{
+	enum { MESSAGE_BYTES = 16 * 1024 }; /* a table alone is 8 KiB */
 	struct tcmsg header = {
 		.tcm_ifindex = (int)q->ifindex,
 		.tcm_handle = q->handle,
 		.tcm_parent = TC_H_ROOT,
 	};
-	const struct nlattr *attr;
+	struct nl_msg *msg = nlmsg_alloc_size(MESSAGE_BYTES);
 	struct tc_netem_qopt opt = { 0 };
-	struct nl_msg *msg = rt_message(RTM_NEWQDISC, 0, &header, sizeof(header));
-	struct nlattr *options;
 	int left = nla_len(q->options) - NLA_ALIGN((int)sizeof(opt)), r;
+	const struct nlattr *attr;
+	struct nlattr *options;
 
-	if (!msg)
-		return rt_add(b, "rtnl newqdisc seed", NULL, err);
+	if (!msg || !nlmsg_put(msg, NL_AUTO_PORT, NL_AUTO_SEQ, RTM_NEWQDISC, 0, NLM_F_REQUEST))
+		return rt_add(b, "rtnl newqdisc amend", checked(msg, 1), err);
 	copy_attr(&opt, sizeof(opt), q->options);
-	r = nla_put_string(msg, TCA_KIND, "netem");
+	r = nlmsg_append(msg, &header, sizeof(header), NLMSG_ALIGNTO);
+	r |= nla_put_string(msg, TCA_KIND, "netem");
 	options = nla_nest_start(msg, TCA_OPTIONS);
 	r |= nlmsg_append(msg, &opt, sizeof(opt), NLMSG_ALIGNTO);
 	nla_for_each_attr(attr, (struct nlattr *)((char *)nla_data(q->options) + NLA_ALIGN(sizeof(opt))), left,
 			  left)
 	{
-		if (nla_type(attr) != NETEM_PRNG_SEED && nla_type(attr) != TCA_NETEM_PAD)
+		if (is_kept(attr, a))
 			r |= nla_put(msg, nla_type(attr), nla_len(attr), nla_data(attr));
 	}
-	r |= nla_put_u64(msg, NETEM_PRNG_SEED, seed);
+	if (a->set_seed)
+		r |= nla_put_u64(msg, NETEM_PRNG_SEED, a->seed);
+	if (a->clear_ecn)
+		r |= nla_put_u32(msg, TCA_NETEM_ECN, 0);
+	if (a->uniform_delay)
+		r |= put_uniform_table(msg);
 	if (!options)
 		r = -1;
 	else
 		nla_nest_end(msg, options);
-	return rt_add(b, "rtnl newqdisc seed", checked(msg, r), err);
+	return rt_add(b, "rtnl newqdisc amend", checked(msg, r), err);
 }
 
 int rt_probe_netem(int fd, struct netlab_err *err)

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT */
+/* `link set|clear|down|up` on a running lab: what is asked is kept whole, so that only the keys named change; then the
+   difference is carried out, or nothing. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "lab/shape.h"
+
+#define CARRIER_KEY "carrier="
+
+struct change {
+	size_t link;
+	bool dirs[2];
+	struct impairment asked[2];
+	bool carrier;
+};
+
+static int no_such(struct netlab_err *err, const char *kind, const char *name)
+{
+	return err_set(err, ENOENT, "%s '%s': no such %s in this lab", kind, name, kind);
+}
+
+static int choose_directions(struct supervisor *s, const char *from, struct change *c, struct netlab_err *err)
+{
+	const struct topo_link *link = &s->topo->links[c->link];
+	size_t node;
+
+	c->dirs[0] = c->dirs[1] = true;
+	if (!from)
+		return 0;
+	node = topo_find_node(s->topo, from);
+	if (node == SIZE_MAX)
+		return no_such(err, "node", from);
+	for (unsigned d = 0; d < 2; d++)
+		c->dirs[d] = link->ends[d].node == node;
+	if (c->dirs[0] || c->dirs[1])
+		return 0;
+	err_set(err, ENOENT, "node '%s' is not an end of link '%s'", from, link->name);
+	return err_hint(err, "its ends are '%s' and '%s'", s->topo->nodes[link->ends[0].node].name,
+			s->topo->nodes[link->ends[1].node].name);
+}
+
+static int set_carrier(struct change *c, const char *value, bool one_way, struct netlab_err *err)
+{
+	if (one_way) {
+		err_set(err, EINVAL, "'carrier' is the link's, not a direction's");
+		return err_hint(err, "leave out --from, or cut one direction with `link down`");
+	}
+	if (strcmp(value, "true") == 0)
+		c->carrier = true;
+	else if (strcmp(value, "false") == 0)
+		c->carrier = false;
+	else
+		return err_set(err, EINVAL, "carrier '%s': write true or false", value);
+	return 0;
+}
+
+static int apply_settings(const json_t *request, struct change *c, struct netlab_err *err)
+{
+	const json_t *settings = json_object_get(request, "settings"), *item;
+	bool one_way = json_object_get(request, "from") != NULL;
+	size_t i;
+
+	json_array_foreach(settings, i, item) {
+		const char *setting = json_string_value(item);
+		int r = 0;
+
+		if (!setting)
+			return err_set(err, EPROTO, "malformed request");
+		if (strncmp(setting, CARRIER_KEY, strlen(CARRIER_KEY)) == 0)
+			r = set_carrier(c, setting + strlen(CARRIER_KEY), one_way, err);
+		for (unsigned d = 0; d < 2 && r == 0; d++) {
+			if (c->dirs[d] && strncmp(setting, CARRIER_KEY, strlen(CARRIER_KEY)) != 0)
+				r = impairment_parse_setting(setting, &c->asked[d], err);
+		}
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static void set_down(struct change *c, bool down)
+{
+	for (unsigned d = 0; d < 2; d++) {
+		if (!c->dirs[d])
+			continue;
+		c->asked[d].set |= IMPAIR_BIT(IMPAIR_DOWN);
+		c->asked[d].down = down;
+	}
+}
+
+static void clear(struct supervisor *s, bool none, struct change *c)
+{
+	const struct topo_link *link = &s->topo->links[c->link];
+
+	for (unsigned d = 0; d < 2; d++) {
+		if (!c->dirs[d])
+			continue;
+		c->asked[d] = link->dir[d];
+		if (none)
+			c->asked[d].set &= IMPAIR_BIT(IMPAIR_SEED);
+	}
+	if (c->dirs[0] && c->dirs[1])
+		c->carrier = none || link->carrier;
+}
+
+/** Reads the request into what shall be. */
+static int understand(struct supervisor *s, const json_t *request, struct change *c, struct netlab_err *err)
+{
+	const char *verb = json_string_value(json_object_get(request, "verb"));
+	const char *name = json_string_value(json_object_get(request, "link"));
+	int r;
+
+	if (!verb || !name)
+		return err_set(err, EPROTO, "malformed request");
+	c->link = topo_find_link(s->topo, name);
+	if (c->link == SIZE_MAX)
+		return no_such(err, "link", name);
+	r = choose_directions(s, json_string_value(json_object_get(request, "from")), c, err);
+	if (r < 0)
+		return r;
+	memcpy(c->asked, s->links[c->link].asked, sizeof(c->asked));
+	c->carrier = s->links[c->link].carrier;
+	if (strcmp(verb, "set") == 0)
+		r = apply_settings(request, c, err);
+	else if (strcmp(verb, "clear") == 0)
+		clear(s, json_is_true(json_object_get(request, "none")), c);
+	else if (strcmp(verb, "down") == 0)
+		set_down(c, true);
+	else if (strcmp(verb, "up") == 0)
+		set_down(c, false);
+	else
+		return err_set(err, EPROTO, "malformed request");
+	for (unsigned d = 0; d < 2 && r == 0; d++)
+		r = impairment_check(&c->asked[d], err);
+	return r < 0 ? err_wrap(err, "link '%s'", name) : 0;
+}
+
+static bool is_down(const struct impairment *m)
+{
+	return (m->set & IMPAIR_BIT(IMPAIR_DOWN)) && m->down;
+}
+
+/** Cuts or mends a direction: without the redirect, what comes in goes nowhere. */
+static int set_redirect(struct supervisor *s, size_t link, unsigned dir, bool on, struct netlab_err *err)
+{
+	const struct plan_fabric_end *ends = s->plan->links[link].ends;
+	int r;
+
+	if (s->links[link].redirected[dir] == on)
+		return 0;
+	s->batch.fd = s->fabric_fd;
+	r = on ? rt_new_redirect(&s->batch, ends[dir].ifindex, ends[!dir].ifindex, err)
+	       : rt_delete_redirect(&s->batch, ends[dir].ifindex, err);
+	if (r == 0)
+		r = rt_flush(&s->batch, err);
+	if (r == 0)
+		s->links[link].redirected[dir] = on;
+	return r;
+}
+
+static int change_carrier(struct supervisor *s, size_t link, bool on, struct netlab_err *err)
+{
+	const struct plan_fabric_end *ends = s->plan->links[link].ends;
+	int r = 0;
+
+	if (s->links[link].carrier == on)
+		return 0;
+	s->batch.fd = s->fabric_fd;
+	for (unsigned e = 0; e < 2 && r == 0; e++)
+		r = rt_set_up(&s->batch, ends[e].ifindex, on, err);
+	for (unsigned e = 0; e < 2 && r == 0 && on; e++)
+		r = rt_sync_carrier(&s->batch, ends[e].ifindex, err);
+	if (r == 0)
+		r = rt_flush(&s->batch, err);
+	if (r == 0)
+		s->links[link].carrier = on;
+	return r;
+}
+
+/** Offloads at the node ends follow the shaping: one decision per packet on the wire, not per 64 KiB. */
+static int change_offloads(struct supervisor *s, size_t link, bool off, struct netlab_err *err)
+{
+	enum { GSO_MAX_SEGS = 65535 }; /* linux/netdevice.h: what a veth starts with */
+	int r = 0;
+
+	if (s->links[link].no_offload == off)
+		return 0;
+	for (unsigned e = 0; e < 2 && r == 0; e++) {
+		size_t node = s->topo->links[link].ends[e].node;
+		const struct plan_node *p = &s->plan->nodes[node];
+
+		if (s->nodes[node].rtnl_fd < 0)
+			continue; /* a dead node's end is gone */
+		for (size_t i = 1; i < p->n_interfaces && r == 0; i++) {
+			if (p->interfaces[i].link != link || p->interfaces[i].end != e)
+				continue;
+			r = rt_set_offloads(s->nodes[node].rtnl_fd, p->interfaces[i].name, !off);
+			if (r < 0)
+				return err_errno(err, r, "setting offloads");
+			s->batch.fd = s->nodes[node].rtnl_fd;
+			r = rt_set_gso_max_segs(&s->batch, p->interfaces[i].ifindex, off ? 1 : GSO_MAX_SEGS,
+						err);
+			if (r == 0)
+				r = rt_flush(&s->batch, err);
+		}
+	}
+	if (r == 0)
+		s->links[link].no_offload = off;
+	return r;
+}
+
+static int carry_out(struct supervisor *s, const struct change *c, struct netlab_err *err)
+{
+	struct lab_link *link = &s->links[c->link];
+	struct plan_qdisc qdisc[2];
+	bool shaping = false;
+	int r = 0;
+
+	for (unsigned d = 0; d < 2 && r == 0; d++) {
+		r = shape_build(s, c->link, d, &c->asked[d], &qdisc[d], err);
+		shaping = shaping || impairment_is_shaping(&c->asked[d]);
+	}
+	if (r == 0)
+		r = change_offloads(s, c->link, shaping && !s->topo->links[c->link].offload, err);
+	for (unsigned d = 0; d < 2 && r == 0; d++) {
+		if (c->dirs[d])
+			r = shape_apply(s, c->link, d, &qdisc[d], err);
+	}
+	for (unsigned d = 0; d < 2 && r == 0; d++)
+		r = set_redirect(s, c->link, d, !is_down(&c->asked[d]), err);
+	if (r == 0)
+		r = change_carrier(s, c->link, c->carrier, err);
+	if (r == 0)
+		memcpy(link->asked, c->asked, sizeof(link->asked));
+	return r;
+}
+
+int link_change(struct supervisor *s, const json_t *request, struct netlab_err *err)
+{
+	struct change c = { 0 }, before = { 0 };
+	int r = understand(s, request, &c, err);
+
+	if (r < 0)
+		return r;
+	before.link = c.link;
+	before.dirs[0] = before.dirs[1] = true;
+	memcpy(before.asked, s->links[c.link].asked, sizeof(before.asked));
+	before.carrier = s->links[c.link].carrier;
+	r = carry_out(s, &c, err);
+	if (r < 0) {
+		struct netlab_err ignored = { 0 };
+
+		/* half done is not done: what was asked before is put back as far as it goes */
+		(void)carry_out(s, &before, &ignored);
+	}
+	return r;
+}

@@ -1,0 +1,531 @@
+/* SPDX-License-Identifier: MIT */
+/* From a plan to a running lab: the only writer of kernel state. Nothing is undone step by step: when anything fails the
+   supervisor exits, and the kernel takes all of it back. */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "lab/shape.h"
+#include "lab/supervisor.h"
+#include "node/init.h"
+#include "sys/fs.h"
+#include "sys/sock.h"
+
+enum {
+	/* RTM_GETLINK answers are some 2 KiB each with their skb, and a socket's receive buffer is 208 KiB. */
+	SYNCS_PER_FLUSH = 32,
+};
+
+/** Puts the failed operation before the kernel's reason. */
+static int describe(struct supervisor *s, size_t op, struct netlab_err *err)
+{
+	_cleanup_buf_ struct buf b = { 0 };
+
+	plan_describe_op(&b, s->plan, &s->plan->ops[op]);
+	return err_wrap(err, "%s", buf_text(&b) ? buf_text(&b) : "operation");
+}
+
+static int flush(struct supervisor *s, struct netlab_err *err)
+{
+	int r = rt_flush(&s->batch, err);
+
+	return r < 0 ? describe(s, s->batch.failed_cookie, err) : 0;
+}
+
+/** Directs the batch to a socket; what was collected for another one is sent first. */
+static int use_socket(struct supervisor *s, int fd, struct netlab_err *err)
+{
+	int r = 0;
+
+	if (s->batch.fd != fd)
+		r = flush(s, err);
+	s->batch.fd = fd;
+	return r;
+}
+
+/* --- nodes --- */
+
+static int spawn(struct supervisor *s, uint32_t node, int hello_fd, struct netlab_err *err)
+{
+	struct node_boot boot = {
+		.plan = s->plan,
+		.node = node,
+		.hello_fd = hello_fd,
+		.host_proc_fd = s->host_proc_fd,
+		.log_dir_fd = s->log_dir_fd,
+		.nofile = s->nofile,
+	};
+	pid_t pid = sys_clone(SYS_NS_PID | SYS_NS_NET | SYS_NS_MNT | SYS_NS_UTS | SYS_NS_IPC, NULL);
+
+	if (pid == 0)
+		node_init(&boot);
+	if (pid < 0) {
+		err_errno(err, pid, "node '%s': creating its namespaces", s->topo->nodes[node].name);
+		if (pid == -ENOSPC)
+			err_hint(err, "raise user.max_*_namespaces (sysctl)");
+		else if (pid == -EAGAIN)
+			err_hint(err, "raise kernel.pid_max or the limit of processes (ulimit -u)");
+		return pid;
+	}
+	s->nodes[node].pid = pid;
+	return 0;
+}
+
+static int take_hello(struct supervisor *s, int fd, struct netlab_err *err)
+{
+	struct node_hello hello;
+	int fds[2];
+	unsigned n_fds = 2;
+	ssize_t n = sys_sock_recv(fd, &hello, sizeof(hello), fds, &n_fds);
+	struct lab_node *node;
+
+	if (n != (ssize_t)sizeof(hello) || hello.node >= s->topo->n_nodes)
+		return err_errno(err, n < 0 ? (int)n : EPROTO, "hearing from a node");
+	node = &s->nodes[hello.node];
+	if (hello.err.code < 0 || n_fds != 2) {
+		*err = hello.err;
+		return err_wrap(err, "node '%s'", s->topo->nodes[hello.node].name);
+	}
+	node->host_pid = hello.host_pid;
+	node->control_fd = fds[0];
+	node->rtnl_fd = fds[1];
+	return 0;
+}
+
+static int dead_node(struct supervisor *s, struct netlab_err *err)
+{
+	for (size_t i = 0; i < s->topo->n_nodes; i++) {
+		if (s->nodes[i].pid == 0)
+			return err_set(err, ECHILD, "node '%s' died while the lab was coming up",
+				       s->topo->nodes[i].name);
+	}
+	return 0;
+}
+
+/** Waits for something to read on fd; fails when a node dies, the caller goes away or the time is up. */
+static int wait_for(struct supervisor *s, int fd, struct netlab_err *err)
+{
+	for (;;) {
+		struct pollfd p[] = { { .fd = fd, .events = POLLIN },
+				      { .fd = s->signal_fd, .events = POLLIN },
+				      { .fd = s->up_fd, .events = 0 } };
+		uint64_t now = monotonic_ns();
+		int r;
+
+		if (now >= s->deadline_ns)
+			return err_set(err, ETIME, "time is up");
+		r = poll(p, ARRAY_SIZE(p), (int)((s->deadline_ns - now) / 1000000) + 1);
+		if (r < 0 && errno != EINTR)
+			return err_errno(err, errno, "poll");
+		if (r > 0 && p[0].revents)
+			return 0;
+		if (r > 0 && p[2].revents)
+			return err_set(err, ECANCELED, "the calling process went away");
+		if (r > 0 && p[1].revents) {
+			struct signalfd_siginfo info;
+
+			(void)!read(s->signal_fd, &info, sizeof(info));
+			if (supervisor_reap(s) && (r = dead_node(s, err)) < 0) {
+				/* its last words tell more than that it died */
+				struct pollfd last = { .fd = fd, .events = POLLIN };
+
+				if (poll(&last, 1, 0) > 0)
+					return 0;
+				return r;
+			}
+		}
+	}
+}
+
+static int make_nodes(struct supervisor *s, struct netlab_err *err)
+{
+	int hello[2], r = sys_sock_pair(hello);
+
+	if (r < 0)
+		return err_errno(err, r, "socket for the nodes");
+	for (size_t i = 0; i < s->plan->n_ops && r == 0; i++) {
+		if (s->plan->ops[i].kind == PLAN_NODE)
+			r = spawn(s, s->plan->ops[i].node, hello[1], err);
+	}
+	close(hello[1]);
+	/* All are cloned before the first is heard: descriptors that hello brings would be copied by every clone. */
+	for (size_t i = 0; i < s->topo->n_nodes && r == 0; i++) {
+		r = wait_for(s, hello[0], err);
+		if (r == 0)
+			r = take_hello(s, hello[0], err);
+	}
+	close(hello[0]);
+	return r;
+}
+
+/* --- links --- */
+
+static int make_veth(struct supervisor *s, const struct plan_op *op, struct netlab_err *err)
+{
+	const struct topo_end *end = &s->topo->links[op->link.link].ends[op->link.end];
+	const struct plan_link *link = &s->plan->links[op->link.link];
+	const struct plan_fabric_end *fabric = &link->ends[op->link.end];
+	const struct plan_node *node = &s->plan->nodes[end->node];
+	const struct plan_interface *in = NULL;
+	struct rt_end ends[2] = {
+		{ .name = fabric->name, .ifindex = fabric->ifindex },
+	};
+
+	for (size_t i = 1; i < node->n_interfaces; i++) {
+		if (node->interfaces[i].link == op->link.link && node->interfaces[i].end == op->link.end)
+			in = &node->interfaces[i];
+	}
+	if (!in)
+		return err_set(err, EINVAL, "the plan has no interface for this end");
+	memcpy(ends[0].mac, fabric->mac, sizeof(ends[0].mac));
+	memcpy(ends[1].mac, in->mac, sizeof(ends[1].mac));
+	ends[1].name = in->name;
+	ends[1].ifindex = in->ifindex;
+	ends[1].netns_pid = s->nodes[end->node].pid;
+	ends[1].one_segment = in->no_offload;
+	return rt_new_veth(&s->batch, ends, in->mtu, err);
+}
+
+static int make_redirect(struct supervisor *s, const struct plan_op *op, struct netlab_err *err)
+{
+	const struct plan_fabric_end *ends = s->plan->links[op->link.link].ends;
+	unsigned from = op->link.end;
+	int r = rt_new_redirect(&s->batch, ends[from].ifindex, ends[!from].ifindex, err);
+
+	if (r == 0)
+		s->links[op->link.link].redirected[from] = true;
+	return r;
+}
+
+static int make_fabric_op(struct supervisor *s, const struct plan_op *op, struct netlab_err *err)
+{
+	const struct plan_fabric_end *ends = s->plan->links[op->link.link].ends;
+
+	switch (op->kind) {
+	case PLAN_VETH:
+		return make_veth(s, op, err);
+	case PLAN_REDIRECT:
+		return make_redirect(s, op, err);
+	case PLAN_FABRIC_UP:
+		return rt_set_up(&s->batch, ends[op->link.end].ifindex, true, err);
+	default:
+		return 0;
+	}
+}
+
+/** Every fabric end gets its clsact, so that a direction can be cut and mended at any time. */
+static int make_clsacts(struct supervisor *s, struct netlab_err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < s->topo->n_links && r == 0; i++) {
+		for (unsigned e = 0; e < 2 && r == 0; e++) {
+			r = rt_new_clsact(&s->batch, s->plan->links[i].ends[e].ifindex, err);
+			if (r < 0)
+				err_wrap(err, "link '%s': clsact", s->topo->links[i].name);
+		}
+	}
+	return r;
+}
+
+static int make_fabric(struct supervisor *s, enum plan_op_kind kind, struct netlab_err *err)
+{
+	int r = use_socket(s, s->fabric_fd, err);
+
+	for (size_t i = 0; i < s->plan->n_ops && r == 0; i++) {
+		if (s->plan->ops[i].kind != kind)
+			continue;
+		s->batch.cookie = i;
+		r = make_fabric_op(s, &s->plan->ops[i], err);
+		if (r < 0)
+			r = describe(s, s->batch.failed_cookie, err);
+	}
+	return r == 0 ? flush(s, err) : r;
+}
+
+/** The fabric ends went up first, so their carrier came by linkwatch, later; make sure that it has come. */
+static int sync_fabric(struct supervisor *s, struct netlab_err *err)
+{
+	int r = use_socket(s, s->fabric_fd, err);
+	unsigned n = 0;
+
+	for (size_t i = 0; i < s->plan->n_ops && r == 0; i++) {
+		const struct plan_op *op = &s->plan->ops[i];
+
+		if (op->kind != PLAN_FABRIC_UP)
+			continue;
+		s->batch.cookie = i;
+		r = rt_sync_carrier(&s->batch, s->plan->links[op->link.link].ends[op->link.end].ifindex, err);
+		if (r == 0 && ++n % SYNCS_PER_FLUSH == 0)
+			r = flush(s, err);
+	}
+	return r == 0 ? flush(s, err) : r;
+}
+
+/* --- inside the nodes --- */
+
+static int make_bridge(struct supervisor *s, const struct plan_op *op, struct netlab_err *err)
+{
+	const struct plan_node *node = &s->plan->nodes[op->node];
+	struct rt_bridge br = {
+		.name = PLAN_BRIDGE_NAME,
+		.ifindex = node->bridge_ifindex,
+		.stp = s->topo->nodes[op->node].stp,
+		.learn = s->topo->nodes[op->node].kind != TOPO_HUB,
+	};
+	int r;
+
+	memcpy(br.mac, node->bridge_mac, sizeof(br.mac));
+	r = rt_new_bridge(&s->batch, &br, err);
+	return r < 0 ? r : rt_set_up(&s->batch, br.ifindex, true, err);
+}
+
+static int make_route(struct supervisor *s, const struct plan_op *op, struct netlab_err *err)
+{
+	static const enum rt_route_type types[] = {
+		[TOPO_ROUTE_UNICAST] = RT_ROUTE_UNICAST,
+		[TOPO_ROUTE_BLACKHOLE] = RT_ROUTE_BLACKHOLE,
+		[TOPO_ROUTE_UNREACHABLE] = RT_ROUTE_UNREACHABLE,
+	};
+	enum { FEW = 8 };
+	struct rt_hop few[FEW], *hops = few;
+	struct rt_route route = {
+		.type = types[op->route.type],
+		.to = op->route.to,
+		.metric = op->route.metric,
+		.n_hops = op->route.n_hops,
+	};
+	int r;
+
+	if (route.n_hops > FEW) {
+		hops = calloc(route.n_hops, sizeof(*hops));
+		if (!hops)
+			return err_set(err, ENOMEM, "out of memory");
+	}
+	for (unsigned i = 0; i < route.n_hops; i++) {
+		const struct plan_nexthop *hop = &op->route.hops[i];
+
+		hops[i] = (struct rt_hop){
+			.via = hop->via,
+			.ifindex = s->plan->nodes[op->node].interfaces[hop->interface].ifindex,
+		};
+	}
+	route.hops = hops;
+	r = rt_new_route(&s->batch, &route, err);
+	if (hops != few)
+		free(hops);
+	return r;
+}
+
+static int make_node_op(struct supervisor *s, size_t index, struct netlab_err *err)
+{
+	const struct plan_op *op = &s->plan->ops[index];
+	const struct plan_node *node = &s->plan->nodes[op->node];
+	const struct plan_interface *in = node->interfaces;
+	int r;
+
+	switch (op->kind) {
+	case PLAN_BRIDGE:
+		return make_bridge(s, op, err);
+	case PLAN_PORT:
+		return rt_set_master(&s->batch, in[op->interface].ifindex, node->bridge_ifindex, err);
+	case PLAN_SYSCTL:
+		r = rt_flush(&s->batch, err);
+		return r < 0 ? r : supervisor_order(s, op->node, NODE_SYSCTL, (uint32_t)index, err);
+	case PLAN_OFFLOAD:
+		r = rt_set_offloads(s->nodes[op->node].rtnl_fd, in[op->interface].name, false);
+		return r < 0 ? err_errno(err, r, "turning segmentation offloads off") : 0;
+	case PLAN_ADDRESS:
+		return rt_new_address(&s->batch, in[op->address.interface].ifindex, &op->address.prefix, err);
+	case PLAN_UP:
+		return rt_set_up(&s->batch, in[op->interface].ifindex, true, err);
+	case PLAN_NEIGHBOUR:
+		return rt_new_neighbour(&s->batch, in[op->neighbour.interface].ifindex, &op->neighbour.addr,
+					op->neighbour.mac, err);
+	case PLAN_ROUTE:
+		return make_route(s, op, err);
+	case PLAN_FABRIC:
+	case PLAN_HOSTS:
+	case PLAN_NODE:
+	case PLAN_VETH:
+	case PLAN_REDIRECT:
+	case PLAN_FABRIC_UP:
+	case PLAN_QDISC:
+	case PLAN_SERVICE:
+	case PLAN_OP_COUNT:
+		break;
+	}
+	return 0;
+}
+
+static bool is_node_op(enum plan_op_kind kind)
+{
+	return kind >= PLAN_BRIDGE && kind <= PLAN_ROUTE;
+}
+
+static int configure_nodes(struct supervisor *s, struct netlab_err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < s->plan->n_ops && r == 0; i++) {
+		const struct plan_op *op = &s->plan->ops[i];
+
+		if (!is_node_op(op->kind))
+			continue;
+		r = use_socket(s, s->nodes[op->node].rtnl_fd, err);
+		if (r < 0)
+			return r;
+		s->batch.cookie = s->batch.failed_cookie = i;
+		r = make_node_op(s, i, err);
+		if (r < 0)
+			return describe(s, s->batch.failed_cookie, err);
+	}
+	return flush(s, err);
+}
+
+/* --- spanning trees --- */
+
+static int count_unsettled(void *ctx, const struct rt_link_state *l)
+{
+	enum { LISTENING = 1, LEARNING = 2 }; /* linux/if_bridge.h BR_STATE_* */
+	unsigned *n = ctx;
+
+	if (l->running && (l->stp_state == LISTENING || l->stp_state == LEARNING))
+		(*n)++;
+	return 0;
+}
+
+/** Waits until every port of a switch with STP forwards or blocks. */
+static int wait_for_tree(struct supervisor *s, size_t node, struct netlab_err *err)
+{
+	int fd = s->nodes[node].rtnl_fd, r = rt_subscribe_links(fd);
+
+	if (r < 0)
+		return err_errno(err, r, "hearing of port states");
+	for (;;) {
+		unsigned unsettled = 0;
+
+		r = rt_each_link(fd, count_unsettled, &unsettled);
+		if (r < 0)
+			return err_errno(err, r, "reading port states");
+		if (unsettled == 0)
+			return 0;
+		r = wait_for(s, fd, err);
+		if (r < 0)
+			return r;
+	}
+}
+
+static int wait_for_trees(struct supervisor *s, struct netlab_err *err)
+{
+	for (size_t i = 0; i < s->topo->n_nodes; i++) {
+		int r;
+
+		if (!s->topo->nodes[i].stp)
+			continue;
+		r = wait_for_tree(s, i, err);
+		if (r < 0)
+			return err_wrap(err, "switch '%s': waiting for its spanning tree",
+					s->topo->nodes[i].name);
+	}
+	return 0;
+}
+
+/* --- services --- */
+
+static int start_services(struct supervisor *s, struct netlab_err *err)
+{
+	for (size_t i = 0; i < s->plan->n_ops; i++) {
+		const struct plan_op *op = &s->plan->ops[i];
+		int r;
+
+		if (op->kind != PLAN_SERVICE)
+			continue;
+		r = supervisor_order(s, op->node, NODE_START, op->service, err);
+		if (r < 0)
+			return describe(s, i, err);
+	}
+	return 0;
+}
+
+static int prepare_fabric(struct supervisor *s, struct netlab_err *err)
+{
+	static const char *const no_ipv6[] = { "/proc/sys/net/ipv6/conf/all/disable_ipv6",
+					       "/proc/sys/net/ipv6/conf/default/disable_ipv6" };
+
+	(void)s;
+	/* The fabric only moves frames: without IPv6 its devices make no noise and cost less. */
+	for (size_t i = 0; i < ARRAY_SIZE(no_ipv6); i++) {
+		int r = sys_write_value(no_ipv6[i], "1");
+
+		if (r < 0 && r != -ENOENT)
+			return err_errno(err, r, "fabric: turning IPv6 off");
+	}
+	return 0;
+}
+
+static int write_hosts(struct supervisor *s, struct netlab_err *err)
+{
+	_cleanup_free_ char *path = NULL;
+	int r;
+
+	if (!s->plan->hosts)
+		return 0;
+	r = sys_write_file(s->dir->fd, RUNDIR_HOSTS, s->plan->hosts, strlen(s->plan->hosts));
+	if (r == 0 && asprintf(&path, "%s/" RUNDIR_HOSTS, s->dir->path) < 0) {
+		path = NULL;
+		r = -ENOMEM;
+	}
+	if (r < 0)
+		return err_errno(err, r, "writing the lab's hosts file");
+	/* Before the nodes are cloned: each inherits the bind with its copy of this mount namespace. */
+	r = sys_bind_ro(path, "/etc/hosts");
+	if (r < 0) {
+		err_errno(err, r, "binding the lab's hosts file over /etc/hosts");
+		if (r == -ENOENT)
+			err_hint(err, "make an empty /etc/hosts on this machine, or say \"hosts\": false");
+	}
+	return r;
+}
+
+int realise(struct supervisor *s, struct netlab_err *err)
+{
+	static const struct {
+		const char *phase;
+		int (*run)(struct supervisor *s, struct netlab_err *err);
+	} before_links[] = { { "fabric", prepare_fabric }, { "hosts", write_hosts }, { "nodes", make_nodes } },
+	  after_links[] = { { "addresses", configure_nodes }, { "carrier", sync_fabric },
+			    { "shaping", shape_all },	      { "spanning-tree", wait_for_trees },
+			    { "services", start_services } };
+	static const enum plan_op_kind fabric_ops[] = { PLAN_REDIRECT, PLAN_FABRIC_UP };
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(before_links) && r == 0; i++) {
+		r = before_links[i].run(s, err);
+		if (r == 0)
+			supervisor_phase(s, before_links[i].phase);
+	}
+	if (r == 0)
+		r = make_fabric(s, PLAN_VETH, err);
+	if (r == 0)
+		supervisor_phase(s, "links");
+	if (r == 0)
+		r = make_clsacts(s, err);
+	for (size_t i = 0; i < ARRAY_SIZE(fabric_ops) && r == 0; i++)
+		r = make_fabric(s, fabric_ops[i], err);
+	if (r == 0)
+		supervisor_phase(s, "joins");
+	for (size_t i = 0; i < ARRAY_SIZE(after_links) && r == 0; i++) {
+		r = after_links[i].run(s, err);
+		if (r == 0)
+			supervisor_phase(s, after_links[i].phase);
+	}
+	return r;
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file supervisor.h
+ * The process that is a lab: PID 1 of the lab's PID namespace, in the fabric's network namespace. Private to src/lab.
+ *
+ * Theory of operation. lab_up() (up.c) clones the supervisor and listens to it over a SEQPACKET socket: phases,
+ * warnings, then UP_READY or UP_FAILED; end-of-file means that it died. The supervisor plans, realises (realise.c), says
+ * UP_READY, waits for the caller's go-ahead and serves the control socket (control.c) until it is told to stop. It owns
+ * every reference to the lab's namespaces, so its death, however it comes, is the lab's.
+ */
+#ifndef NETLAB_LAB_SUPERVISOR_H
+#define NETLAB_LAB_SUPERVISOR_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "lab/lab.h"
+#include "lab/rundir.h"
+#include "netlab/err.h"
+#include "plan/plan.h"
+#include "sys/proc.h"
+#include "sys/rtnl.h"
+
+enum up_message_kind { UP_PHASE, UP_WARNING, UP_READY, UP_FAILED };
+
+/** Supervisor -> caller of lab_up(). */
+struct up_message {
+	enum up_message_kind kind;
+	double elapsed_ms;     /**< PHASE: how long it took */
+	char text[512];        /**< PHASE: its name; WARNING */
+	struct netlab_err err; /**< FAILED */
+};
+
+/** Caller -> supervisor, one byte each. */
+enum up_reply {
+	UP_GO = 'g',   /**< the user namespace's maps are written: go on (first thing, rootless only) */
+	UP_KEEP = 'k', /**< after READY: the lab outlives the caller */
+};
+
+struct lab_service {
+	pid_t pid; /**< inside the node; 0 = not running */
+	bool started, exited;
+	int status; /**< as waitpid() gave it, when exited */
+};
+
+struct lab_node {
+	pid_t pid;      /**< of its init, in the lab's PID namespace; 0 = dead */
+	pid_t host_pid;
+	int control_fd; /**< to its init */
+	int rtnl_fd;    /**< opened inside its network namespace */
+	bool stopped;   /**< answered NODE_STOP */
+	struct lab_service *services;
+};
+
+/** What a link does now; starts as planned, changed by `link set`. dir[0] is "->". */
+struct lab_link {
+	struct impairment asked[2];
+	struct plan_qdisc qdisc[2]; /**< in force; kind NONE = no root qdisc of ours */
+	bool redirected[2];         /**< frames of the direction pass */
+	bool carrier;
+	bool no_offload;            /**< the node ends' segmentation offloads are off */
+};
+
+struct supervisor {
+	const struct lab_up_options *options;
+	const struct topo *topo;
+	struct plan *plan; /**< owned */
+	struct plan_host host;
+	struct rundir *dir;
+	int up_fd;         /**< to the caller of lab_up(); -1 once it is gone */
+	int host_proc_fd, log_dir_fd, signal_fd, listen_fd;
+	int fabric_fd;     /**< rtnetlink socket of the fabric */
+	struct rt_batch batch;
+	pid_t host_pid;    /**< our own, as the host's /proc numbers it */
+	struct sys_nofile nofile;
+	struct lab_node *nodes;
+	struct lab_link *links;
+	uint64_t deadline_ns;   /**< CLOCK_MONOTONIC; for `up` */
+	uint64_t phase_start_ns;
+	uint64_t ready_ns;      /**< CLOCK_MONOTONIC when it became usable */
+	int64_t started_s;      /**< CLOCK_REALTIME, seconds since the epoch */
+	bool stopping;
+	uint64_t stop_deadline_ns;
+};
+
+/** What lab_up() hands to its child. */
+struct supervisor_boot {
+	const struct lab_up_options *options;
+	struct rundir *dir;
+	int up_fd;
+	bool rootless; /**< wait for UP_GO */
+};
+
+/** Runs the lab; does not return. */
+void supervisor_main(const struct supervisor_boot *boot) __attribute__((noreturn));
+
+uint64_t monotonic_ns(void);
+/** Reports the end of a phase of `up` to the caller. */
+void supervisor_phase(struct supervisor *s, const char *phase);
+void supervisor_warn(struct supervisor *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/** Reaps children; a node that died loses its descriptors. @return whether any node died */
+bool supervisor_reap(struct supervisor *s);
+/** Reads what inits have to say when nothing is asked of them (services that end). */
+void supervisor_node_event(struct supervisor *s, size_t node);
+/** Asks an init to do something and waits for NODE_DONE. @return 0, negative errno with *err */
+int supervisor_order(struct supervisor *s, size_t node, int kind, uint32_t index, struct netlab_err *err);
+/** Begins to stop: services get SIGTERM; the loop ends when they are gone or their time is over. */
+void supervisor_stop(struct supervisor *s);
+
+/** Makes everything that the plan says (realise.c). @return 0; negative errno with *err */
+int realise(struct supervisor *s, struct netlab_err *err);
+
+/* --- change.c --- */
+/** Carries out `link set|clear|down|up` (request as sent by lab_link_change()). All or nothing. */
+int link_change(struct supervisor *s, const json_t *request, struct netlab_err *err);
+
+/* --- control.c --- */
+/** Serves requests until it is time to stop. */
+void control_loop(struct supervisor *s);
+
+/* --- report.c --- */
+json_t *report_summary(struct supervisor *s);
+json_t *report_lab(struct supervisor *s, struct netlab_err *err);
+/** {"code","message","where","hint","exit"} */
+json_t *report_error(const struct netlab_err *err);
+
+#endif
