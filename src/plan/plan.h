@@ -66,7 +66,8 @@ struct plan_fabric_end {
 
 struct plan_link {
 	struct plan_fabric_end ends[2];
-	uint32_t mtu;
+	uint32_t interface[2]; /**< of the end's node: index into its interfaces */
+	uint32_t mtu;          /**< the larger of the two ends' */
 	enum plan_join join;
 	/** dir[0], "->", is the root qdisc of ends[1]; dir[1] that of ends[0] */
 	struct plan_qdisc dir[2];
@@ -213,5 +214,17 @@ int plan_qdisc_build(const struct impairment *m, uint32_t mtu, const struct plan
 		     struct plan_qdisc *ret, struct netlab_err *err);
 /** The words after `tc qdisc replace dev IF root `: "netem limit 1100 delay 20ms ..." or "tbf rate ..."; without the seed. */
 void plan_qdisc_print(struct buf *b, const struct plan_qdisc *q);
+/** What netem keeps although no word of tc takes it away. */
+enum plan_leftover {
+	PLAN_LEFT_ECN = 1 << 0,   /**< the mark that `ecn` sets */
+	PLAN_LEFT_TABLE = 1 << 1, /**< the table of the delay's distribution */
+};
+/**
+ * The words that turn the qdisc `from`, in force, into `to`, of the same kind, by `tc qdisc replace dev IF root `: what
+ * netem would otherwise keep (rate, corrupt, reorder, slot) is turned off by name where `to` has it no more.
+ * @return enum plan_leftover of what has to be taken away by netlink afterwards; 0 = nothing
+ */
+unsigned plan_qdisc_print_change(struct buf *b, const struct plan_qdisc *from,
+				 const struct plan_qdisc *to);
 
 #endif

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT */
+/* Operations in words: one at a time for error messages, all of them for people to read. */
+#include "plan/plan.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *mac_text(const uint8_t mac[6], char text[18])
+{
+	snprintf(text, 18, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4],
+		 mac[5]);
+	return text;
+}
+
+static const char *interface_name(const struct plan *p, const struct plan_op *op,
+				  uint32_t interface)
+{
+	return p->nodes[op->node].interfaces[interface].name;
+}
+
+static void describe_veth(struct buf *b, const struct plan *p, const struct plan_op *op)
+{
+	const struct topo_link *link = &p->topo->links[op->link.link];
+	const struct plan_link *made = &p->links[op->link.link];
+	size_t node = link->ends[op->link.end].node;
+	const struct plan_interface *i = &p->nodes[node].interfaces[made->interface[op->link.end]];
+	char mac[18];
+
+	buf_printf(b, "veth %s of node '%s' to %s in the fabric, mac %s, mtu %u (link '%s')",
+		   i->name, p->topo->nodes[node].name, made->ends[op->link.end].name,
+		   mac_text(i->mac, mac), i->mtu, link->name);
+}
+
+static void describe_redirect(struct buf *b, const struct plan *p, const struct plan_op *op)
+{
+	const struct plan_fabric_end *ends = p->links[op->link.link].ends;
+
+	buf_printf(b, "redirect %s to %s (link '%s')", ends[op->link.end].name,
+		   ends[!op->link.end].name, p->topo->links[op->link.link].name);
+}
+
+static void describe_qdisc(struct buf *b, const struct plan *p, const struct plan_op *op)
+{
+	const struct topo_link *link = &p->topo->links[op->link.link];
+	const struct plan_link *made = &p->links[op->link.link];
+	const struct plan_qdisc *q = &made->dir[op->link.end];
+
+	buf_printf(b, "qdisc on %s, ", made->ends[!op->link.end].name);
+	plan_qdisc_print(b, q);
+	if (q->kind == PLAN_QDISC_NETEM)
+		buf_printf(b, " seed %llu", (unsigned long long)q->impairment.seed);
+	buf_printf(b, " (link '%s' from '%s')", link->name,
+		   p->topo->nodes[link->ends[op->link.end].node].name);
+}
+
+static void describe_route(struct buf *b, const struct plan *p, const struct plan_op *op)
+{
+	static const char *const types[] = {
+		[TOPO_ROUTE_UNICAST] = "",
+		[TOPO_ROUTE_BLACKHOLE] = "blackhole ",
+		[TOPO_ROUTE_UNREACHABLE] = "unreachable ",
+	};
+	char text[IP_TEXT_MAX];
+
+	buf_printf(b, "route %s%s", types[op->route.type], ip_format_prefix(&op->route.to, text));
+	for (uint32_t i = 0; i < op->route.n_hops; i++) {
+		const struct plan_nexthop *hop = &op->route.hops[i];
+
+		if (i > 0)
+			buf_puts(b, ",");
+		if (hop->via.family)
+			buf_printf(b, " via %s", ip_format_addr(&hop->via, text));
+		buf_printf(b, " dev %s", interface_name(p, op, hop->interface));
+	}
+	if (op->route.metric)
+		buf_printf(b, " metric %u", op->route.metric);
+}
+
+static void describe_service(struct buf *b, const struct plan *p, const struct plan_op *op)
+{
+	const struct topo_service *s = &p->topo->nodes[op->node].services[op->service];
+
+	buf_printf(b, "service '%s':", s->name);
+	for (size_t i = 0; s->run[i]; i++)
+		buf_printf(b, " %s", s->run[i]);
+}
+
+static void describe_inside(struct buf *b, const struct plan *p, const struct plan_op *op)
+{
+	char text[IP_TEXT_MAX], mac[18];
+
+	switch (op->kind) {
+	case PLAN_FABRIC:
+		buf_puts(b, "fabric namespace");
+		break;
+	case PLAN_HOSTS:
+		buf_puts(b, "/etc/hosts of every node");
+		break;
+	case PLAN_NODE:
+		buf_printf(b, "namespaces of node '%s' (%s)", p->topo->nodes[op->node].name,
+			   topo_kind_name(p->topo->nodes[op->node].kind));
+		break;
+	case PLAN_VETH:
+		describe_veth(b, p, op);
+		break;
+	case PLAN_REDIRECT:
+		describe_redirect(b, p, op);
+		break;
+	case PLAN_FABRIC_UP:
+		buf_printf(b, "up %s (link '%s')", p->links[op->link.link].ends[op->link.end].name,
+			   p->topo->links[op->link.link].name);
+		break;
+	case PLAN_QDISC:
+		describe_qdisc(b, p, op);
+		break;
+	case PLAN_BRIDGE:
+		buf_printf(b, "bridge %s%s", PLAN_BRIDGE_NAME,
+			   p->topo->nodes[op->node].kind == TOPO_HUB ? " that learns nothing"
+			   : p->topo->nodes[op->node].stp            ? " with STP"
+								     : "");
+		break;
+	case PLAN_PORT:
+		buf_printf(b, "port %s of %s", interface_name(p, op, op->interface),
+			   PLAN_BRIDGE_NAME);
+		break;
+	case PLAN_SYSCTL:
+		buf_printf(b, "sysctl %s = %s", op->sysctl.key, op->sysctl.value);
+		break;
+	case PLAN_OFFLOAD:
+		buf_printf(b, "segmentation offloads off on %s",
+			   interface_name(p, op, op->interface));
+		break;
+	case PLAN_ADDRESS:
+		buf_printf(b, "address %s on %s", ip_format_prefix(&op->address.prefix, text),
+			   interface_name(p, op, op->address.interface));
+		break;
+	case PLAN_UP:
+		buf_printf(b, "up %s", interface_name(p, op, op->interface));
+		break;
+	case PLAN_NEIGHBOUR:
+		buf_printf(b, "neighbour %s at %s on %s", ip_format_addr(&op->neighbour.addr, text),
+			   mac_text(op->neighbour.mac, mac),
+			   interface_name(p, op, op->neighbour.interface));
+		break;
+	case PLAN_ROUTE:
+		describe_route(b, p, op);
+		break;
+	case PLAN_SERVICE:
+		describe_service(b, p, op);
+		break;
+	case PLAN_OP_COUNT:
+		break;
+	}
+}
+
+/* What an operation belongs to: operations of one section stand under one heading. */
+enum section {
+	SECTION_LAB,
+	SECTION_NODES,
+	SECTION_LINKS,
+	SECTION_NODE,
+	SECTION_SHAPING,
+	SECTION_SERVICES
+};
+
+static const enum section sections[] = {
+	[PLAN_FABRIC] = SECTION_LAB,     [PLAN_HOSTS] = SECTION_LAB,
+	[PLAN_NODE] = SECTION_NODES,     [PLAN_VETH] = SECTION_LINKS,
+	[PLAN_REDIRECT] = SECTION_LINKS, [PLAN_FABRIC_UP] = SECTION_LINKS,
+	[PLAN_BRIDGE] = SECTION_NODE,    [PLAN_PORT] = SECTION_NODE,
+	[PLAN_SYSCTL] = SECTION_NODE,    [PLAN_OFFLOAD] = SECTION_NODE,
+	[PLAN_ADDRESS] = SECTION_NODE,   [PLAN_UP] = SECTION_NODE,
+	[PLAN_NEIGHBOUR] = SECTION_NODE, [PLAN_ROUTE] = SECTION_NODE,
+	[PLAN_QDISC] = SECTION_SHAPING,  [PLAN_SERVICE] = SECTION_SERVICES,
+};
+_Static_assert(sizeof(sections) / sizeof(sections[0]) == PLAN_OP_COUNT,
+	       "an operation has no section");
+
+void plan_describe_op(struct buf *b, const struct plan *p, const struct plan_op *op)
+{
+	describe_inside(b, p, op);
+	if (sections[op->kind] == SECTION_NODE || op->kind == PLAN_SERVICE)
+		buf_printf(b, " of node '%s'", p->topo->nodes[op->node].name);
+}
+
+static void print_heading(struct buf *b, const struct plan *p, const struct plan_op *op)
+{
+	switch (sections[op->kind]) {
+	case SECTION_LAB:
+		buf_puts(b, "\nlab\n");
+		break;
+	case SECTION_NODES:
+		buf_puts(b, "\nnodes\n");
+		break;
+	case SECTION_LINKS:
+		buf_puts(b, "\nlinks\n");
+		break;
+	case SECTION_NODE:
+		buf_printf(b, "\n%s %s\n", topo_kind_name(p->topo->nodes[op->node].kind),
+			   p->topo->nodes[op->node].name);
+		break;
+	case SECTION_SHAPING:
+		buf_puts(b, "\nshaping\n");
+		break;
+	case SECTION_SERVICES:
+		buf_puts(b, "\nservices\n");
+		break;
+	}
+}
+
+static void print_own_sysctls(struct buf *b, const struct plan_node *n)
+{
+	for (size_t i = 0; i < n->n_sysctls; i++)
+		buf_printf(b, "    sysctl %s = %s\n", n->sysctls[i].key, n->sysctls[i].value);
+}
+
+void plan_print_text(struct buf *b, const struct plan *p)
+{
+	const struct plan_op *last = NULL;
+
+	buf_printf(b, "%s: %zu node%s, %zu link%s, seed %llu\n", p->topo->name, p->topo->n_nodes,
+		   p->topo->n_nodes == 1 ? "" : "s", p->topo->n_links,
+		   p->topo->n_links == 1 ? "" : "s", (unsigned long long)p->topo->seed);
+	for (const struct plan_op *op = p->ops; op < p->ops + p->n_ops; op++) {
+		if (!last || sections[last->kind] != sections[op->kind] ||
+		    (sections[op->kind] == SECTION_NODE && last->node != op->node))
+			print_heading(b, p, op);
+		buf_puts(b, "  ");
+		describe_inside(b, p, op);
+		if (op->kind == PLAN_SERVICE)
+			buf_printf(b, " (node '%s')", p->topo->nodes[op->node].name);
+		buf_puts(b, "\n");
+		if (op->kind == PLAN_NODE)
+			print_own_sysctls(b, &p->nodes[op->node]);
+		last = op;
+	}
+}
