@@ -81,8 +81,10 @@ struct topo_node {
 };
 
 struct topo_end {
-	size_t node;        /**< index into topo->nodes */
-	const char *ifname; /**< as given by "node:ifname"; NULL = ethN, the planner's */
+	size_t node; /**< index into topo->nodes */
+	/** never NULL: as given by "node:ifname", else the next free of the node's eth0, eth1... in file order (names that
+	 *  the file gives on that node are passed over) */
+	const char *ifname;
 	/** of the link's `addresses` and of the node's `interfaces` entry, in this order */
 	const struct ip_prefix *addresses;
 	size_t n_addresses;
@@ -117,6 +119,7 @@ struct topo {
 	size_t n_nodes;
 	struct topo_link *links;
 	size_t n_links;
+	struct topo_index *index; /**< names to indexes, topo.c's; NULL = search one by one */
 };
 
 /** One finding about a file. */

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file node.h
+ * Nodes while they are parsed.
+ */
+#ifndef NETLAB_TOPO_NODE_H
+#define NETLAB_TOPO_NODE_H
+
+#include "topo/values.h"
+
+enum node_key {
+	NODE_KIND,
+	NODE_STP,
+	NODE_INTERFACES,
+	NODE_ROUTES,
+	NODE_SYSCTLS,
+	NODE_ENV,
+	NODE_HOSTNAME,
+	NODE_CWD,
+	NODE_USER,
+	NODE_SERVICES,
+};
+
+struct interface_list {
+	struct topo_interface *items;
+	size_t n;
+};
+
+struct route_list {
+	struct topo_route *items;
+	size_t n;
+};
+
+struct service_list {
+	struct topo_service *items;
+	size_t n;
+};
+
+/** What a node's object says. */
+struct node_draft {
+	uint32_t set; /**< NODE_* */
+	int kind;
+	bool stp;
+	struct interface_list interfaces;
+	struct route_list routes;
+	struct pair_list sysctls, env;
+	const char *hostname, *cwd, *user;
+	struct service_list services;
+};
+
+/** Keys that a switch or hub cannot have: it has no IP stack and runs nothing. */
+#define NODE_IP_KEYS                                                                                      \
+	(1u << NODE_ROUTES | 1u << NODE_SYSCTLS | 1u << NODE_ENV | 1u << NODE_CWD | 1u << NODE_USER | \
+	 1u << NODE_SERVICES)
+
+/** Makes the node of a draft and the defaults; the name is not set. @return false when out of memory (p->oom) */
+bool node_merge(struct parser *p, const struct node_draft *draft, const struct node_draft *defaults,
+		struct topo_node *ret);
+
+#endif

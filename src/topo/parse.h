@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file parse.h
+ * From the JSON document to nodes and links; what the parts of the parser share.
+ */
+#ifndef NETLAB_TOPO_PARSE_H
+#define NETLAB_TOPO_PARSE_H
+
+#include "topo/link.h"
+#include "topo/node.h"
+
+/** Where a thing stands in the file, kept for checks that come later. */
+struct origin {
+	uint32_t index; /**< how many members come before it */
+	uint32_t set;   /**< keys that its object gives itself: NODE_*, LINK_* */
+};
+
+/** A value that is parsed later than it is met: nodes need the defaults, links need the nodes. */
+struct section {
+	const json_t *value; /**< borrowed from the document; NULL = not given */
+	struct path at;
+};
+
+enum top_key {
+	TOP_VERSION,
+	TOP_NAME,
+	TOP_SEED,
+	TOP_ENGINE,
+	TOP_ADDRESSING, /**< written to the topology itself */
+	TOP_ROUTING,
+	TOP_ECMP,
+	TOP_HOSTS,
+	TOP_DEFAULTS,
+	TOP_NODES,
+	TOP_LINKS,
+};
+
+/** What the top level says. */
+struct top_draft {
+	uint32_t set;   /**< TOP_* of the keys that were good */
+	uint32_t given; /**< TOP_NAME when the key is there, good or not */
+	uint32_t version;
+	const char *name;
+	uint64_t seed;
+	int engine, routing;
+	bool ecmp, hosts;
+	struct section defaults, nodes, links;
+};
+
+/** What `defaults` says. */
+struct defaults_draft {
+	uint32_t set;
+	struct node_draft node;
+	struct link_draft link;
+};
+
+/** Names to indexes, kept with the topology (topo->index). */
+struct topo_index {
+	struct map nodes, links;
+};
+
+/** Everything about a file while it is parsed. */
+struct document {
+	struct parser p;
+	struct path root;
+	struct top_draft top;
+	struct defaults_draft defaults;
+	struct origin *node_origins; /**< per node; owned by the topology's arena, as the next */
+	struct origin *link_origins; /**< per link */
+	struct map nodes, links;     /**< name to index */
+	struct map interfaces;       /**< "NODE INDEX:INTERFACE" to 2 * link + end */
+};
+
+/** Parses `nodes` into the topology. */
+void parse_nodes(struct document *d);
+/** Parses `links` into the topology; nodes have to be there. */
+void parse_links(struct document *d);
+/** Names the interfaces of all link ends: those given, and ethN for the others. Fills in what `interfaces` says of them. */
+void resolve_interfaces(struct document *d);
+/** Checks that only the whole allows: references, addresses used twice, what cannot work together. */
+void check_document(struct document *d);
+
+/** Place of a node's object. */
+struct path node_path(const struct document *d, size_t node);
+/** Place of a link's object. */
+struct path link_path(const struct document *d, size_t link);
+/** @return what has that interface name in a node: 2 * link + end; MAP_NONE */
+size_t find_interface(const struct document *d, size_t node, const char *ifname);
+
+#endif
