@@ -18,7 +18,10 @@ struct map {
 	size_t n, size;         /**< used; allocated, a power of two */
 };
 
-#define MAP_INIT { 0 }
+#define MAP_INIT  \
+	{         \
+		0 \
+	}
 /** What map_get() says of an absent key. */
 #define MAP_NONE ((size_t)-1)
 

@@ -72,8 +72,8 @@ const char *name_check_interface(const char *name)
 		unsigned char c = (unsigned char)*name;
 
 		/* the kernel refuses '/', ':' and blanks; '%' it reads as a pattern */
-		if (c <= ' ' || c >= 0x7f || c == '/' || c == ':' || c == '%' || c == '"' || c == '\'' ||
-		    c == '\\')
+		if (c <= ' ' || c >= 0x7f || c == '/' || c == ':' || c == '%' || c == '"' ||
+		    c == '\'' || c == '\\')
 			return "an interface name has printable ASCII characters only and none of / : % \" ' \\";
 	}
 	return NULL;
@@ -101,7 +101,8 @@ static size_t edit_distance(const char *a, size_t la, const char *b, size_t lb)
 
 		now[0] = i;
 		for (size_t j = 1; j <= lb; j++) {
-			now[j] = min3(last[j] + 1, now[j - 1] + 1, last[j - 1] + (a[i - 1] != b[j - 1]));
+			now[j] = min3(last[j] + 1, now[j - 1] + 1,
+				      last[j - 1] + (a[i - 1] != b[j - 1]));
 			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
 			    before[j - 2] + 1 < now[j])
 				now[j] = before[j - 2] + 1;
@@ -121,7 +122,8 @@ const char *name_nearest(const char *name, const char *const *candidates, size_t
 	if (len == 0 || len > NEAREST_MAX_BYTES)
 		return NULL;
 	for (size_t i = 0; i < n; i++) {
-		const char *candidate = *(const char *const *)(const void *)((const char *)candidates + i * stride);
+		const char *candidate = *(
+			const char *const *)(const void *)((const char *)candidates + i * stride);
 		size_t other, near, distance;
 
 		other = candidate ? strlen(candidate) : 0;

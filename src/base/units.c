@@ -59,9 +59,9 @@ static const struct unit size_units[] = {
 struct quantity {
 	const struct unit *units;
 	size_t n_units;
-	const char *form;      /**< no number, or rubbish around it */
-	const char *no_unit;   /**< a bare number */
-	const char *bad_unit;  /**< a unit that is none */
+	const char *form;     /**< no number, or rubbish around it */
+	const char *no_unit;  /**< a bare number */
+	const char *bad_unit; /**< a unit that is none */
 	const char *too_large;
 	const char *too_small; /**< not zero, but rounds to it */
 };
@@ -80,7 +80,8 @@ static const struct quantity rate_quantity = {
 	.units = rate_units,
 	.n_units = ARRAY_SIZE(rate_units),
 	.form = "a rate is a number and a unit, e.g. \"10mbit\" or \"1.5gbit\"",
-	.no_unit = "a rate needs a unit: write \"10mbit\" for megabits a second (or bit, kbit, gbit, mbyte...)",
+	.no_unit =
+		"a rate needs a unit: write \"10mbit\" for megabits a second (or bit, kbit, gbit, mbyte...)",
 	.bad_unit = "the units of rate are bit, kbit, mbit, gbit, byte, kbyte, mbyte and gbyte "
 		    "(per second, steps of 1000), in lower case",
 	.too_large = "the largest rate is 9 * 10^18 bit/s",
@@ -92,15 +93,17 @@ static const struct quantity size_quantity = {
 	.n_units = ARRAY_SIZE(size_units),
 	.form = "a size is a number and a unit, e.g. \"64kib\" or \"1500b\"",
 	.no_unit = "a size needs a unit: write \"1500b\" for bytes (or kb, mb, gb, kib, mib, gib)",
-	.bad_unit = "the units of size are b, kb, mb, gb (steps of 1000) and kib, mib, gib (steps of 1024), "
-		    "in lower case",
+	.bad_unit =
+		"the units of size are b, kb, mb, gb (steps of 1000) and kib, mib, gib (steps of 1024), "
+		"in lower case",
 	.too_large = "the largest size is 8 * 1024^6 bytes",
 	.too_small = "the smallest size is 1b",
 };
 
 /* tc reads "mbps" as megabytes, everybody else as megabits: refused with a sentence of its own. */
-static const char bps_why[] = "\"bps\" is bits to some and bytes to others (tc): write \"mbit\" for "
-			      "megabits or \"mbyte\" for megabytes a second";
+static const char bps_why[] =
+	"\"bps\" is bits to some and bytes to others (tc): write \"mbit\" for "
+	"megabits or \"mbyte\" for megabytes a second";
 
 static bool is_digit(char c)
 {
@@ -171,7 +174,8 @@ static bool ends_in_bps(const char *unit)
 	return n >= 3 && n <= 5 && strcasecmp(unit + n - 3, "bps") == 0;
 }
 
-static int parse_quantity(const struct quantity *q, const char *text, uint64_t *ret, const char **ret_why)
+static int parse_quantity(const struct quantity *q, const char *text, uint64_t *ret,
+			  const char **ret_why)
 {
 	const struct unit *unit;
 	struct decimal d;
@@ -218,8 +222,10 @@ int units_parse_size(const char *text, uint64_t *ret_bytes, const char **ret_why
 
 int units_parse_share(const char *text, double *ret_share, const char **ret_why)
 {
-	static const char form[] = "a share is a percentage or a number from 0 to 1, e.g. \"1%\" or 0.01";
-	static const char range[] = "a share lies between 0 and 100 % (as a number between 0 and 1)";
+	static const char form[] =
+		"a share is a percentage or a number from 0 to 1, e.g. \"1%\" or 0.01";
+	static const char range[] =
+		"a share lies between 0 and 100 % (as a number between 0 and 1)";
 	/* The digits without the point and a decimal exponent: strtod() rounds once and correctly, and no
 	 * locale can turn the point into a comma. */
 	char digits[SHARE_TEXT_MAX];
@@ -300,7 +306,8 @@ static void format_quantity(struct buf *b, uint64_t value, const struct unit *un
 	if (rest != 0) {
 		for (uint64_t m = u->multiplier; m > 1; m /= 10)
 			width++;
-		snprintf(fraction, sizeof(fraction), "%0*llu", (int)width, (unsigned long long)rest);
+		snprintf(fraction, sizeof(fraction), "%0*llu", (int)width,
+			 (unsigned long long)rest);
 		for (size_t i = strlen(fraction); i > 0 && fraction[i - 1] == '0'; i--)
 			fraction[i - 1] = '\0';
 		buf_printf(b, ".%s", fraction);

@@ -28,7 +28,8 @@ static const char *unfit(const struct ip_prefix *p, bool lo)
 	if (b[0] == 127) {
 		if (!lo)
 			return "127.0.0.0/8 belongs to lo";
-		return b[1] == 0 && b[2] == 0 && b[3] == 1 ? "every node has it on lo already" : NULL;
+		return b[1] == 0 && b[2] == 0 && b[3] == 1 ? "every node has it on lo already"
+							   : NULL;
 	}
 	if (b[0] == 255 && b[1] == 255 && b[2] == 255 && b[3] == 255)
 		return "it is the broadcast address";
@@ -44,7 +45,8 @@ static const char *unfit(const struct ip_prefix *p, bool lo)
 	return NULL;
 }
 
-bool address_parse(struct parser *p, const struct path *at, const json_t *v, bool lo, struct ip_prefix *ret)
+bool address_parse(struct parser *p, const struct path *at, const json_t *v, bool lo,
+		   struct ip_prefix *ret)
 {
 	const char *text = json_string_value(v), *why;
 	struct ip_prefix prefix;
@@ -53,26 +55,29 @@ bool address_parse(struct parser *p, const struct path *at, const json_t *v, boo
 		return wrong_kind(p, at, v, "an address, e.g. \"10.0.1.1/24\"", NULL);
 	if (ip_parse_prefix(text, &prefix) < 0) {
 		diag_error(&p->diags, at, "write it like \"10.0.1.1/24\" or \"2001:db8::1/64\"",
-			   "\"%s\" is not an IP address with prefix length", diag_quote(&p->diags, text));
+			   "\"%s\" is not an IP address with prefix length",
+			   diag_quote(&p->diags, text));
 		return false;
 	}
 	if (!lo && !strchr(text, '/')) {
 		diag_error(&p->diags, at,
-			   diag_hint(&p->diags, "say how large the network is, e.g. \"%s/%u\"", text,
-				     prefix.addr.family == IP_V4 ? 24 : 64),
+			   diag_hint(&p->diags, "say how large the network is, e.g. \"%s/%u\"",
+				     text, prefix.addr.family == IP_V4 ? 24 : 64),
 			   "\"%s\" has no prefix length", text);
 		return false;
 	}
 	why = unfit(&prefix, lo);
 	if (why) {
-		diag_error(&p->diags, at, NULL, "\"%s\" cannot be the address of an interface: %s", text, why);
+		diag_error(&p->diags, at, NULL, "\"%s\" cannot be the address of an interface: %s",
+			   text, why);
 		return false;
 	}
 	*ret = prefix;
 	return true;
 }
 
-bool addresses_parse(struct parser *p, const struct path *at, const json_t *v, bool lo, struct address_list *ret)
+bool addresses_parse(struct parser *p, const struct path *at, const json_t *v, bool lo,
+		     struct address_list *ret)
 {
 	struct address_list list = { 0 };
 	bool good = true;
@@ -82,7 +87,8 @@ bool addresses_parse(struct parser *p, const struct path *at, const json_t *v, b
 		return true;
 	}
 	if (!json_is_array(v) && !json_is_string(v))
-		return wrong_kind(p, at, v, "an address or a list of addresses", "e.g. [\"10.0.1.1/24\"]");
+		return wrong_kind(p, at, v, "an address or a list of addresses",
+				  "e.g. [\"10.0.1.1/24\"]");
 	list.n = json_is_array(v) ? json_array_size(v) : 1;
 	list.items = parser_array(p, list.n, sizeof(*list.items));
 	if (!list.items)
@@ -101,7 +107,8 @@ bool addresses_parse(struct parser *p, const struct path *at, const json_t *v, b
 	return good;
 }
 
-static bool parse_addresses(struct parser *p, const struct path *at, const json_t *v, const struct field *f, void *out)
+static bool parse_addresses(struct parser *p, const struct path *at, const json_t *v,
+			    const struct field *f, void *out)
 {
 	/* .../interfaces/lo/addresses */
 	bool lo = at->up && at->up->key && strcmp(at->up->key, "lo") == 0;
@@ -130,7 +137,8 @@ static int hex_digit(char c)
 	return -1;
 }
 
-static bool parse_mac(struct parser *p, const struct path *at, const json_t *v, const struct field *f, void *out)
+static bool parse_mac(struct parser *p, const struct path *at, const json_t *v,
+		      const struct field *f, void *out)
 {
 	const char *text = json_string_value(v);
 	uint8_t mac[6], any = 0;
@@ -146,22 +154,28 @@ static bool parse_mac(struct parser *p, const struct path *at, const json_t *v, 
 			low = hex_digit(text[3 * i + 1]);
 		}
 		if (high < 0 || low < 0 || (i < 5 && text[3 * i + 2] != ':')) {
-			diag_error(&p->diags, at, "write six pairs of hexadecimal digits, e.g. \"02:00:00:00:00:01\"",
-				   "\"%s\" is not a MAC address", diag_quote(&p->diags, text));
+			diag_error(
+				&p->diags, at,
+				"write six pairs of hexadecimal digits, e.g. \"02:00:00:00:00:01\"",
+				"\"%s\" is not a MAC address", diag_quote(&p->diags, text));
 			return false;
 		}
 		mac[i] = (uint8_t)(high * 16 + low);
 		any |= mac[i];
 	}
 	if (any == 0) {
-		diag_error(&p->diags, at, "e.g. \"02:00:00:00:00:01\"", "a MAC address cannot be all zeros");
+		diag_error(&p->diags, at, "e.g. \"02:00:00:00:00:01\"",
+			   "a MAC address cannot be all zeros");
 		return false;
 	}
 	if (mac[0] & 1) {
-		diag_error(&p->diags, at,
-			   diag_hint(&p->diags, "make the first byte even and locally administered, e.g. \"%02x%s\"",
-				     (mac[0] & 0xfc) | 2, text + 2),
-			   "\"%s\" is a multicast MAC address: no interface can have it", text);
+		diag_error(
+			&p->diags, at,
+			diag_hint(
+				&p->diags,
+				"make the first byte even and locally administered, e.g. \"%02x%s\"",
+				(mac[0] & 0xfc) | 2, text + 2),
+			"\"%s\" is a multicast MAC address: no interface can have it", text);
 		return false;
 	}
 	memcpy(out, mac, sizeof(mac));

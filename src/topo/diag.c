@@ -153,7 +153,8 @@ void diag_error(struct diag_sink *s, const struct path *at, const char *hint, co
 	va_end(ap);
 }
 
-void diag_warning(struct diag_sink *s, const struct path *at, const char *hint, const char *fmt, ...)
+void diag_warning(struct diag_sink *s, const struct path *at, const char *hint, const char *fmt,
+		  ...)
 {
 	va_list ap;
 
@@ -162,8 +163,8 @@ void diag_warning(struct diag_sink *s, const struct path *at, const char *hint, 
 	va_end(ap);
 }
 
-void diag_error_at(struct diag_sink *s, const char *option, unsigned line, unsigned column, const char *hint,
-		   const char *fmt, ...)
+void diag_error_at(struct diag_sink *s, const char *option, unsigned line, unsigned column,
+		   const char *hint, const char *fmt, ...)
 {
 	struct arena *arena = &s->out->arena;
 	char message[1024], position[32] = "";
@@ -178,8 +179,8 @@ void diag_error_at(struct diag_sink *s, const char *option, unsigned line, unsig
 		snprintf(position, sizeof(position), ":%u:%u", line, column);
 	add(s,
 	    (struct topo_diag){
-		    .where = option ? arena_strdup(arena, option) :
-				      arena_printf(arena, "%s%s", s->file, position),
+		    .where = option ? arena_strdup(arena, option)
+				    : arena_printf(arena, "%s%s", s->file, position),
 		    .message = arena_strdup(arena, message),
 		    .hint = hint ? arena_strdup(arena, hint) : NULL,
 	    },

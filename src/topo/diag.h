@@ -16,7 +16,7 @@
 struct path {
 	const struct path *up; /**< NULL for the root */
 	const char *key;       /**< member of an object; NULL for an element of an array */
-	size_t index;          /**< element of an array, or how many members of the object come before this one */
+	size_t index; /**< element of an array, or how many members of the object come before this one */
 };
 
 enum {
@@ -49,13 +49,14 @@ struct diag_sink {
 void diag_error(struct diag_sink *s, const struct path *at, const char *hint, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 /** Adds a warning at a JSON place. */
-void diag_warning(struct diag_sink *s, const struct path *at, const char *hint, const char *fmt, ...)
-	__attribute__((format(printf, 4, 5)));
+void diag_warning(struct diag_sink *s, const struct path *at, const char *hint, const char *fmt,
+		  ...) __attribute__((format(printf, 4, 5)));
 /** Adds an error at a position of the text (both from 1; 0, 0: none), or of the command line's `option` when not NULL. */
-void diag_error_at(struct diag_sink *s, const char *option, unsigned line, unsigned column, const char *hint,
-		   const char *fmt, ...) __attribute__((format(printf, 6, 7)));
+void diag_error_at(struct diag_sink *s, const char *option, unsigned line, unsigned column,
+		   const char *hint, const char *fmt, ...) __attribute__((format(printf, 6, 7)));
 /** A formatted hint, owned by the sink; NULL when out of memory. */
-const char *diag_hint(struct diag_sink *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+const char *diag_hint(struct diag_sink *s, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
 /** Text made fit for a message: control characters escaped, cut at QUOTE_MAX bytes with "...". Owned by the sink. */
 const char *diag_quote(struct diag_sink *s, const char *text);
 /** Puts the findings into file order and frees what only sorting needed. */

@@ -46,13 +46,15 @@ const char *json_kind(const json_t *v)
 	return "nothing";
 }
 
-bool wrong_kind(struct parser *p, const struct path *at, const json_t *v, const char *wanted, const char *hint)
+bool wrong_kind(struct parser *p, const struct path *at, const json_t *v, const char *wanted,
+		const char *hint)
 {
 	if (at->key)
-		diag_error(&p->diags, at, hint, "'%s' is %s, but has to be %s", diag_quote(&p->diags, at->key),
-			   json_kind(v), wanted);
+		diag_error(&p->diags, at, hint, "'%s' is %s, but has to be %s",
+			   diag_quote(&p->diags, at->key), json_kind(v), wanted);
 	else
-		diag_error(&p->diags, at, hint, "this is %s, but has to be %s", json_kind(v), wanted);
+		diag_error(&p->diags, at, hint, "this is %s, but has to be %s", json_kind(v),
+			   wanted);
 	return false;
 }
 
@@ -93,7 +95,8 @@ static void unknown_key(struct parser *p, const struct path *at, const struct ob
 	if (p->diags.full)
 		return;
 	if (p->in_defaults && strcmp(at->key, "defaults") == 0) {
-		diag_error(&p->diags, at, "there is one set of defaults, at the top level of the file",
+		diag_error(&p->diags, at,
+			   "there is one set of defaults, at the top level of the file",
 			   "defaults cannot have defaults of their own");
 		return;
 	}
@@ -102,20 +105,23 @@ static void unknown_key(struct parser *p, const struct path *at, const struct ob
 		return;
 	}
 	nearest = nearest_field(spec, at->key);
-	diag_error(&p->diags, at,
-		   nearest ? diag_hint(&p->diags, "did you mean '%s'?", nearest) :
-			     "see netlab-topology(5) for the keys; one that starts with '//' is a comment",
-		   "%s has no key '%s'", spec->noun, quoted);
+	diag_error(
+		&p->diags, at,
+		nearest ? diag_hint(&p->diags, "did you mean '%s'?", nearest)
+			: "see netlab-topology(5) for the keys; one that starts with '//' is a comment",
+		"%s has no key '%s'", spec->noun, quoted);
 }
 
 static void refuse_later(struct parser *p, const struct path *at, const struct field *f)
 {
-	diag_error(&p->diags, at, "take it out: netlab refuses what it cannot do, so that nothing is left out in silence",
-		   "'%s' (%s) is not in this version of netlab", f->name, f->later);
+	diag_error(
+		&p->diags, at,
+		"take it out: netlab refuses what it cannot do, so that nothing is left out in silence",
+		"'%s' (%s) is not in this version of netlab", f->name, f->later);
 }
 
-static void parse_member(struct parser *p, const struct path *at, const json_t *v, const struct object_spec *spec,
-			 void *target)
+static void parse_member(struct parser *p, const struct path *at, const json_t *v,
+			 const struct object_spec *spec, void *target)
 {
 	const struct field *f = find_field(spec, at->key);
 	size_t base = 0;
@@ -141,8 +147,8 @@ static void parse_member(struct parser *p, const struct path *at, const json_t *
 		*(uint32_t *)(void *)((char *)target + base) |= 1u << f->bit;
 }
 
-bool object_parse(struct parser *p, const struct path *at, const json_t *v, const struct object_spec *spec,
-		  void *target)
+bool object_parse(struct parser *p, const struct path *at, const json_t *v,
+		  const struct object_spec *spec, void *target)
 {
 	const char *key;
 	json_t *value;
@@ -150,7 +156,8 @@ bool object_parse(struct parser *p, const struct path *at, const json_t *v, cons
 
 	if (!json_is_object(v))
 		return wrong_kind(p, at, v, "an object", NULL);
-	json_object_foreach((json_t *)v, key, value) {
+	json_object_foreach((json_t *)v, key, value)
+	{
 		const struct path member = { .up = at, .key = key, .index = index++ };
 
 		if (!is_comment(key))

@@ -29,7 +29,7 @@ struct parser {
 	struct topo *topo;
 	struct arena *arena; /**< the topology's */
 	bool oom;
-	bool in_defaults;    /**< inside `defaults` */
+	bool in_defaults; /**< inside `defaults` */
 };
 
 /**
@@ -38,11 +38,13 @@ struct parser {
  * @param[out] out  written only on success
  * @return whether the value was good; if not, a diagnostic was added (or p->oom set)
  */
-typedef bool value_fn(struct parser *p, const struct path *at, const json_t *v, const struct field *f, void *out);
+typedef bool value_fn(struct parser *p, const struct path *at, const json_t *v,
+		      const struct field *f, void *out);
 
 struct value_type {
 	value_fn *parse;
-	const char *def;    /**< name under $defs in the schema; NULL: the schema comes from the field's arg */
+	const char *
+		def; /**< name under $defs in the schema; NULL: the schema comes from the field's arg */
 	const char *schema; /**< JSON text of that definition; NULL: an object, see `object` */
 	const struct object_spec *object;
 };
@@ -64,10 +66,10 @@ struct field {
 	const char *help;  /**< one sentence, for the schema and for documentation */
 	const char *later; /**< not NULL: "not in this version"; says what the key is about */
 	const struct value_type *type;
-	const void *arg;   /**< const struct choice * or const struct range *, as the type needs */
+	const void *arg; /**< const struct choice * or const struct range *, as the type needs */
 	size_t offset;
 	unsigned bit;
-	bool own;          /**< belongs to one object only, so it cannot stand in `defaults` */
+	bool own; /**< belongs to one object only, so it cannot stand in `defaults` */
 };
 
 struct object_spec {
@@ -96,8 +98,8 @@ static inline bool is_comment(const char *key)
  * Parses an object by its table.
  * @return whether it was an object; single keys may have been refused (their bits are clear)
  */
-bool object_parse(struct parser *p, const struct path *at, const json_t *v, const struct object_spec *spec,
-		  void *target);
+bool object_parse(struct parser *p, const struct path *at, const json_t *v,
+		  const struct object_spec *spec, void *target);
 
 /** Copies text into the topology. @return NULL and p->oom when out of memory */
 char *parser_strdup(struct parser *p, const char *text);
@@ -107,7 +109,8 @@ void *parser_array(struct parser *p, size_t n, size_t size);
 /** "a string", "a number", ...: what a JSON value is. */
 const char *json_kind(const json_t *v);
 /** Adds "'x' is a number, but has to be a string" for a value of the wrong kind. @return false */
-bool wrong_kind(struct parser *p, const struct path *at, const json_t *v, const char *wanted, const char *hint);
+bool wrong_kind(struct parser *p, const struct path *at, const json_t *v, const char *wanted,
+		const char *hint);
 
 /** @return the choice of that value's name; never NULL for a value of the list */
 const char *choice_name(const struct choice *choices, int value);

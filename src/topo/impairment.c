@@ -30,7 +30,8 @@ static const char *const key_names[] = {
 	[IMPAIR_DOWN] = "down",
 };
 
-_Static_assert(sizeof(key_names) / sizeof(key_names[0]) == IMPAIR_KEY_COUNT, "a name for every key");
+_Static_assert(sizeof(key_names) / sizeof(key_names[0]) == IMPAIR_KEY_COUNT,
+	       "a name for every key");
 
 const char *impair_key_name(enum impair_key key)
 {
@@ -77,10 +78,14 @@ static bool shapes_besides_rate(const struct impairment *m)
 {
 	const struct impair_slot *s = &m->slot;
 
-	return (is_set(m, IMPAIR_DELAY) && m->delay_ns > 0) || (is_set(m, IMPAIR_JITTER) && m->jitter_ns > 0) ||
-	       (is_set(m, IMPAIR_LOSS) && loses(&m->loss)) || (is_set(m, IMPAIR_DUPLICATE) && m->duplicate > 0) ||
-	       (is_set(m, IMPAIR_CORRUPT) && m->corrupt > 0) || (is_set(m, IMPAIR_REORDER) && m->reorder > 0) ||
-	       (is_set(m, IMPAIR_SLOT) && (s->min_ns || s->max_ns || s->dist_delay_ns || s->packets || s->bytes));
+	return (is_set(m, IMPAIR_DELAY) && m->delay_ns > 0) ||
+	       (is_set(m, IMPAIR_JITTER) && m->jitter_ns > 0) ||
+	       (is_set(m, IMPAIR_LOSS) && loses(&m->loss)) ||
+	       (is_set(m, IMPAIR_DUPLICATE) && m->duplicate > 0) ||
+	       (is_set(m, IMPAIR_CORRUPT) && m->corrupt > 0) ||
+	       (is_set(m, IMPAIR_REORDER) && m->reorder > 0) ||
+	       (is_set(m, IMPAIR_SLOT) &&
+		(s->min_ns || s->max_ns || s->dist_delay_ns || s->packets || s->bytes));
 }
 
 bool impairment_is_shaping(const struct impairment *m)
@@ -166,7 +171,8 @@ void impairment_merge(struct impairment *into, const struct impairment *from)
 	into->set |= from->set;
 }
 
-struct impair_loss impair_gemodel(double p, const double *r, const double *one_minus_h, const double *one_minus_k)
+struct impair_loss impair_gemodel(double p, const double *r, const double *one_minus_h,
+				  const double *one_minus_k)
 {
 	return (struct impair_loss){
 		.model = IMPAIR_LOSS_GEMODEL,
@@ -177,7 +183,8 @@ struct impair_loss impair_gemodel(double p, const double *r, const double *one_m
 	};
 }
 
-struct impair_loss impair_state(double p13, const double *p31, const double *p32, const double *p23, const double *p14)
+struct impair_loss impair_state(double p13, const double *p31, const double *p32, const double *p23,
+				const double *p14)
 {
 	return (struct impair_loss){
 		.model = IMPAIR_LOSS_STATE,
@@ -207,8 +214,9 @@ struct impair_loss impair_loss_solve(const struct impair_loss *loss)
 
 int impair_parse_queue(const char *text, struct impairment *m, const char **ret_why)
 {
-	static const char form[] = "a queue is a number of packets, a size or a time, e.g. \"50packets\", \"64kib\" or "
-				   "\"100ms\"";
+	static const char form[] =
+		"a queue is a number of packets, a size or a time, e.g. \"50packets\", \"64kib\" or "
+		"\"100ms\"";
 	static const char zero[] = "a queue of nothing would let nothing through";
 	size_t digits = strspn(text, "0123456789");
 	uint64_t value;

@@ -44,32 +44,38 @@ static void warning(const struct check *c, const char *message, const char *hint
 static void check_delay(const struct check *c)
 {
 	const struct impairment *m = c->m;
-	bool delay = has(c, IMPAIR_DELAY) && m->delay_ns > 0, jitter = has(c, IMPAIR_JITTER) && m->jitter_ns > 0;
+	bool delay = has(c, IMPAIR_DELAY) && m->delay_ns > 0,
+	     jitter = has(c, IMPAIR_JITTER) && m->jitter_ns > 0;
 
 	if (delay && m->delay_ns > DELAY_MAX_NS)
 		error(c, "'delay' is above the limit of 24h", NULL);
 	if (jitter && m->jitter_ns > JITTER_MAX_NS)
-		error(c, "'jitter' is above 2.147483647s, the most that the kernel's netem takes", NULL);
+		error(c, "'jitter' is above 2.147483647s, the most that the kernel's netem takes",
+		      NULL);
 	else if (jitter && m->jitter_ns > (has(c, IMPAIR_DELAY) ? m->delay_ns : 0))
-		warning(c, "'jitter' is above 'delay': what would arrive before it was sent arrives at once, so that the "
-			   "spread is smaller and the mean larger than it reads",
+		warning(c,
+			"'jitter' is above 'delay': what would arrive before it was sent arrives at once, so that the "
+			"spread is smaller and the mean larger than it reads",
 			"make 'delay' as large as 'jitter' or larger");
 	if (has(c, IMPAIR_DISTRIBUTION) && !has(c, IMPAIR_JITTER))
 		error(c, "'distribution' needs 'jitter': there is nothing to distribute", NULL);
 	if (has(c, IMPAIR_JITTER_REORDERS) && m->jitter_reorders && !has(c, IMPAIR_JITTER))
 		error(c, "'jitter_reorders' needs 'jitter'", NULL);
 	if (jitter && has(c, IMPAIR_JITTER_REORDERS) && m->jitter_reorders && has(c, IMPAIR_RATE))
-		warning(c, "'jitter_reorders' has no effect beside 'rate': netem keeps the order of what it serialises",
+		warning(c,
+			"'jitter_reorders' has no effect beside 'rate': netem keeps the order of what it serialises",
 			"take out one of the two");
 	if (has(c, IMPAIR_REORDER) && m->reorder > 0 && !delay)
-		error(c, "'reorder' needs 'delay': a packet overtakes by not being delayed", "add e.g. \"delay\": \"10ms\"");
+		error(c, "'reorder' needs 'delay': a packet overtakes by not being delayed",
+		      "add e.g. \"delay\": \"10ms\"");
 	if (has(c, IMPAIR_GAP) && !has(c, IMPAIR_REORDER))
 		error(c, "'gap' needs 'reorder'", "add e.g. \"reorder\": \"100%\"");
 }
 
 static void check_rate(const struct check *c)
 {
-	static const enum impair_key dependent[] = { IMPAIR_OVERHEAD, IMPAIR_CELL, IMPAIR_CELL_OVERHEAD };
+	static const enum impair_key dependent[] = { IMPAIR_OVERHEAD, IMPAIR_CELL,
+						     IMPAIR_CELL_OVERHEAD };
 	const struct impairment *m = c->m;
 	char text[160];
 
@@ -79,7 +85,8 @@ static void check_rate(const struct check *c)
 	for (size_t i = 0; i < sizeof(dependent) / sizeof(dependent[0]); i++) {
 		if (!has(c, dependent[i]) || has(c, IMPAIR_RATE))
 			continue;
-		snprintf(text, sizeof(text), "'%s' needs 'rate': it only says how a packet counts against it",
+		snprintf(text, sizeof(text),
+			 "'%s' needs 'rate': it only says how a packet counts against it",
 			 impair_key_name(dependent[i]));
 		error(c, text, NULL);
 	}
@@ -88,10 +95,12 @@ static void check_rate(const struct check *c)
 	if (!has(c, IMPAIR_QUEUE) || has(c, IMPAIR_RATE))
 		return;
 	if (m->queue_unit == IMPAIR_QUEUE_TIME)
-		error(c, "a 'queue' given as a time needs 'rate': nothing says how much passes in that time",
+		error(c,
+		      "a 'queue' given as a time needs 'rate': nothing says how much passes in that time",
 		      "write it in packets or bytes");
 	else
-		warning(c, "'queue' has hardly an effect without 'rate': nothing waits", "give the link a 'rate'");
+		warning(c, "'queue' has hardly an effect without 'rate': nothing waits",
+			"give the link a 'rate'");
 }
 
 static void check_queue_size(const struct check *c)
@@ -116,8 +125,10 @@ static void check_queue_size(const struct check *c)
 	}
 	if (queue >= flight)
 		return;
-	buf_printf(&b, "'queue' (%.0f bytes) is smaller than rate x delay (%.0f bytes): one TCP connection cannot fill the link",
-		   queue, flight);
+	buf_printf(
+		&b,
+		"'queue' (%.0f bytes) is smaller than rate x delay (%.0f bytes): one TCP connection cannot fill the link",
+		queue, flight);
 	if (buf_text(&b))
 		warning(c, buf_text(&b), "leave 'queue' out to have it computed");
 }
@@ -134,12 +145,14 @@ static void check_loss(const struct check *c)
 		struct impair_loss solved;
 
 		if (loss->burst_rate >= 1) {
-			error(c, "a 'burst' loss with a rate of 100 % has no end", "use \"loss\": \"100%\"");
+			error(c, "a 'burst' loss with a rate of 100 % has no end",
+			      "use \"loss\": \"100%\"");
 			return;
 		}
 		solved = impair_loss_solve(loss);
 		if (solved.p > 1)
-			error(c, "this 'burst' rate cannot be reached with bursts so short: at most length / (length + 1) is lost",
+			error(c,
+			      "this 'burst' rate cannot be reached with bursts so short: at most length / (length + 1) is lost",
 			      "make 'length' larger or 'rate' smaller");
 	}
 	/* the kernel adds the two as u32 and wraps above 100 %: sch_netem.c, loss_4state() */
@@ -160,10 +173,13 @@ static void check_slot(const struct check *c)
 	if (s->max_ns > DELAY_MAX_NS || s->dist_delay_ns > DELAY_MAX_NS)
 		error(c, "the time between slots is above the limit of 24h", NULL);
 	if (s->dist_jitter_ns > JITTER_MAX_NS)
-		error(c, "'jitter' of 'slot' is above 2.147483647s, the most that the kernel's netem takes", NULL);
+		error(c,
+		      "'jitter' of 'slot' is above 2.147483647s, the most that the kernel's netem takes",
+		      NULL);
 }
 
-void impairment_problems(const struct impairment *m, uint32_t mtu, impair_problem_fn *tell, void *ctx)
+void impairment_problems(const struct impairment *m, uint32_t mtu, impair_problem_fn *tell,
+			 void *ctx)
 {
 	const struct check c = { .m = m, .mtu = mtu ? mtu : DEFAULT_MTU, .tell = tell, .ctx = ctx };
 

@@ -8,22 +8,23 @@
 #include "base/cleanup.h"
 #include "base/units.h"
 
-static bool parse_queue(struct parser *p, const struct path *at, const json_t *v, const struct field *f, void *out)
+static bool parse_queue(struct parser *p, const struct path *at, const json_t *v,
+			const struct field *f, void *out)
 {
 	struct impairment *m = out;
 	const char *text = json_string_value(v), *why = NULL;
 
 	(void)f;
 	if (json_is_number(v)) {
-		diag_error(&p->diags, at, "write \"50packets\", \"64kib\" or \"100ms\"", "'%s' is %g, which has no unit",
-			   at->key, json_number_value(v));
+		diag_error(&p->diags, at, "write \"50packets\", \"64kib\" or \"100ms\"",
+			   "'%s' is %g, which has no unit", at->key, json_number_value(v));
 		return false;
 	}
 	if (!text)
 		return wrong_kind(p, at, v, "packets, a size or a time, e.g. \"50packets\"", NULL);
 	if (impair_parse_queue(text, m, &why) < 0) {
-		diag_error(&p->diags, at, text[0] == '-' ? "it cannot be negative" : why, "'%s' cannot be \"%s\"", at->key,
-			   diag_quote(&p->diags, text));
+		diag_error(&p->diags, at, text[0] == '-' ? "it cannot be negative" : why,
+			   "'%s' cannot be \"%s\"", at->key, diag_quote(&p->diags, text));
 		return false;
 	}
 	return true;
@@ -45,7 +46,11 @@ struct burst {
 };
 
 static const struct field burst_fields[] = {
-	{ .name = "rate", .help = "Mean share of packets lost.", .type = &type_share, .offset = offsetof(struct burst, rate), .bit = 0 },
+	{ .name = "rate",
+	  .help = "Mean share of packets lost.",
+	  .type = &type_share,
+	  .offset = offsetof(struct burst, rate),
+	  .bit = 0 },
 	{ .name = "length",
 	  .help = "Mean number of packets lost in a row.",
 	  .type = &type_count,
@@ -72,8 +77,16 @@ struct gemodel {
 enum { GE_P, GE_R, GE_1H, GE_1K };
 
 static const struct field gemodel_fields[] = {
-	{ .name = "p", .help = "From the good state to the bad.", .type = &type_share, .offset = offsetof(struct gemodel, p), .bit = GE_P },
-	{ .name = "r", .help = "From the bad state to the good. Default: 1 - p.", .type = &type_share, .offset = offsetof(struct gemodel, r), .bit = GE_R },
+	{ .name = "p",
+	  .help = "From the good state to the bad.",
+	  .type = &type_share,
+	  .offset = offsetof(struct gemodel, p),
+	  .bit = GE_P },
+	{ .name = "r",
+	  .help = "From the bad state to the good. Default: 1 - p.",
+	  .type = &type_share,
+	  .offset = offsetof(struct gemodel, r),
+	  .bit = GE_R },
 	{ .name = "1-h",
 	  .help = "Share lost in the bad state. Default: 100%.",
 	  .type = &type_share,
@@ -105,11 +118,31 @@ struct state {
 enum { ST_P13, ST_P31, ST_P32, ST_P23, ST_P14 };
 
 static const struct field state_fields[] = {
-	{ .name = "p13", .help = "From good to lost in a burst.", .type = &type_share, .offset = offsetof(struct state, p13), .bit = ST_P13 },
-	{ .name = "p31", .help = "Back to good. Default: 1 - p13.", .type = &type_share, .offset = offsetof(struct state, p31), .bit = ST_P31 },
-	{ .name = "p32", .help = "From lost to received, inside a burst. Default: 0%.", .type = &type_share, .offset = offsetof(struct state, p32), .bit = ST_P32 },
-	{ .name = "p23", .help = "From received to lost, inside a burst. Default: 100%.", .type = &type_share, .offset = offsetof(struct state, p23), .bit = ST_P23 },
-	{ .name = "p14", .help = "From good to a single loss. Default: 0%.", .type = &type_share, .offset = offsetof(struct state, p14), .bit = ST_P14 },
+	{ .name = "p13",
+	  .help = "From good to lost in a burst.",
+	  .type = &type_share,
+	  .offset = offsetof(struct state, p13),
+	  .bit = ST_P13 },
+	{ .name = "p31",
+	  .help = "Back to good. Default: 1 - p13.",
+	  .type = &type_share,
+	  .offset = offsetof(struct state, p31),
+	  .bit = ST_P31 },
+	{ .name = "p32",
+	  .help = "From lost to received, inside a burst. Default: 0%.",
+	  .type = &type_share,
+	  .offset = offsetof(struct state, p32),
+	  .bit = ST_P32 },
+	{ .name = "p23",
+	  .help = "From received to lost, inside a burst. Default: 100%.",
+	  .type = &type_share,
+	  .offset = offsetof(struct state, p23),
+	  .bit = ST_P23 },
+	{ .name = "p14",
+	  .help = "From good to a single loss. Default: 0%.",
+	  .type = &type_share,
+	  .offset = offsetof(struct state, p14),
+	  .bit = ST_P14 },
 };
 
 static const char *const state_required[] = { "p13", NULL };
@@ -123,7 +156,8 @@ const struct object_spec state_spec = {
 	.required = state_required,
 };
 
-static bool parse_burst(struct parser *p, const struct path *at, const json_t *v, const struct field *f, void *out)
+static bool parse_burst(struct parser *p, const struct path *at, const json_t *v,
+			const struct field *f, void *out)
 {
 	struct impair_loss *loss = out;
 	struct burst b = { 0 };
@@ -131,11 +165,14 @@ static bool parse_burst(struct parser *p, const struct path *at, const json_t *v
 	(void)f;
 	if (!object_parse(p, at, v, &burst_spec, &b) || b.set != 3)
 		return false;
-	*loss = (struct impair_loss){ .model = IMPAIR_LOSS_BURST, .burst_rate = b.rate, .burst_length = b.length };
+	*loss = (struct impair_loss){ .model = IMPAIR_LOSS_BURST,
+				      .burst_rate = b.rate,
+				      .burst_length = b.length };
 	return true;
 }
 
-static bool parse_gemodel(struct parser *p, const struct path *at, const json_t *v, const struct field *f, void *out)
+static bool parse_gemodel(struct parser *p, const struct path *at, const json_t *v,
+			  const struct field *f, void *out)
 {
 	struct impair_loss *loss = out;
 	struct gemodel g = { 0 };
@@ -143,12 +180,14 @@ static bool parse_gemodel(struct parser *p, const struct path *at, const json_t 
 	(void)f;
 	if (!object_parse(p, at, v, &gemodel_spec, &g) || !(g.set & 1u << GE_P))
 		return false;
-	*loss = impair_gemodel(g.p, g.set & 1u << GE_R ? &g.r : NULL, g.set & 1u << GE_1H ? &g.one_minus_h : NULL,
+	*loss = impair_gemodel(g.p, g.set & 1u << GE_R ? &g.r : NULL,
+			       g.set & 1u << GE_1H ? &g.one_minus_h : NULL,
 			       g.set & 1u << GE_1K ? &g.one_minus_k : NULL);
 	return true;
 }
 
-static bool parse_state(struct parser *p, const struct path *at, const json_t *v, const struct field *f, void *out)
+static bool parse_state(struct parser *p, const struct path *at, const json_t *v,
+			const struct field *f, void *out)
 {
 	struct impair_loss *loss = out;
 	struct state s = { 0 };
@@ -156,12 +195,14 @@ static bool parse_state(struct parser *p, const struct path *at, const json_t *v
 	(void)f;
 	if (!object_parse(p, at, v, &state_spec, &s) || !(s.set & 1u << ST_P13))
 		return false;
-	*loss = impair_state(s.p13, s.set & 1u << ST_P31 ? &s.p31 : NULL, s.set & 1u << ST_P32 ? &s.p32 : NULL,
-			     s.set & 1u << ST_P23 ? &s.p23 : NULL, s.set & 1u << ST_P14 ? &s.p14 : NULL);
+	*loss = impair_state(
+		s.p13, s.set & 1u << ST_P31 ? &s.p31 : NULL, s.set & 1u << ST_P32 ? &s.p32 : NULL,
+		s.set & 1u << ST_P23 ? &s.p23 : NULL, s.set & 1u << ST_P14 ? &s.p14 : NULL);
 	return true;
 }
 
-static bool parse_random(struct parser *p, const struct path *at, const json_t *v, const struct field *f, void *out)
+static bool parse_random(struct parser *p, const struct path *at, const json_t *v,
+			 const struct field *f, void *out)
 {
 	struct impair_loss *loss = out;
 	double share;
@@ -172,7 +213,8 @@ static bool parse_random(struct parser *p, const struct path *at, const json_t *
 	return true;
 }
 
-static const struct value_type type_random = { parse_random, "random", "{\"$ref\":\"#/$defs/share\"}", NULL };
+static const struct value_type type_random = { parse_random, "random",
+					       "{\"$ref\":\"#/$defs/share\"}", NULL };
 static const struct value_type type_burst = { parse_burst, NULL, NULL, &burst_spec };
 static const struct value_type type_gemodel = { parse_gemodel, NULL, NULL, &gemodel_spec };
 static const struct value_type type_state = { parse_state, NULL, NULL, &state_spec };
@@ -183,10 +225,26 @@ struct loss {
 };
 
 static const struct field loss_fields[] = {
-	{ .name = "random", .help = "Each packet by itself.", .type = &type_random, .offset = offsetof(struct loss, value), .bit = 0 },
-	{ .name = "burst", .help = "Losses in bursts.", .type = &type_burst, .offset = offsetof(struct loss, value), .bit = 1 },
-	{ .name = "gemodel", .help = "Gilbert-Elliott model.", .type = &type_gemodel, .offset = offsetof(struct loss, value), .bit = 2 },
-	{ .name = "state", .help = "4-state Markov model.", .type = &type_state, .offset = offsetof(struct loss, value), .bit = 3 },
+	{ .name = "random",
+	  .help = "Each packet by itself.",
+	  .type = &type_random,
+	  .offset = offsetof(struct loss, value),
+	  .bit = 0 },
+	{ .name = "burst",
+	  .help = "Losses in bursts.",
+	  .type = &type_burst,
+	  .offset = offsetof(struct loss, value),
+	  .bit = 1 },
+	{ .name = "gemodel",
+	  .help = "Gilbert-Elliott model.",
+	  .type = &type_gemodel,
+	  .offset = offsetof(struct loss, value),
+	  .bit = 2 },
+	{ .name = "state",
+	  .help = "4-state Markov model.",
+	  .type = &type_state,
+	  .offset = offsetof(struct loss, value),
+	  .bit = 3 },
 };
 
 const struct object_spec loss_spec = {
@@ -197,7 +255,8 @@ const struct object_spec loss_spec = {
 	.n_fields = ARRAY_SIZE(loss_fields),
 };
 
-static bool parse_loss(struct parser *p, const struct path *at, const json_t *v, const struct field *f, void *out)
+static bool parse_loss(struct parser *p, const struct path *at, const json_t *v,
+		       const struct field *f, void *out)
 {
 	struct loss loss = { 0 };
 	size_t models = 0;
@@ -206,20 +265,23 @@ static bool parse_loss(struct parser *p, const struct path *at, const json_t *v,
 
 	if (!json_is_object(v))
 		return parse_random(p, at, v, f, out);
-	json_object_foreach((json_t *)v, key, value) {
+	json_object_foreach((json_t *)v, key, value)
+	{
 		if (strcmp(key, "correlation") == 0) {
 			const struct path item = { .up = at, .key = key, .index = models };
 
-			diag_error(&p->diags, &item,
-				   "for losses in bursts write {\"burst\": {\"rate\": \"1%\", \"length\": 4}}",
-				   "netem's correlation is not offered: it changes the rate (1 %% with a correlation of "
-				   "25 %% loses nothing at all) and makes no bursts");
+			diag_error(
+				&p->diags, &item,
+				"for losses in bursts write {\"burst\": {\"rate\": \"1%\", \"length\": 4}}",
+				"netem's correlation is not offered: it changes the rate (1 %% with a correlation of "
+				"25 %% loses nothing at all) and makes no bursts");
 			return false;
 		}
 		models += !is_comment(key);
 	}
 	if (models != 1) {
-		diag_error(&p->diags, at, "\"1%\", or an object with one of random, burst, gemodel, state",
+		diag_error(&p->diags, at,
+			   "\"1%\", or an object with one of random, burst, gemodel, state",
 			   "'loss' has %zu models, but has to have one", models);
 		return false;
 	}
@@ -264,18 +326,43 @@ enum { SLOT_MIN, SLOT_MAX, SLOT_DISTRIBUTION, SLOT_DELAY, SLOT_JITTER, SLOT_PACK
 static const struct range u32_range = { 1, UINT32_MAX };
 
 static const struct field slot_fields[] = {
-	{ .name = "min", .help = "Shortest time between two slots.", .type = &type_time, .offset = offsetof(struct slot, min), .bit = SLOT_MIN },
-	{ .name = "max", .help = "Longest time between two slots. Default: min.", .type = &type_time, .offset = offsetof(struct slot, max), .bit = SLOT_MAX },
+	{ .name = "min",
+	  .help = "Shortest time between two slots.",
+	  .type = &type_time,
+	  .offset = offsetof(struct slot, min),
+	  .bit = SLOT_MIN },
+	{ .name = "max",
+	  .help = "Longest time between two slots. Default: min.",
+	  .type = &type_time,
+	  .offset = offsetof(struct slot, max),
+	  .bit = SLOT_MAX },
 	{ .name = "distribution",
 	  .help = "The time between two slots is drawn from this instead of min and max.",
 	  .type = &type_choice,
 	  .arg = slot_distributions,
 	  .offset = offsetof(struct slot, distribution),
 	  .bit = SLOT_DISTRIBUTION },
-	{ .name = "delay", .help = "Mean time between two slots, for distribution.", .type = &type_time, .offset = offsetof(struct slot, delay), .bit = SLOT_DELAY },
-	{ .name = "jitter", .help = "Spread around delay, for distribution.", .type = &type_time, .offset = offsetof(struct slot, jitter), .bit = SLOT_JITTER },
-	{ .name = "packets", .help = "Packets that one slot lets go. Default: no limit.", .type = &type_integer, .arg = &u32_range, .offset = offsetof(struct slot, packets), .bit = SLOT_PACKETS },
-	{ .name = "bytes", .help = "Bytes that one slot lets go. Default: no limit.", .type = &type_size, .offset = offsetof(struct slot, bytes), .bit = SLOT_BYTES },
+	{ .name = "delay",
+	  .help = "Mean time between two slots, for distribution.",
+	  .type = &type_time,
+	  .offset = offsetof(struct slot, delay),
+	  .bit = SLOT_DELAY },
+	{ .name = "jitter",
+	  .help = "Spread around delay, for distribution.",
+	  .type = &type_time,
+	  .offset = offsetof(struct slot, jitter),
+	  .bit = SLOT_JITTER },
+	{ .name = "packets",
+	  .help = "Packets that one slot lets go. Default: no limit.",
+	  .type = &type_integer,
+	  .arg = &u32_range,
+	  .offset = offsetof(struct slot, packets),
+	  .bit = SLOT_PACKETS },
+	{ .name = "bytes",
+	  .help = "Bytes that one slot lets go. Default: no limit.",
+	  .type = &type_size,
+	  .offset = offsetof(struct slot, bytes),
+	  .bit = SLOT_BYTES },
 };
 
 const struct object_spec slot_spec = {
@@ -286,7 +373,8 @@ const struct object_spec slot_spec = {
 	.n_fields = ARRAY_SIZE(slot_fields),
 };
 
-static bool parse_slot(struct parser *p, const struct path *at, const json_t *v, const struct field *f, void *out)
+static bool parse_slot(struct parser *p, const struct path *at, const json_t *v,
+		       const struct field *f, void *out)
 {
 	const uint32_t by_table = 1u << SLOT_DISTRIBUTION | 1u << SLOT_DELAY | 1u << SLOT_JITTER;
 	struct impair_slot *ret = out;
@@ -297,16 +385,20 @@ static bool parse_slot(struct parser *p, const struct path *at, const json_t *v,
 		return false;
 	if (s.set & by_table) {
 		if (s.set & (1u << SLOT_MIN | 1u << SLOT_MAX)) {
-			diag_error(&p->diags, at, "give min and max, or distribution, delay and jitter",
+			diag_error(&p->diags, at,
+				   "give min and max, or distribution, delay and jitter",
 				   "a slot has either bounds or a distribution");
 			return false;
 		}
 		if ((s.set & by_table) != by_table || s.delay == 0) {
-			diag_error(&p->diags, at, "e.g. {\"distribution\": \"normal\", \"delay\": \"20ms\", \"jitter\": \"2ms\"}",
-				   "a slot with a distribution needs 'distribution', 'delay' (above 0) and 'jitter'");
+			diag_error(
+				&p->diags, at,
+				"e.g. {\"distribution\": \"normal\", \"delay\": \"20ms\", \"jitter\": \"2ms\"}",
+				"a slot with a distribution needs 'distribution', 'delay' (above 0) and 'jitter'");
 			return false;
 		}
-		*ret = (struct impair_slot){ .distribution = (enum impair_distribution)s.distribution,
+		*ret = (struct impair_slot){ .distribution =
+						     (enum impair_distribution)s.distribution,
 					     .dist_delay_ns = s.delay,
 					     .dist_jitter_ns = s.jitter };
 	} else {
@@ -315,7 +407,8 @@ static bool parse_slot(struct parser *p, const struct path *at, const json_t *v,
 				   "a slot needs 'min', or 'distribution', 'delay' and 'jitter'");
 			return false;
 		}
-		*ret = (struct impair_slot){ .min_ns = s.min, .max_ns = s.set & 1u << SLOT_MAX ? s.max : s.min };
+		*ret = (struct impair_slot){ .min_ns = s.min,
+					     .max_ns = s.set & 1u << SLOT_MAX ? s.max : s.min };
 	}
 	ret->packets = s.packets;
 	ret->bytes = s.bytes;
@@ -331,7 +424,8 @@ static const struct choice aqms[] = {
 	{ 0 },
 };
 
-static bool parse_aqm(struct parser *p, const struct path *at, const json_t *v, const struct field *f, void *out)
+static bool parse_aqm(struct parser *p, const struct path *at, const json_t *v,
+		      const struct field *f, void *out)
 {
 	int ignored;
 
@@ -350,8 +444,16 @@ static const struct range cell_overhead_range = { 0, IMPAIR_OVERHEAD_MAX };
 #define OFFSET(member) .offset = offsetof(struct impairment, member)
 
 static const struct field impairment_fields[] = {
-	{ .name = "delay", .help = "Propagation delay, one way.", .type = &type_time, OFFSET(delay_ns), .bit = IMPAIR_DELAY },
-	{ .name = "jitter", .help = "Spread around delay.", .type = &type_time, OFFSET(jitter_ns), .bit = IMPAIR_JITTER },
+	{ .name = "delay",
+	  .help = "Propagation delay, one way.",
+	  .type = &type_time,
+	  OFFSET(delay_ns),
+	  .bit = IMPAIR_DELAY },
+	{ .name = "jitter",
+	  .help = "Spread around delay.",
+	  .type = &type_time,
+	  OFFSET(jitter_ns),
+	  .bit = IMPAIR_JITTER },
 	{ .name = "distribution",
 	  .help = "How jitter is spread. Default: uniform.",
 	  .type = &type_choice,
@@ -363,19 +465,51 @@ static const struct field impairment_fields[] = {
 	  .type = &type_bool,
 	  OFFSET(jitter_reorders),
 	  .bit = IMPAIR_JITTER_REORDERS },
-	{ .name = "rate", .help = "Serialisation at the bottleneck.", .type = &type_rate, OFFSET(rate_bps), .bit = IMPAIR_RATE },
+	{ .name = "rate",
+	  .help = "Serialisation at the bottleneck.",
+	  .type = &type_rate,
+	  OFFSET(rate_bps),
+	  .bit = IMPAIR_RATE },
 	{ .name = "queue",
 	  .help = "What may wait for the rate, apart from what is in flight. Default: enough for rate x (delay + jitter), and 100 packets.",
 	  .type = &type_queue,
 	  .offset = 0,
 	  .bit = IMPAIR_QUEUE },
-	{ .name = "aqm", .help = "How the queue drops: at its end, when it is full.", .type = &type_aqm, .arg = aqms },
-	{ .name = "ecn", .help = "Mark packets that allow it instead of losing them. Default: false.", .type = &type_bool, OFFSET(ecn), .bit = IMPAIR_ECN },
-	{ .name = "loss", .help = "Packets lost: a share, or a model.", .type = &type_loss, OFFSET(loss), .bit = IMPAIR_LOSS },
-	{ .name = "duplicate", .help = "Share of packets that arrive twice.", .type = &type_share, OFFSET(duplicate), .bit = IMPAIR_DUPLICATE },
-	{ .name = "corrupt", .help = "Share of packets with one wrong bit.", .type = &type_share, OFFSET(corrupt), .bit = IMPAIR_CORRUPT },
-	{ .name = "reorder", .help = "Share of packets that skip the delay and so overtake.", .type = &type_share, OFFSET(reorder), .bit = IMPAIR_REORDER },
-	{ .name = "gap", .help = "Only every so many packets may overtake. Default: 1.", .type = &type_integer, .arg = &gap_range, OFFSET(gap), .bit = IMPAIR_GAP },
+	{ .name = "aqm",
+	  .help = "How the queue drops: at its end, when it is full.",
+	  .type = &type_aqm,
+	  .arg = aqms },
+	{ .name = "ecn",
+	  .help = "Mark packets that allow it instead of losing them. Default: false.",
+	  .type = &type_bool,
+	  OFFSET(ecn),
+	  .bit = IMPAIR_ECN },
+	{ .name = "loss",
+	  .help = "Packets lost: a share, or a model.",
+	  .type = &type_loss,
+	  OFFSET(loss),
+	  .bit = IMPAIR_LOSS },
+	{ .name = "duplicate",
+	  .help = "Share of packets that arrive twice.",
+	  .type = &type_share,
+	  OFFSET(duplicate),
+	  .bit = IMPAIR_DUPLICATE },
+	{ .name = "corrupt",
+	  .help = "Share of packets with one wrong bit.",
+	  .type = &type_share,
+	  OFFSET(corrupt),
+	  .bit = IMPAIR_CORRUPT },
+	{ .name = "reorder",
+	  .help = "Share of packets that skip the delay and so overtake.",
+	  .type = &type_share,
+	  OFFSET(reorder),
+	  .bit = IMPAIR_REORDER },
+	{ .name = "gap",
+	  .help = "Only every so many packets may overtake. Default: 1.",
+	  .type = &type_integer,
+	  .arg = &gap_range,
+	  OFFSET(gap),
+	  .bit = IMPAIR_GAP },
 	{ .name = "overhead",
 	  .help = "Bytes counted per packet besides its own, for rate.",
 	  .type = &type_integer,
@@ -394,13 +528,21 @@ static const struct field impairment_fields[] = {
 	  .arg = &cell_overhead_range,
 	  OFFSET(cell_overhead),
 	  .bit = IMPAIR_CELL_OVERHEAD },
-	{ .name = "slot", .help = "Packets leave in slots.", .type = &type_slot, OFFSET(slot), .bit = IMPAIR_SLOT },
+	{ .name = "slot",
+	  .help = "Packets leave in slots.",
+	  .type = &type_slot,
+	  OFFSET(slot),
+	  .bit = IMPAIR_SLOT },
 	{ .name = "seed",
 	  .help = "Seed of the direction's dice. Default: from the lab's seed, the link's name and the direction.",
 	  .type = &type_seed,
 	  OFFSET(seed),
 	  .bit = IMPAIR_SEED },
-	{ .name = "down", .help = "Drop everything; the ends see no difference. Default: false.", .type = &type_bool, OFFSET(down), .bit = IMPAIR_DOWN },
+	{ .name = "down",
+	  .help = "Drop everything; the ends see no difference. Default: false.",
+	  .type = &type_bool,
+	  OFFSET(down),
+	  .bit = IMPAIR_DOWN },
 	{ .name = "preset", .help = "Values of a kind of network.", .later = "ready-made links" },
 };
 

@@ -76,12 +76,16 @@ static int parse_integer(const struct setting *s, int64_t min, int64_t max, int6
 	*ret = digits == s->value ? (int64_t)n : -(int64_t)n;
 	if (*ret < min || *ret > max) {
 		bad(s, NULL);
-		return err_hint(s->err, "it is from %lld to %lld", (long long)min, (long long)max) < 0 ? -EINVAL : -EINVAL;
+		return err_hint(s->err, "it is from %lld to %lld", (long long)min, (long long)max) <
+				       0
+			       ? -EINVAL
+			       : -EINVAL;
 	}
 	return 0;
 }
 
-static int parse_distribution(const struct setting *s, const char *text, enum impair_distribution *ret)
+static int parse_distribution(const struct setting *s, const char *text,
+			      enum impair_distribution *ret)
 {
 	for (unsigned d = IMPAIR_UNIFORM; d <= IMPAIR_PARETONORMAL; d++) {
 		if (strcmp(impair_distribution_name((enum impair_distribution)d), text) == 0) {
@@ -108,7 +112,8 @@ static size_t split(char *text, char *parts[PARTS_MAX])
 	return n;
 }
 
-static int parse_shares(const struct setting *s, char *text, double shares[PARTS_MAX], size_t *ret_n)
+static int parse_shares(const struct setting *s, char *text, double shares[PARTS_MAX],
+			size_t *ret_n)
 {
 	char *parts[PARTS_MAX];
 
@@ -157,19 +162,25 @@ static int parse_loss(const struct setting *s, char *copy, struct impair_loss *r
 	*colon++ = '\0';
 	if (strcmp(copy, "burst") == 0)
 		return parse_burst(s, colon, ret);
-	if (strcmp(copy, "random") != 0 && strcmp(copy, "gemodel") != 0 && strcmp(copy, "state") != 0)
-		return bad(s, "write 1%, burst:RATE,LENGTH, gemodel:P,R,1-H,1-K or state:P13,P31,P32,P23,P14");
+	if (strcmp(copy, "random") != 0 && strcmp(copy, "gemodel") != 0 &&
+	    strcmp(copy, "state") != 0)
+		return bad(
+			s,
+			"write 1%, burst:RATE,LENGTH, gemodel:P,R,1-H,1-K or state:P13,P31,P32,P23,P14");
 	if (parse_shares(s, colon, v, &n) < 0)
 		return -EINVAL;
 	if (strcmp(copy, "random") == 0 && n == 1)
 		*ret = (struct impair_loss){ .model = IMPAIR_LOSS_RANDOM, .random = v[0] };
 	else if (strcmp(copy, "gemodel") == 0 && n >= 1 && n <= 4)
-		*ret = impair_gemodel(v[0], n > 1 ? &v[1] : NULL, n > 2 ? &v[2] : NULL, n > 3 ? &v[3] : NULL);
+		*ret = impair_gemodel(v[0], n > 1 ? &v[1] : NULL, n > 2 ? &v[2] : NULL,
+				      n > 3 ? &v[3] : NULL);
 	else if (strcmp(copy, "state") == 0 && n >= 1)
-		*ret = impair_state(v[0], n > 1 ? &v[1] : NULL, n > 2 ? &v[2] : NULL, n > 3 ? &v[3] : NULL,
-				    n > 4 ? &v[4] : NULL);
+		*ret = impair_state(v[0], n > 1 ? &v[1] : NULL, n > 2 ? &v[2] : NULL,
+				    n > 3 ? &v[3] : NULL, n > 4 ? &v[4] : NULL);
 	else
-		return bad(s, "random has 1 number, gemodel 1 to 4 (P,R,1-H,1-K), state 1 to 5 (P13,P31,P32,P23,P14)");
+		return bad(
+			s,
+			"random has 1 number, gemodel 1 to 4 (P,R,1-H,1-K), state 1 to 5 (P13,P31,P32,P23,P14)");
 	return 0;
 }
 
@@ -177,11 +188,13 @@ static int parse_budget(const struct setting *s, const char *text, struct impair
 {
 	uint64_t n;
 
-	if (strncmp(text, "packets=", 8) == 0 && units_parse_u64(text + 8, &n) == 0 && n > 0 && n <= UINT32_MAX) {
+	if (strncmp(text, "packets=", 8) == 0 && units_parse_u64(text + 8, &n) == 0 && n > 0 &&
+	    n <= UINT32_MAX) {
 		slot->packets = (uint32_t)n;
 		return 0;
 	}
-	if (strncmp(text, "bytes=", 6) == 0 && units_parse_size(text + 6, &n, NULL) == 0 && n > 0 && n <= UINT32_MAX) {
+	if (strncmp(text, "bytes=", 6) == 0 && units_parse_size(text + 6, &n, NULL) == 0 && n > 0 &&
+	    n <= UINT32_MAX) {
 		slot->bytes = (uint32_t)n;
 		return 0;
 	}
@@ -213,7 +226,9 @@ static int parse_slot(const struct setting *s, char *copy, struct impair_slot *r
 			return -EINVAL;
 	}
 	if (n_times == 0 || (colon && (n_times != 2 || times[0] == 0)))
-		return bad(s, "write MIN, MIN,MAX or normal:DELAY,JITTER, e.g. slot=20ms,30ms or slot=20ms,packets=10");
+		return bad(
+			s,
+			"write MIN, MIN,MAX or normal:DELAY,JITTER, e.g. slot=20ms,30ms or slot=20ms,packets=10");
 	if (colon) {
 		slot.dist_delay_ns = times[0];
 		slot.dist_jitter_ns = times[1];
@@ -225,7 +240,8 @@ static int parse_slot(const struct setting *s, char *copy, struct impair_slot *r
 	return 0;
 }
 
-static int parse_value(const struct setting *s, enum impair_key key, char *copy, struct impairment *m)
+static int parse_value(const struct setting *s, enum impair_key key, char *copy,
+		       struct impairment *m)
 {
 	const char *why = NULL;
 	int64_t n = 0;
@@ -273,7 +289,9 @@ static int parse_value(const struct setting *s, enum impair_key key, char *copy,
 	case IMPAIR_SLOT:
 		return parse_slot(s, copy, &m->slot);
 	case IMPAIR_SEED:
-		return units_parse_u64(s->value, &m->seed) < 0 ? bad(s, "it is a whole number from 0 to 18446744073709551615") : 0;
+		return units_parse_u64(s->value, &m->seed) < 0
+			       ? bad(s, "it is a whole number from 0 to 18446744073709551615")
+			       : 0;
 	case IMPAIR_DOWN:
 		return parse_bool(s, &m->down);
 	case IMPAIR_KEY_COUNT:

@@ -48,14 +48,17 @@ void link_merge(struct link_draft *draft, const struct link_draft *defaults);
 /** "50packets", "64kib", "100ms". @return 0; negative errno, and a sentence that says what to write */
 int impair_parse_queue(const char *text, struct impairment *m, const char **ret_why);
 /** With tc's defaults for what is NULL: r = 1 - p, 1-h = 1, 1-k = 0. */
-struct impair_loss impair_gemodel(double p, const double *r, const double *one_minus_h, const double *one_minus_k);
+struct impair_loss impair_gemodel(double p, const double *r, const double *one_minus_h,
+				  const double *one_minus_k);
 /** With tc's defaults for what is NULL: p31 = 1 - p13, p32 = 0, p23 = 1, p14 = 0. */
-struct impair_loss impair_state(double p13, const double *p31, const double *p32, const double *p23, const double *p14);
+struct impair_loss impair_state(double p13, const double *p31, const double *p32, const double *p23,
+				const double *p14);
 
 /** What is wrong with an impairment. Texts live as long as the callback runs. */
 typedef void impair_problem_fn(void *ctx, bool warning, const char *message, const char *hint);
 /** Tells about everything that only the whole can show: errors, and what will not behave as it reads. */
-void impairment_problems(const struct impairment *m, uint32_t mtu, impair_problem_fn *tell, void *ctx);
+void impairment_problems(const struct impairment *m, uint32_t mtu, impair_problem_fn *tell,
+			 void *ctx);
 
 extern const struct object_spec impairment_spec;
 

@@ -8,8 +8,8 @@
 #include "base/names.h"
 
 /** Parses "node" or "node:interface". */
-static bool parse_endpoint(struct parser *p, const struct path *at, const json_t *v, const char **ret_node,
-			   const char **ret_ifname)
+static bool parse_endpoint(struct parser *p, const struct path *at, const json_t *v,
+			   const char **ret_node, const char **ret_ifname)
 {
 	const char *text = json_string_value(v), *colon, *wrong;
 	char *node;
@@ -36,26 +36,31 @@ static bool parse_endpoint(struct parser *p, const struct path *at, const json_t
 	return true;
 }
 
-static bool parse_endpoints(struct parser *p, const struct path *at, const json_t *v, const struct field *f, void *out)
+static bool parse_endpoints(struct parser *p, const struct path *at, const json_t *v,
+			    const struct field *f, void *out)
 {
 	struct link_draft *link = out;
 	bool good = true;
 
 	(void)f;
 	if (!json_is_array(v))
-		return wrong_kind(p, at, v, "a list of two nodes", "e.g. [\"a\", \"b\"] or [\"a:eth0\", \"b\"]");
+		return wrong_kind(p, at, v, "a list of two nodes",
+				  "e.g. [\"a\", \"b\"] or [\"a:eth0\", \"b\"]");
 	if (json_array_size(v) != 2) {
-		diag_error(&p->diags, at,
-			   json_array_size(v) > 2 ? "to join more than two nodes make one of kind \"switch\" and a link from "
-						    "each of them to it" :
-						    "e.g. [\"a\", \"b\"] or [\"a:eth0\", \"b\"]",
-			   "a link has two endpoints, but here are %zu", json_array_size(v));
+		diag_error(
+			&p->diags, at,
+			json_array_size(v) > 2
+				? "to join more than two nodes make one of kind \"switch\" and a link from "
+				  "each of them to it"
+				: "e.g. [\"a\", \"b\"] or [\"a:eth0\", \"b\"]",
+			"a link has two endpoints, but here are %zu", json_array_size(v));
 		return false;
 	}
 	for (size_t i = 0; i < 2; i++) {
 		const struct path item = { .up = at, .index = i };
 
-		good &= parse_endpoint(p, &item, json_array_get(v, i), &link->node[i], &link->ifname[i]);
+		good &= parse_endpoint(p, &item, json_array_get(v, i), &link->node[i],
+				       &link->ifname[i]);
 	}
 	return good;
 }
@@ -68,17 +73,18 @@ static const struct value_type type_endpoints = {
 	NULL,
 };
 
-static bool parse_link_addresses(struct parser *p, const struct path *at, const json_t *v, const struct field *f,
-				 void *out)
+static bool parse_link_addresses(struct parser *p, const struct path *at, const json_t *v,
+				 const struct field *f, void *out)
 {
 	struct address_list *lists = out;
 	bool good = true;
 
 	(void)f;
 	if (!json_is_array(v) || json_array_size(v) != 2) {
-		diag_error(&p->diags, at,
-			   "e.g. [\"10.0.1.1/24\", \"10.0.1.2/24\"]; each may be a list of addresses, or null for none",
-			   "'addresses' has to be a list of two: those of the first endpoint and those of the second");
+		diag_error(
+			&p->diags, at,
+			"e.g. [\"10.0.1.1/24\", \"10.0.1.2/24\"]; each may be a list of addresses, or null for none",
+			"'addresses' has to be a list of two: those of the first endpoint and those of the second");
 		return false;
 	}
 	for (size_t i = 0; i < 2; i++) {
@@ -97,7 +103,8 @@ static const struct value_type type_link_addresses = {
 	NULL,
 };
 
-static bool parse_direction(struct parser *p, const struct path *at, const json_t *v, const struct field *f, void *out)
+static bool parse_direction(struct parser *p, const struct path *at, const json_t *v,
+			    const struct field *f, void *out)
 {
 	(void)f;
 	return object_parse(p, at, v, &direction_spec, out);
@@ -136,17 +143,44 @@ static const struct field link_fields[] = {
 	  OFFSET(addresses),
 	  .bit = LINK_ADDRESSES,
 	  .own = true },
-	{ .name = "mtu", .help = "MTU of both ends, in bytes. Default: 1500.", .type = &type_integer, .arg = &mtu_range, OFFSET(mtu), .bit = LINK_MTU },
-	{ .name = "cost", .help = "Cost for automatic routing. Default: 1.", .type = &type_integer, .arg = &cost_range, OFFSET(cost), .bit = LINK_COST },
+	{ .name = "mtu",
+	  .help = "MTU of both ends, in bytes. Default: 1500.",
+	  .type = &type_integer,
+	  .arg = &mtu_range,
+	  OFFSET(mtu),
+	  .bit = LINK_MTU },
+	{ .name = "cost",
+	  .help = "Cost for automatic routing. Default: 1.",
+	  .type = &type_integer,
+	  .arg = &cost_range,
+	  OFFSET(cost),
+	  .bit = LINK_COST },
 	{ .name = "offload",
 	  .help = "Keep segmentation offloads on although the link shapes. Default: false.",
 	  .type = &type_bool,
 	  OFFSET(offload),
 	  .bit = LINK_OFFLOAD },
-	{ .name = "carrier", .help = "false: a cut cable that both ends see. Default: true.", .type = &type_bool, OFFSET(carrier), .bit = LINK_CARRIER },
-	{ .name = "join", .help = "How the two ends are joined. Default: auto.", .type = &type_choice, .arg = joins, OFFSET(join), .bit = LINK_JOIN },
-	{ .name = "->", .help = "From the first endpoint to the second.", .type = &type_direction, OFFSET(dir[0]), .bit = LINK_FORWARD },
-	{ .name = "<-", .help = "From the second endpoint to the first.", .type = &type_direction, OFFSET(dir[1]), .bit = LINK_BACKWARD },
+	{ .name = "carrier",
+	  .help = "false: a cut cable that both ends see. Default: true.",
+	  .type = &type_bool,
+	  OFFSET(carrier),
+	  .bit = LINK_CARRIER },
+	{ .name = "join",
+	  .help = "How the two ends are joined. Default: auto.",
+	  .type = &type_choice,
+	  .arg = joins,
+	  OFFSET(join),
+	  .bit = LINK_JOIN },
+	{ .name = "->",
+	  .help = "From the first endpoint to the second.",
+	  .type = &type_direction,
+	  OFFSET(dir[0]),
+	  .bit = LINK_FORWARD },
+	{ .name = "<-",
+	  .help = "From the second endpoint to the first.",
+	  .type = &type_direction,
+	  OFFSET(dir[1]),
+	  .bit = LINK_BACKWARD },
 };
 
 static const char *const link_required[] = { "endpoints", NULL };

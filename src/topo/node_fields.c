@@ -61,7 +61,8 @@ const struct object_spec interface_spec = {
 	.n_fields = ARRAY_SIZE(interface_fields),
 };
 
-static bool parse_interfaces(struct parser *p, const struct path *at, const json_t *v, const struct field *f, void *out)
+static bool parse_interfaces(struct parser *p, const struct path *at, const json_t *v,
+			     const struct field *f, void *out)
 {
 	struct interface_list list = { 0 };
 	size_t index = 0;
@@ -75,7 +76,8 @@ static bool parse_interfaces(struct parser *p, const struct path *at, const json
 	list.items = parser_array(p, json_object_size(v), sizeof(*list.items));
 	if (!list.items)
 		return false;
-	json_object_foreach((json_t *)v, key, value) {
+	json_object_foreach((json_t *)v, key, value)
+	{
 		const struct path item = { .up = at, .key = key, .index = index++ };
 		struct interface_draft draft = { 0 };
 		const char *wrong;
@@ -84,7 +86,8 @@ static bool parse_interfaces(struct parser *p, const struct path *at, const json
 			continue;
 		wrong = name_check_interface(key);
 		if (wrong) {
-			diag_error(&p->diags, &item, wrong, "'%s' is no interface name that can be used",
+			diag_error(&p->diags, &item, wrong,
+				   "'%s' is no interface name that can be used",
 				   diag_quote(&p->diags, key));
 			continue;
 		}
@@ -128,7 +131,8 @@ struct route_draft {
 	bool blackhole, unreachable;
 };
 
-static bool parse_to(struct parser *p, const struct path *at, const json_t *v, const struct field *f, void *out)
+static bool parse_to(struct parser *p, const struct path *at, const json_t *v,
+		     const struct field *f, void *out)
 {
 	const char *text = json_string_value(v);
 	struct ip_prefix to, network;
@@ -141,7 +145,8 @@ static bool parse_to(struct parser *p, const struct path *at, const json_t *v, c
 		return true;
 	}
 	if (ip_parse_prefix(text, &to) < 0) {
-		diag_error(&p->diags, at, "write it like \"10.0.2.0/24\", \"2001:db8::/64\" or \"default\"",
+		diag_error(&p->diags, at,
+			   "write it like \"10.0.2.0/24\", \"2001:db8::/64\" or \"default\"",
 			   "\"%s\" is no network", diag_quote(&p->diags, text));
 		return false;
 	}
@@ -150,7 +155,8 @@ static bool parse_to(struct parser *p, const struct path *at, const json_t *v, c
 		char good[IP_TEXT_MAX];
 
 		diag_error(&p->diags, at,
-			   diag_hint(&p->diags, "write \"%s\" for the network", ip_format_prefix(&network, good)),
+			   diag_hint(&p->diags, "write \"%s\" for the network",
+				     ip_format_prefix(&network, good)),
 			   "\"%s\" has bits set beyond its prefix length", text);
 		return false;
 	}
@@ -166,7 +172,8 @@ static const struct value_type type_to = {
 	NULL,
 };
 
-static bool parse_via(struct parser *p, const struct path *at, const json_t *v, const struct field *f, void *out)
+static bool parse_via(struct parser *p, const struct path *at, const json_t *v,
+		      const struct field *f, void *out)
 {
 	const char *text = json_string_value(v);
 	struct ip_addr via;
@@ -175,7 +182,8 @@ static bool parse_via(struct parser *p, const struct path *at, const json_t *v, 
 	if (!text)
 		return wrong_kind(p, at, v, "an address", "e.g. \"10.0.1.254\"");
 	if (ip_parse_addr(text, &via) < 0) {
-		diag_error(&p->diags, at, "write one address without a prefix length, e.g. \"10.0.1.254\"",
+		diag_error(&p->diags, at,
+			   "write one address without a prefix length, e.g. \"10.0.1.254\"",
 			   "\"%s\" is no address of a gateway", diag_quote(&p->diags, text));
 		return false;
 	}
@@ -190,7 +198,8 @@ static const struct value_type type_via = {
 	NULL,
 };
 
-static bool parse_dev(struct parser *p, const struct path *at, const json_t *v, const struct field *f, void *out)
+static bool parse_dev(struct parser *p, const struct path *at, const json_t *v,
+		      const struct field *f, void *out)
 {
 	const char *text = json_string_value(v), *wrong;
 
@@ -219,17 +228,33 @@ static const struct range metric_range = { 1, UINT32_MAX };
 #define OFFSET(member) .offset = offsetof(struct route_draft, member)
 
 static const struct field route_fields[] = {
-	{ .name = "to", .help = "The network that the route leads to, or \"default\".", .type = &type_to, OFFSET(to), .bit = ROUTE_TO },
+	{ .name = "to",
+	  .help = "The network that the route leads to, or \"default\".",
+	  .type = &type_to,
+	  OFFSET(to),
+	  .bit = ROUTE_TO },
 	{ .name = "via", .help = "The gateway.", .type = &type_via, OFFSET(via), .bit = ROUTE_VIA },
-	{ .name = "dev", .help = "The interface. Default: the one whose network holds the gateway.", .type = &type_dev, OFFSET(dev), .bit = ROUTE_DEV },
+	{ .name = "dev",
+	  .help = "The interface. Default: the one whose network holds the gateway.",
+	  .type = &type_dev,
+	  OFFSET(dev),
+	  .bit = ROUTE_DEV },
 	{ .name = "metric",
 	  .help = "The route with the lowest metric wins. Default: the kernel's.",
 	  .type = &type_integer,
 	  .arg = &metric_range,
 	  OFFSET(metric),
 	  .bit = ROUTE_METRIC },
-	{ .name = "blackhole", .help = "true: drop what goes there, in silence.", .type = &type_bool, OFFSET(blackhole), .bit = ROUTE_BLACKHOLE },
-	{ .name = "unreachable", .help = "true: refuse what goes there, with an ICMP error.", .type = &type_bool, OFFSET(unreachable), .bit = ROUTE_UNREACHABLE },
+	{ .name = "blackhole",
+	  .help = "true: drop what goes there, in silence.",
+	  .type = &type_bool,
+	  OFFSET(blackhole),
+	  .bit = ROUTE_BLACKHOLE },
+	{ .name = "unreachable",
+	  .help = "true: refuse what goes there, with an ICMP error.",
+	  .type = &type_bool,
+	  OFFSET(unreachable),
+	  .bit = ROUTE_UNREACHABLE },
 };
 
 #undef OFFSET
@@ -265,18 +290,21 @@ static const char *route_wrong(const struct route_draft *r, const char **ret_hin
 	}
 	if (r->to.addr.family != 0 && via && r->to.addr.family != r->via.family)
 		return "'to' and 'via' are of different families";
-	if (via && !r->dev && r->via.family == IP_V6 && r->via.bytes[0] == 0xfe && (r->via.bytes[1] & 0xc0) == 0x80)
+	if (via && !r->dev && r->via.family == IP_V6 && r->via.bytes[0] == 0xfe &&
+	    (r->via.bytes[1] & 0xc0) == 0x80)
 		return "a link-local gateway needs 'dev'";
 	return NULL;
 }
 
-static bool parse_routes(struct parser *p, const struct path *at, const json_t *v, const struct field *f, void *out)
+static bool parse_routes(struct parser *p, const struct path *at, const json_t *v,
+			 const struct field *f, void *out)
 {
 	struct route_list list = { 0 };
 
 	(void)f;
 	if (!json_is_array(v))
-		return wrong_kind(p, at, v, "a list of routes", "e.g. [{\"to\": \"default\", \"via\": \"10.0.1.254\"}]");
+		return wrong_kind(p, at, v, "a list of routes",
+				  "e.g. [{\"to\": \"default\", \"via\": \"10.0.1.254\"}]");
 	list.items = parser_array(p, json_array_size(v), sizeof(*list.items));
 	if (!list.items)
 		return false;
@@ -297,11 +325,12 @@ static bool parse_routes(struct parser *p, const struct path *at, const json_t *
 			continue;
 		}
 		if (draft.to.addr.family == 0)
-			draft.to.addr.family = draft.via.family; /* all zeros otherwise: the default route */
+			draft.to.addr.family =
+				draft.via.family; /* all zeros otherwise: the default route */
 		*route = (struct topo_route){
-			.type = draft.blackhole	  ? TOPO_ROUTE_BLACKHOLE :
-				draft.unreachable ? TOPO_ROUTE_UNREACHABLE :
-						    TOPO_ROUTE_UNICAST,
+			.type = draft.blackhole     ? TOPO_ROUTE_BLACKHOLE
+				: draft.unreachable ? TOPO_ROUTE_UNREACHABLE
+						    : TOPO_ROUTE_UNICAST,
 			.to = draft.to,
 			.via = draft.via,
 			.dev = draft.dev,
@@ -333,14 +362,34 @@ struct service_draft {
 #define OFFSET(member) .offset = offsetof(struct service_draft, member)
 
 static const struct field service_fields[] = {
-	{ .name = "name", .help = "Name, for logs.", .type = &type_name, OFFSET(name), .bit = SERVICE_NAME },
-	{ .name = "run", .help = "The program and its arguments.", .type = &type_argv, OFFSET(run), .bit = SERVICE_RUN },
-	{ .name = "env", .help = "Environment variables, besides the node's.", .type = &type_pairs, OFFSET(env), .bit = SERVICE_ENV },
+	{ .name = "name",
+	  .help = "Name, for logs.",
+	  .type = &type_name,
+	  OFFSET(name),
+	  .bit = SERVICE_NAME },
+	{ .name = "run",
+	  .help = "The program and its arguments.",
+	  .type = &type_argv,
+	  OFFSET(run),
+	  .bit = SERVICE_RUN },
+	{ .name = "env",
+	  .help = "Environment variables, besides the node's.",
+	  .type = &type_pairs,
+	  OFFSET(env),
+	  .bit = SERVICE_ENV },
 	{ .name = "user", .help = "User.", .later = "a user for one service" },
-	{ .name = "ready", .help = "When the service is ready.", .later = "waiting until a service is ready" },
-	{ .name = "after", .help = "Services to wait for.", .later = "an order of services other than the file's" },
-	{ .name = "restart", .help = "When to start it again.", .later = "restarting a service that ended" },
-	{ .name = "stop_signal", .help = "Signal that stops it.", .later = "a signal that stops a service" },
+	{ .name = "ready",
+	  .help = "When the service is ready.",
+	  .later = "waiting until a service is ready" },
+	{ .name = "after",
+	  .help = "Services to wait for.",
+	  .later = "an order of services other than the file's" },
+	{ .name = "restart",
+	  .help = "When to start it again.",
+	  .later = "restarting a service that ended" },
+	{ .name = "stop_signal",
+	  .help = "Signal that stops it.",
+	  .later = "a signal that stops a service" },
 };
 
 #undef OFFSET
@@ -356,7 +405,8 @@ const struct object_spec service_spec = {
 	.required = service_required,
 };
 
-static bool parse_services(struct parser *p, const struct path *at, const json_t *v, const struct field *f, void *out)
+static bool parse_services(struct parser *p, const struct path *at, const json_t *v,
+			   const struct field *f, void *out)
 {
 	struct service_list list = { 0 };
 	struct map names = MAP_INIT;
@@ -364,8 +414,9 @@ static bool parse_services(struct parser *p, const struct path *at, const json_t
 
 	(void)f;
 	if (!json_is_array(v))
-		return wrong_kind(p, at, v, "a list of services",
-				  "e.g. [{\"name\": \"web\", \"run\": [\"python3\", \"-m\", \"http.server\"]}]");
+		return wrong_kind(
+			p, at, v, "a list of services",
+			"e.g. [{\"name\": \"web\", \"run\": [\"python3\", \"-m\", \"http.server\"]}]");
 	list.items = parser_array(p, json_array_size(v), sizeof(*list.items));
 	for (size_t i = 0; list.items && i < json_array_size(v); i++) {
 		const struct path item = { .up = at, .index = i };
@@ -373,7 +424,8 @@ static bool parse_services(struct parser *p, const struct path *at, const json_t
 		size_t other;
 		int added;
 
-		if (!object_parse(p, &item, json_array_get(v, i), &service_spec, &draft) || !draft.name || !draft.run) {
+		if (!object_parse(p, &item, json_array_get(v, i), &service_spec, &draft) ||
+		    !draft.name || !draft.run) {
 			good = false;
 			continue;
 		}
@@ -383,9 +435,10 @@ static bool parse_services(struct parser *p, const struct path *at, const json_t
 			break;
 		}
 		if (added > 0) {
-			diag_error(&p->diags, &item, "give one of the two another name",
-				   "the service name '%s' is used twice in this node (see /services/%zu)", draft.name,
-				   other);
+			diag_error(
+				&p->diags, &item, "give one of the two another name",
+				"the service name '%s' is used twice in this node (see /services/%zu)",
+				draft.name, other);
 			good = false;
 			continue;
 		}
@@ -417,7 +470,8 @@ static bool is_word(const char *text, size_t max)
 	return strlen(text) <= max && name_check(text) == NULL;
 }
 
-static bool parse_hostname(struct parser *p, const struct path *at, const json_t *v, const struct field *f, void *out)
+static bool parse_hostname(struct parser *p, const struct path *at, const json_t *v,
+			   const struct field *f, void *out)
 {
 	const char *text = json_string_value(v);
 
@@ -426,7 +480,8 @@ static bool parse_hostname(struct parser *p, const struct path *at, const json_t
 		return wrong_kind(p, at, v, "a string", NULL);
 	/* sethostname(2): at most 64 bytes, of which name_check() leaves 63; RFC 1123 labels are shorter still */
 	if (!is_word(text, NAME_MAX_BYTES) || text[strlen(text) - 1] == '-' || strstr(text, "..")) {
-		diag_error(&p->diags, at, "1 to 63 letters, digits, '.', '_' and '-', a letter or digit first",
+		diag_error(&p->diags, at,
+			   "1 to 63 letters, digits, '.', '_' and '-', a letter or digit first",
 			   "'%s' is no host name", diag_quote(&p->diags, text));
 		return false;
 	}
@@ -441,7 +496,8 @@ static const struct value_type type_hostname = {
 	NULL,
 };
 
-static bool parse_cwd(struct parser *p, const struct path *at, const json_t *v, const struct field *f, void *out)
+static bool parse_cwd(struct parser *p, const struct path *at, const json_t *v,
+		      const struct field *f, void *out)
 {
 	const char *text = json_string_value(v);
 
@@ -449,58 +505,108 @@ static bool parse_cwd(struct parser *p, const struct path *at, const json_t *v, 
 	if (!text)
 		return wrong_kind(p, at, v, "a string", NULL);
 	if (text[0] != '/' || strlen(text) >= 4096) {
-		diag_error(&p->diags, at, "write the whole path, e.g. \"/srv/www\"", "'%s' is not an absolute path",
-			   diag_quote(&p->diags, text));
+		diag_error(&p->diags, at, "write the whole path, e.g. \"/srv/www\"",
+			   "'%s' is not an absolute path", diag_quote(&p->diags, text));
 		return false;
 	}
 	*(const char **)out = parser_strdup(p, text);
 	return !p->oom;
 }
 
-static const struct value_type type_cwd = { parse_cwd, "path", "{\"type\":\"string\",\"pattern\":\"^/\",\"maxLength\":4095}",
-					    NULL };
+static const struct value_type type_cwd = {
+	parse_cwd, "path", "{\"type\":\"string\",\"pattern\":\"^/\",\"maxLength\":4095}", NULL
+};
 
-static bool parse_user(struct parser *p, const struct path *at, const json_t *v, const struct field *f, void *out)
+static bool parse_user(struct parser *p, const struct path *at, const json_t *v,
+		       const struct field *f, void *out)
 {
 	const char *text = json_string_value(v);
 
 	(void)f;
 	if (!text)
-		return wrong_kind(p, at, v, "a string", json_is_number(v) ? "write the number in quotes" : NULL);
+		return wrong_kind(p, at, v, "a string",
+				  json_is_number(v) ? "write the number in quotes" : NULL);
 	/* useradd(8): 32 bytes; '_' first is usual for daemons */
 	if (!is_word(text + (text[0] == '_'), 31)) {
-		diag_error(&p->diags, at, "the name or number of a user, e.g. \"nobody\"", "'%s' is no user",
-			   diag_quote(&p->diags, text));
+		diag_error(&p->diags, at, "the name or number of a user, e.g. \"nobody\"",
+			   "'%s' is no user", diag_quote(&p->diags, text));
 		return false;
 	}
 	*(const char **)out = parser_strdup(p, text);
 	return !p->oom;
 }
 
-static const struct value_type type_user = { parse_user, "user", "{\"type\":\"string\",\"pattern\":\"^_?[A-Za-z0-9][A-Za-z0-9_.-]{0,30}$\"}",
-					     NULL };
+static const struct value_type type_user = {
+	parse_user, "user",
+	"{\"type\":\"string\",\"pattern\":\"^_?[A-Za-z0-9][A-Za-z0-9_.-]{0,30}$\"}", NULL
+};
 
 #define OFFSET(member) .offset = offsetof(struct node_draft, member)
 
 static const struct field node_fields[] = {
-	{ .name = "kind", .help = "host, router (forwards), switch (learning bridge) or hub (bridge that floods). Default: host.", .type = &type_choice, .arg = kinds, OFFSET(kind), .bit = NODE_KIND },
-	{ .name = "stp", .help = "Spanning tree, for a switch. Default: false.", .type = &type_bool, OFFSET(stp), .bit = NODE_STP },
-	{ .name = "interfaces", .help = "Settings of the interfaces that links make, and of lo.", .type = &type_interfaces, OFFSET(interfaces), .bit = NODE_INTERFACES },
-	{ .name = "routes", .help = "Routes besides the automatic ones.", .type = &type_routes, OFFSET(routes), .bit = NODE_ROUTES },
-	{ .name = "sysctls", .help = "Kernel settings, written in the node.", .type = &type_sysctls, OFFSET(sysctls), .bit = NODE_SYSCTLS },
-	{ .name = "env", .help = "Environment variables of all processes of the node.", .type = &type_pairs, OFFSET(env), .bit = NODE_ENV },
-	{ .name = "hostname", .help = "Host name. Default: the node's name.", .type = &type_hostname, OFFSET(hostname), .bit = NODE_HOSTNAME },
-	{ .name = "cwd", .help = "Working directory of its processes. Default: /.", .type = &type_cwd, OFFSET(cwd), .bit = NODE_CWD },
-	{ .name = "user", .help = "User that its processes run as. Default: the node's root.", .type = &type_user, OFFSET(user), .bit = NODE_USER },
-	{ .name = "services", .help = "Programs, started in this order.", .type = &type_services, OFFSET(services), .bit = NODE_SERVICES },
+	{ .name = "kind",
+	  .help = "host, router (forwards), switch (learning bridge) or hub (bridge that floods). Default: host.",
+	  .type = &type_choice,
+	  .arg = kinds,
+	  OFFSET(kind),
+	  .bit = NODE_KIND },
+	{ .name = "stp",
+	  .help = "Spanning tree, for a switch. Default: false.",
+	  .type = &type_bool,
+	  OFFSET(stp),
+	  .bit = NODE_STP },
+	{ .name = "interfaces",
+	  .help = "Settings of the interfaces that links make, and of lo.",
+	  .type = &type_interfaces,
+	  OFFSET(interfaces),
+	  .bit = NODE_INTERFACES },
+	{ .name = "routes",
+	  .help = "Routes besides the automatic ones.",
+	  .type = &type_routes,
+	  OFFSET(routes),
+	  .bit = NODE_ROUTES },
+	{ .name = "sysctls",
+	  .help = "Kernel settings, written in the node.",
+	  .type = &type_sysctls,
+	  OFFSET(sysctls),
+	  .bit = NODE_SYSCTLS },
+	{ .name = "env",
+	  .help = "Environment variables of all processes of the node.",
+	  .type = &type_pairs,
+	  OFFSET(env),
+	  .bit = NODE_ENV },
+	{ .name = "hostname",
+	  .help = "Host name. Default: the node's name.",
+	  .type = &type_hostname,
+	  OFFSET(hostname),
+	  .bit = NODE_HOSTNAME },
+	{ .name = "cwd",
+	  .help = "Working directory of its processes. Default: /.",
+	  .type = &type_cwd,
+	  OFFSET(cwd),
+	  .bit = NODE_CWD },
+	{ .name = "user",
+	  .help = "User that its processes run as. Default: the node's root.",
+	  .type = &type_user,
+	  OFFSET(user),
+	  .bit = NODE_USER },
+	{ .name = "services",
+	  .help = "Programs, started in this order.",
+	  .type = &type_services,
+	  OFFSET(services),
+	  .bit = NODE_SERVICES },
 	{ .name = "mounts", .help = "Mounts.", .later = "mounts of a node's own" },
 	{ .name = "files", .help = "Files.", .later = "files given in the topology" },
 	{ .name = "rootfs", .help = "Root.", .later = "a root file system of a node's own" },
 	{ .name = "limits", .help = "Limits.", .later = "limits by cgroup" },
-	{ .name = "capabilities", .help = "Capabilities.", .later = "choosing a node's capabilities" },
+	{ .name = "capabilities",
+	  .help = "Capabilities.",
+	  .later = "choosing a node's capabilities" },
 	{ .name = "dns", .help = "Resolver.", .later = "resolv.conf of a node's own" },
 	{ .name = "share", .help = "Shared namespaces.", .later = "sharing namespaces" },
-	{ .name = "privileged", .help = "All capabilities.", .later = "choosing a node's capabilities" },
+	{ .name = "privileged",
+	  .help = "All capabilities.",
+	  .later = "choosing a node's capabilities" },
 };
 
 #undef OFFSET
@@ -514,8 +620,9 @@ const struct object_spec node_spec = {
 };
 
 /* The defaults' pairs, with the node's own in place of those of the same name. */
-static void merge_pairs(struct parser *p, const struct pair_list *own, const struct pair_list *defaults,
-			const struct topo_pair **ret, size_t *ret_n)
+static void merge_pairs(struct parser *p, const struct pair_list *own,
+			const struct pair_list *defaults, const struct topo_pair **ret,
+			size_t *ret_n)
 {
 	struct topo_pair *merged;
 	size_t n = 0;
@@ -556,8 +663,10 @@ bool node_merge(struct parser *p, const struct node_draft *draft, const struct n
 		node.stp = d->stp;
 	if (!topo_is_ip(&node))
 		d = &nothing;
-	node.interfaces = draft->set & 1u << NODE_INTERFACES ? draft->interfaces.items : d->interfaces.items;
-	node.n_interfaces = draft->set & 1u << NODE_INTERFACES ? draft->interfaces.n : d->interfaces.n;
+	node.interfaces = draft->set & 1u << NODE_INTERFACES ? draft->interfaces.items
+							     : d->interfaces.items;
+	node.n_interfaces = draft->set & 1u << NODE_INTERFACES ? draft->interfaces.n
+							       : d->interfaces.n;
 	node.routes = draft->set & 1u << NODE_ROUTES ? draft->routes.items : d->routes.items;
 	node.n_routes = draft->set & 1u << NODE_ROUTES ? draft->routes.n : d->routes.n;
 	merge_pairs(p, &draft->sysctls, &d->sysctls, &node.sysctls, &node.n_sysctls);
@@ -565,7 +674,8 @@ bool node_merge(struct parser *p, const struct node_draft *draft, const struct n
 	node.hostname = draft->hostname ? draft->hostname : d->hostname;
 	node.cwd = draft->cwd ? draft->cwd : d->cwd;
 	node.user = draft->user ? draft->user : d->user;
-	node.services = draft->set & 1u << NODE_SERVICES ? draft->services.items : d->services.items;
+	node.services = draft->set & 1u << NODE_SERVICES ? draft->services.items
+							 : d->services.items;
 	node.n_services = draft->set & 1u << NODE_SERVICES ? draft->services.n : d->services.n;
 	*ret = node;
 	return !p->oom;

@@ -6,7 +6,8 @@
 
 static bool is_word(char c)
 {
-	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	       c == '_';
 }
 
 /** @return NULL when the variable's name is good, else what is wrong */
@@ -31,11 +32,11 @@ static bool starts_with(const char *text, const char *start)
 static bool sysctl_is_namespaced(const char *key)
 {
 	static const char *const own[] = {
-		"net.",		   /* network namespace */
-		"fs.mqueue.",	   /* IPC namespace: mq_overview(7) */
-		"kernel.shm",	   /* IPC namespace: shmmax, shmall, shmmni, shm_rmid_forced, shm_next_id */
-		"kernel.msg",	   /* IPC namespace: msgmax, msgmnb, msgmni, msg_next_id */
-		"kernel.sem",	   /* IPC namespace: sem, sem_next_id */
+		"net.",       /* network namespace */
+		"fs.mqueue.", /* IPC namespace: mq_overview(7) */
+		"kernel.shm", /* IPC namespace: shmmax, shmall, shmmni, shm_rmid_forced, shm_next_id */
+		"kernel.msg",        /* IPC namespace: msgmax, msgmnb, msgmni, msg_next_id */
+		"kernel.sem",        /* IPC namespace: sem, sem_next_id */
 		"kernel.domainname", /* UTS namespace */
 	};
 
@@ -60,8 +61,9 @@ static const char *sysctl_wrong(const char *key, const char **ret_hint)
 		return "has a key of its own";
 	}
 	if (!sysctl_is_namespaced(key)) {
-		*ret_hint = "a node may set net.*, fs.mqueue.*, kernel.shm*, kernel.msg*, kernel.sem* and "
-			    "kernel.domainname";
+		*ret_hint =
+			"a node may set net.*, fs.mqueue.*, kernel.shm*, kernel.msg*, kernel.sem* and "
+			"kernel.domainname";
 		return "is not a node's own: setting it would change the whole host";
 	}
 	return NULL;
@@ -70,7 +72,8 @@ static const char *sysctl_wrong(const char *key, const char **ret_hint)
 typedef const char *key_check_fn(const char *key, const char **ret_hint);
 
 /** @return the value as text, owned by the topology; NULL after a diagnostic or out of memory */
-static const char *pair_value(struct parser *p, const struct path *at, const json_t *v, bool integers)
+static const char *pair_value(struct parser *p, const struct path *at, const json_t *v,
+			      bool integers)
 {
 	const char *text = json_string_value(v);
 
@@ -86,8 +89,8 @@ static const char *pair_value(struct parser *p, const struct path *at, const jso
 	return NULL;
 }
 
-static bool parse_pair_list(struct parser *p, const struct path *at, const json_t *v, key_check_fn *check, bool integers,
-			    struct pair_list *ret)
+static bool parse_pair_list(struct parser *p, const struct path *at, const json_t *v,
+			    key_check_fn *check, bool integers, struct pair_list *ret)
 {
 	struct pair_list list = { 0 };
 	size_t index = 0;
@@ -100,7 +103,8 @@ static bool parse_pair_list(struct parser *p, const struct path *at, const json_
 	list.items = parser_array(p, json_object_size(v), sizeof(*list.items));
 	if (!list.items)
 		return false;
-	json_object_foreach((json_t *)v, key, value) {
+	json_object_foreach((json_t *)v, key, value)
+	{
 		const struct path item = { .up = at, .key = key, .index = index++ };
 		const char *wrong, *hint, *text;
 
@@ -108,7 +112,8 @@ static bool parse_pair_list(struct parser *p, const struct path *at, const json_
 			continue;
 		wrong = check(key, &hint);
 		if (wrong) {
-			diag_error(&p->diags, &item, hint, "'%s' %s", diag_quote(&p->diags, key), wrong);
+			diag_error(&p->diags, &item, hint, "'%s' %s", diag_quote(&p->diags, key),
+				   wrong);
 			good = false;
 			continue;
 		}
@@ -118,7 +123,8 @@ static bool parse_pair_list(struct parser *p, const struct path *at, const json_
 			continue;
 		}
 		if (integers && strpbrk(text, "\r\n")) {
-			diag_error(&p->diags, &item, NULL, "the value of '%s' has more than one line", key);
+			diag_error(&p->diags, &item, NULL,
+				   "the value of '%s' has more than one line", key);
 			good = false;
 			continue;
 		}
@@ -129,7 +135,8 @@ static bool parse_pair_list(struct parser *p, const struct path *at, const json_
 	return good && !p->oom;
 }
 
-static bool parse_env(struct parser *p, const struct path *at, const json_t *v, const struct field *f, void *out)
+static bool parse_env(struct parser *p, const struct path *at, const json_t *v,
+		      const struct field *f, void *out)
 {
 	(void)f;
 	return parse_pair_list(p, at, v, env_wrong, false, out);
@@ -143,7 +150,8 @@ const struct value_type type_pairs = {
 	NULL,
 };
 
-static bool parse_sysctls(struct parser *p, const struct path *at, const json_t *v, const struct field *f, void *out)
+static bool parse_sysctls(struct parser *p, const struct path *at, const json_t *v,
+			  const struct field *f, void *out)
 {
 	(void)f;
 	return parse_pair_list(p, at, v, sysctl_wrong, true, out);
@@ -158,7 +166,8 @@ const struct value_type type_sysctls = {
 	NULL,
 };
 
-static bool parse_argv(struct parser *p, const struct path *at, const json_t *v, const struct field *f, void *out)
+static bool parse_argv(struct parser *p, const struct path *at, const json_t *v,
+		       const struct field *f, void *out)
 {
 	size_t n = json_array_size(v);
 	const char **argv;
@@ -166,12 +175,15 @@ static bool parse_argv(struct parser *p, const struct path *at, const json_t *v,
 
 	(void)f;
 	if (!json_is_array(v))
-		return wrong_kind(p, at, v, "a list of strings",
-				  json_is_string(v) ? "no shell reads it: write [\"prog\", \"argument\"], or [\"sh\", "
-						      "\"-c\", \"...\"] to have one" :
-						      NULL);
+		return wrong_kind(
+			p, at, v, "a list of strings",
+			json_is_string(v)
+				? "no shell reads it: write [\"prog\", \"argument\"], or [\"sh\", "
+				  "\"-c\", \"...\"] to have one"
+				: NULL);
 	if (n == 0) {
-		diag_error(&p->diags, at, "e.g. [\"python3\", \"-m\", \"http.server\"]", "'%s' names no program", at->key);
+		diag_error(&p->diags, at, "e.g. [\"python3\", \"-m\", \"http.server\"]",
+			   "'%s' names no program", at->key);
 		return false;
 	}
 	argv = parser_array(p, n + 1, sizeof(*argv));
@@ -182,7 +194,8 @@ static bool parse_argv(struct parser *p, const struct path *at, const json_t *v,
 		const json_t *word = json_array_get(v, i);
 
 		if (!json_is_string(word)) {
-			good = wrong_kind(p, &item, word, "a string", json_is_number(word) ? "write it in quotes" : NULL);
+			good = wrong_kind(p, &item, word, "a string",
+					  json_is_number(word) ? "write it in quotes" : NULL);
 			continue;
 		}
 		if (i == 0 && json_string_length(word) == 0) {

@@ -21,7 +21,8 @@ static void missing_node(struct document *d, const struct path *at, const char *
 	if (d->p.diags.out->n_errors < 20 && t->n_nodes > 0)
 		nearest = name_nearest(name, &t->nodes[0].name, t->n_nodes, sizeof(t->nodes[0]));
 	diag_error(&d->p.diags, at,
-		   nearest ? diag_hint(&d->p.diags, "did you mean '%s'?", nearest) : "add it under 'nodes'",
+		   nearest ? diag_hint(&d->p.diags, "did you mean '%s'?", nearest)
+			   : "add it under 'nodes'",
 		   "there is no node '%s'", diag_quote(&d->p.diags, name));
 }
 
@@ -49,9 +50,11 @@ static bool resolve_ends(struct document *d, const struct path *at, const struct
 		return false;
 	node = &d->p.topo->nodes[link->ends[0].node];
 	if (link->ends[0].node == link->ends[1].node && topo_is_ip(node)) {
-		diag_error(&d->p.diags, &endpoints, "a loop makes sense on a switch or hub only; for more addresses use "
-						    "the node's 'interfaces': {\"lo\": ...}",
-			   "both ends of the link are in the %s '%s'", topo_kind_name(node->kind), node->name);
+		diag_error(&d->p.diags, &endpoints,
+			   "a loop makes sense on a switch or hub only; for more addresses use "
+			   "the node's 'interfaces': {\"lo\": ...}",
+			   "both ends of the link are in the %s '%s'", topo_kind_name(node->kind),
+			   node->name);
 		return false;
 	}
 	for (size_t i = 0; i < 2; i++) {
@@ -60,9 +63,10 @@ static bool resolve_ends(struct document *d, const struct path *at, const struct
 
 		node = &d->p.topo->nodes[link->ends[i].node];
 		if (!topo_is_ip(node) && link->ends[i].n_addresses > 0)
-			diag_error(&d->p.diags, &end, "write null in its place",
-				   "the end at the %s '%s' cannot have addresses: it forwards frames, and has no IP stack",
-				   topo_kind_name(node->kind), node->name);
+			diag_error(
+				&d->p.diags, &end, "write null in its place",
+				"the end at the %s '%s' cannot have addresses: it forwards frames, and has no IP stack",
+				topo_kind_name(node->kind), node->name);
 	}
 	return true;
 }
@@ -71,7 +75,8 @@ static bool resolve_ends(struct document *d, const struct path *at, const struct
 static const char *default_name(struct document *d, struct map *pairs, const struct topo_link *link)
 {
 	const struct topo_node *nodes = d->p.topo->nodes;
-	size_t a = link->ends[0].node, b = link->ends[1].node, low = a < b ? a : b, high = a < b ? b : a;
+	size_t a = link->ends[0].node, b = link->ends[1].node, low = a < b ? a : b,
+	       high = a < b ? b : a;
 	char pair[48];
 	size_t *count;
 
@@ -90,8 +95,8 @@ static const char *default_name(struct document *d, struct map *pairs, const str
 	return arena_printf(d->p.arena, "%s--%s.%zu", nodes[a].name, nodes[b].name, *count);
 }
 
-static void name_link(struct document *d, const struct path *at, const struct link_draft *draft, struct map *pairs,
-		      struct topo_link *link)
+static void name_link(struct document *d, const struct path *at, const struct link_draft *draft,
+		      struct map *pairs, struct topo_link *link)
 {
 	const struct path name = { .up = at, .key = "name" };
 	size_t other;
@@ -106,8 +111,10 @@ static void name_link(struct document *d, const struct path *at, const struct li
 	if (added < 0)
 		d->p.oom = true;
 	else if (added > 0)
-		diag_error(&d->p.diags, draft->name ? &name : at, "give one of the two another name",
-			   "the link name '%s' is used twice (see /links/%u)", link->name, d->link_origins[other].index);
+		diag_error(&d->p.diags, draft->name ? &name : at,
+			   "give one of the two another name",
+			   "the link name '%s' is used twice (see /links/%u)", link->name,
+			   d->link_origins[other].index);
 }
 
 /** Where problems of a direction are reported. */
@@ -126,8 +133,9 @@ static void tell_problem(void *ctx, bool warning, const char *message, const cha
 		diag_error(tell->diags, tell->at, hint, "%s", message);
 }
 
-static void check_impairments(struct document *d, const struct path *at, const struct link_draft *draft,
-			      const struct topo_link *link, bool same)
+static void check_impairments(struct document *d, const struct path *at,
+			      const struct link_draft *draft, const struct topo_link *link,
+			      bool same)
 {
 	static const char *const keys[] = { "->", "<-" };
 	const uint32_t bits[] = { 1u << LINK_FORWARD, 1u << LINK_BACKWARD };
@@ -142,8 +150,9 @@ static void check_impairments(struct document *d, const struct path *at, const s
 		const struct path seed = { .up = at, .key = "seed" };
 
 		if (!((draft->dir[0].set | draft->dir[1].set) & IMPAIR_BIT(IMPAIR_SEED)))
-			diag_warning(&d->p.diags, &seed, "give it in \"->\" and \"<-\", or leave it out",
-				     "both directions have the same seed, so that they lose the same packets by number");
+			diag_warning(
+				&d->p.diags, &seed, "give it in \"->\" and \"<-\", or leave it out",
+				"both directions have the same seed, so that they lose the same packets by number");
 	}
 }
 
@@ -157,8 +166,8 @@ static void seed_directions(const struct topo *t, struct topo_link *link)
 	}
 }
 
-static void parse_link(struct document *d, const struct path *at, const json_t *v, struct map *pairs,
-		       struct topo_link *link)
+static void parse_link(struct document *d, const struct path *at, const json_t *v,
+		       struct map *pairs, struct topo_link *link)
 {
 	struct link_draft draft = { 0 };
 	const struct link_draft *defaults = &d->defaults.link;
@@ -186,8 +195,9 @@ static void parse_link(struct document *d, const struct path *at, const json_t *
 	check_impairments(d, at, &draft, link, same);
 	if (link->join == TOPO_JOIN_PATCH &&
 	    (impairment_is_shaping(&link->dir[0]) || impairment_is_shaping(&link->dir[1])))
-		diag_error(&d->p.diags, at, "take \"join\": \"patch\" out, or the impairments",
-			   "a link joined by \"patch\" cannot do what is asked of it: nothing would be delayed or lost");
+		diag_error(
+			&d->p.diags, at, "take \"join\": \"patch\" out, or the impairments",
+			"a link joined by \"patch\" cannot do what is asked of it: nothing would be delayed or lost");
 	if (!(draft.set & 1u << LINK_ENDPOINTS) || !resolve_ends(d, at, &draft, link))
 		return;
 	name_link(d, at, &draft, pairs, link);
@@ -205,7 +215,8 @@ void parse_links(struct document *d)
 	if (!links)
 		return;
 	if (!json_is_array(links)) {
-		wrong_kind(&d->p, &d->top.links.at, links, "a list of links", "e.g. [{\"endpoints\": [\"a\", \"b\"]}]");
+		wrong_kind(&d->p, &d->top.links.at, links, "a list of links",
+			   "e.g. [{\"endpoints\": [\"a\", \"b\"]}]");
 		return;
 	}
 	if (n > TOPO_LINKS_MAX) {
@@ -241,7 +252,8 @@ size_t find_interface(const struct document *d, size_t node, const char *ifname)
 }
 
 /** @return 0 added; 1 the node has an interface of that name; -ENOMEM */
-static int add_interface(struct document *d, size_t link, unsigned end, const char *ifname, size_t *ret_other)
+static int add_interface(struct document *d, size_t link, unsigned end, const char *ifname,
+			 size_t *ret_other)
 {
 	size_t node = d->p.topo->links[link].ends[end].node;
 	char key[48];
@@ -264,8 +276,8 @@ static void add_given(struct document *d, size_t link, unsigned end)
 
 	if (add_interface(d, link, end, e->ifname, &other) == 1)
 		diag_error(&d->p.diags, &where, "give one of the two another name, or none",
-			   "the interface '%s' of node '%s' is used by two links (see /links/%u)", e->ifname,
-			   t->nodes[e->node].name, d->link_origins[other / 2].index);
+			   "the interface '%s' of node '%s' is used by two links (see /links/%u)",
+			   e->ifname, t->nodes[e->node].name, d->link_origins[other / 2].index);
 }
 
 static void add_default(struct document *d, size_t link, unsigned end, uint32_t *next)
@@ -282,7 +294,8 @@ static void add_default(struct document *d, size_t link, unsigned end, uint32_t 
 }
 
 /** Puts what a node's `interfaces` says of an interface into the link's end. */
-static void apply_entry(struct document *d, size_t node, const struct topo_interface *entry, const struct path *at)
+static void apply_entry(struct document *d, size_t node, const struct topo_interface *entry,
+			const struct path *at)
 {
 	struct topo *t = d->p.topo;
 	size_t found = find_interface(d, node, entry->name), n;
@@ -292,10 +305,12 @@ static void apply_entry(struct document *d, size_t node, const struct topo_inter
 	if (found == MAP_NONE) {
 		/* an entry of the defaults is for those nodes that have the interface */
 		if (d->node_origins[node].set & 1u << NODE_INTERFACES)
-			diag_error(&d->p.diags, at,
-				   "a link makes it: name it there, as in \"endpoints\": [\"NODE:INTERFACE\", ...]; only lo is "
-				   "always there",
-				   "no link attaches to interface '%s' of node '%s'", entry->name, t->nodes[node].name);
+			diag_error(
+				&d->p.diags, at,
+				"a link makes it: name it there, as in \"endpoints\": [\"NODE:INTERFACE\", ...]; only lo is "
+				"always there",
+				"no link attaches to interface '%s' of node '%s'", entry->name,
+				t->nodes[node].name);
 		return;
 	}
 	end = &t->links[found / 2].ends[found % 2];
@@ -339,7 +354,9 @@ void resolve_interfaces(struct document *d)
 		const struct path interfaces = { .up = &at, .key = "interfaces" };
 
 		for (size_t j = 0; j < node->n_interfaces; j++) {
-			const struct path entry = { .up = &interfaces, .key = node->interfaces[j].name, .index = j };
+			const struct path entry = { .up = &interfaces,
+						    .key = node->interfaces[j].name,
+						    .index = j };
 
 			if (strcmp(node->interfaces[j].name, "lo") != 0)
 				apply_entry(d, i, &node->interfaces[j], &entry);

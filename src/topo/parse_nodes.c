@@ -24,8 +24,9 @@ static void check_switch(struct document *d, const struct path *at, const struct
 		unsigned bit;
 		const char *key;
 	} keys[] = {
-		{ NODE_ROUTES, "routes" }, { NODE_SYSCTLS, "sysctls" }, { NODE_ENV, "env" },
-		{ NODE_CWD, "cwd" },	   { NODE_USER, "user" },	{ NODE_SERVICES, "services" },
+		{ NODE_ROUTES, "routes" }, { NODE_SYSCTLS, "sysctls" },
+		{ NODE_ENV, "env" },       { NODE_CWD, "cwd" },
+		{ NODE_USER, "user" },     { NODE_SERVICES, "services" },
 	};
 	const struct path interfaces = { .up = at, .key = "interfaces" };
 
@@ -33,22 +34,27 @@ static void check_switch(struct document *d, const struct path *at, const struct
 		const struct path key = { .up = at, .key = keys[i].key };
 
 		if (draft->set & 1u << keys[i].bit)
-			diag_error(&d->p.diags, &key, "a host or router can; join it to the switch by a link",
-				   "a %s cannot have '%s': it forwards frames, and has no IP stack", topo_kind_name(node->kind),
-				   keys[i].key);
+			diag_error(&d->p.diags, &key,
+				   "a host or router can; join it to the switch by a link",
+				   "a %s cannot have '%s': it forwards frames, and has no IP stack",
+				   topo_kind_name(node->kind), keys[i].key);
 	}
 	for (size_t i = 0; i < node->n_interfaces; i++) {
-		const struct path interface = { .up = &interfaces, .key = node->interfaces[i].name, .index = i };
+		const struct path interface = { .up = &interfaces,
+						.key = node->interfaces[i].name,
+						.index = i };
 
-		if (strcmp(node->interfaces[i].name, "lo") == 0 || node->interfaces[i].n_addresses > 0)
-			diag_error(&d->p.diags, &interface, NULL,
-				   "interface '%s' of a %s cannot have addresses: it forwards frames, and has no IP stack",
-				   node->interfaces[i].name, topo_kind_name(node->kind));
+		if (strcmp(node->interfaces[i].name, "lo") == 0 ||
+		    node->interfaces[i].n_addresses > 0)
+			diag_error(
+				&d->p.diags, &interface, NULL,
+				"interface '%s' of a %s cannot have addresses: it forwards frames, and has no IP stack",
+				node->interfaces[i].name, topo_kind_name(node->kind));
 	}
 }
 
-static void parse_node(struct document *d, const struct path *at, const json_t *v, struct topo_node *ret,
-		       struct origin *origin)
+static void parse_node(struct document *d, const struct path *at, const json_t *v,
+		       struct topo_node *ret, struct origin *origin)
 {
 	const char *wrong = name_check(at->key);
 	struct node_draft draft = { 0 };
@@ -68,8 +74,8 @@ static void parse_node(struct document *d, const struct path *at, const json_t *
 	if (draft.set & 1u << NODE_STP && node.kind != TOPO_SWITCH) {
 		const struct path stp = { .up = at, .key = "stp" };
 
-		diag_error(&d->p.diags, &stp, "only a node of kind \"switch\" has a spanning tree", "a %s cannot have 'stp'",
-			   topo_kind_name(node.kind));
+		diag_error(&d->p.diags, &stp, "only a node of kind \"switch\" has a spanning tree",
+			   "a %s cannot have 'stp'", topo_kind_name(node.kind));
 	}
 	*origin = (struct origin){ .index = (uint32_t)at->index, .set = draft.set };
 	*ret = node;
@@ -86,10 +92,12 @@ void parse_nodes(struct document *d)
 	if (!nodes)
 		return; /* said already: the key is required */
 	if (!json_is_object(nodes)) {
-		wrong_kind(&d->p, &d->top.nodes.at, nodes, "an object of nodes by name", "e.g. {\"a\": {}, \"b\": {}}");
+		wrong_kind(&d->p, &d->top.nodes.at, nodes, "an object of nodes by name",
+			   "e.g. {\"a\": {}, \"b\": {}}");
 		return;
 	}
-	json_object_foreach((json_t *)nodes, key, value) {
+	json_object_foreach((json_t *)nodes, key, value)
+	{
 		n += !is_comment(key);
 	}
 	if (n > TOPO_NODES_MAX) { /* a key written with escapes is not seen by scan_limits() */
@@ -98,20 +106,23 @@ void parse_nodes(struct document *d)
 		return;
 	}
 	if (n == 0) {
-		diag_error(&d->p.diags, &d->top.nodes.at, "e.g. {\"a\": {}, \"b\": {}}", "a topology needs at least one node");
+		diag_error(&d->p.diags, &d->top.nodes.at, "e.g. {\"a\": {}, \"b\": {}}",
+			   "a topology needs at least one node");
 		return;
 	}
 	t->nodes = parser_array(&d->p, n, sizeof(*t->nodes));
 	d->node_origins = parser_array(&d->p, n, sizeof(*d->node_origins));
 	if (d->p.oom)
 		return;
-	json_object_foreach((json_t *)nodes, key, value) {
+	json_object_foreach((json_t *)nodes, key, value)
+	{
 		const struct path at = { .up = &d->top.nodes.at, .key = key, .index = index++ };
 
 		if (is_comment(key))
 			continue;
 		parse_node(d, &at, value, &t->nodes[t->n_nodes], &d->node_origins[t->n_nodes]);
-		if (d->p.oom || map_add(&d->nodes, t->nodes[t->n_nodes].name, t->n_nodes, NULL) < 0) {
+		if (d->p.oom ||
+		    map_add(&d->nodes, t->nodes[t->n_nodes].name, t->n_nodes, NULL) < 0) {
 			d->p.oom = true;
 			return;
 		}

@@ -53,7 +53,9 @@ static void enter(struct scan *s)
 	s->depth++;
 	if (s->depth != 2)
 		return;
-	s->section = key_is(s, "nodes") ? SECTION_NODES : key_is(s, "links") ? SECTION_LINKS : SECTION_OTHER;
+	s->section = key_is(s, "nodes")   ? SECTION_NODES
+		     : key_is(s, "links") ? SECTION_LINKS
+					  : SECTION_OTHER;
 	s->members = 0;
 }
 
@@ -82,8 +84,10 @@ bool scan_limits(struct diag_sink *diags, const char *text, size_t len)
 	unsigned line, column;
 
 	if (len > TOPO_FILE_MAX_BYTES) {
-		diag_error_at(diags, NULL, 0, 0, "split the lab, or leave out what repeats by using 'defaults'",
-			      "the file has %zu bytes; the limit is %d (16 MiB)", len, (int)TOPO_FILE_MAX_BYTES);
+		diag_error_at(diags, NULL, 0, 0,
+			      "split the lab, or leave out what repeats by using 'defaults'",
+			      "the file has %zu bytes; the limit is %d (16 MiB)", len,
+			      (int)TOPO_FILE_MAX_BYTES);
 		return false;
 	}
 	if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) {
@@ -106,7 +110,8 @@ bool scan_limits(struct diag_sink *diags, const char *text, size_t len)
 				break;
 			position(text, s.at, &line, &column);
 			diag_error_at(diags, NULL, line, column, NULL,
-				      "objects and arrays are nested deeper than the limit of %d", (int)TOPO_DEPTH_MAX);
+				      "objects and arrays are nested deeper than the limit of %d",
+				      (int)TOPO_DEPTH_MAX);
 			return false;
 		case '}':
 		case ']':
@@ -119,8 +124,8 @@ bool scan_limits(struct diag_sink *diags, const char *text, size_t len)
 				const char *name = s.section == SECTION_NODES ? "nodes" : "links";
 				const struct path at = { .up = &root, .key = name };
 
-				diag_error(diags, &at, "split the lab into several", "there are more %s than the limit of %zu",
-					   name, limit);
+				diag_error(diags, &at, "split the lab into several",
+					   "there are more %s than the limit of %zu", name, limit);
 				return false;
 			}
 			break;
@@ -161,7 +166,8 @@ static const char *guess_hint(const char *text, size_t len, const json_error_t *
 	return NULL;
 }
 
-void scan_syntax_error(struct diag_sink *diags, const char *text, size_t len, const json_error_t *error)
+void scan_syntax_error(struct diag_sink *diags, const char *text, size_t len,
+		       const json_error_t *error)
 {
 	size_t blank = 0;
 	const char *hint;
@@ -169,7 +175,9 @@ void scan_syntax_error(struct diag_sink *diags, const char *text, size_t len, co
 	while (blank < len && is_blank(text[blank]))
 		blank++;
 	if (blank == len) {
-		diag_error_at(diags, NULL, 0, 0, "the smallest topology is {\"nodes\": {\"a\": {}}}", "the file is empty");
+		diag_error_at(diags, NULL, 0, 0,
+			      "the smallest topology is {\"nodes\": {\"a\": {}}}",
+			      "the file is empty");
 		return;
 	}
 	hint = guess_hint(text, len, error);

@@ -18,6 +18,7 @@
 bool scan_limits(struct diag_sink *diags, const char *text, size_t len);
 
 /** Adds the diagnostic for a syntax error of the JSON parser. @param[in] error  as jansson gave it */
-void scan_syntax_error(struct diag_sink *diags, const char *text, size_t len, const json_error_t *error);
+void scan_syntax_error(struct diag_sink *diags, const char *text, size_t len,
+		       const json_error_t *error);
 
 #endif

@@ -34,8 +34,8 @@ static json_t *choices_schema(struct schema *s, const struct choice *c)
 
 static json_t *integer_schema(const struct range *range)
 {
-	return json_pack("{s:s,s:I,s:I}", "type", "integer", "minimum", (json_int_t)range->min, "maximum",
-			 (json_int_t)range->max);
+	return json_pack("{s:s,s:I,s:I}", "type", "integer", "minimum", (json_int_t)range->min,
+			 "maximum", (json_int_t)range->max);
 }
 
 /** Defines what "#/$defs/NAME" means wherever it is used in a hand-written schema text. */
@@ -49,7 +49,8 @@ static json_t *type_schema(struct schema *s, const struct field *f)
 	if (type->object) {
 		define_object(s, type->object);
 	} else if (!def) {
-		return f->type == &type_integer ? integer_schema(f->arg) : choices_schema(s, f->arg);
+		return f->type == &type_integer ? integer_schema(f->arg)
+						: choices_schema(s, f->arg);
 	} else if (!json_object_get(s->defs, def)) {
 		json_t *schema = json_loads(type->schema, 0, NULL);
 
@@ -59,7 +60,8 @@ static json_t *type_schema(struct schema *s, const struct field *f)
 	return json_pack("{s:o}", "$ref", json_sprintf("#/$defs/%s", def));
 }
 
-static void add_fields(struct schema *s, const struct object_spec *spec, bool is_default, json_t *properties)
+static void add_fields(struct schema *s, const struct object_spec *spec, bool is_default,
+		       json_t *properties)
 {
 	for (size_t i = 0; i < spec->n_fields; i++) {
 		const struct field *f = &spec->fields[i];
@@ -84,8 +86,9 @@ static json_t *object_schema(struct schema *s, const struct object_spec *spec)
 		if (json_array_append_new(required, json_string(*name)) < 0)
 			s->failed = true;
 	}
-	schema = json_pack("{s:s,s:s,s:o,s:{s:b},s:b}", "type", "object", "description", spec->help, "properties",
-			   properties, "patternProperties", "^//", 1, "additionalProperties", 0);
+	schema = json_pack("{s:s,s:s,s:o,s:{s:b},s:b}", "type", "object", "description", spec->help,
+			   "properties", properties, "patternProperties", "^//", 1,
+			   "additionalProperties", 0);
 	if (json_array_size(required) > 0)
 		put(s, schema, "required", required);
 	else
@@ -97,18 +100,14 @@ static void define_object(struct schema *s, const struct object_spec *spec)
 {
 	if (json_object_get(s->defs, spec->def))
 		return;
-	put(s, s->defs, spec->def, json_null()); /* breaks the circle of an object that holds itself */
+	put(s, s->defs, spec->def,
+	    json_null()); /* breaks the circle of an object that holds itself */
 	put(s, s->defs, spec->def, object_schema(s, spec));
 }
 
 /* Objects that no field's type names directly, only the text of a list's or map's schema. */
 static const struct object_spec *const listed[] = {
-	&node_spec,
-	&link_spec,
-	&interface_spec,
-	&route_spec,
-	&service_spec,
-	&loss_spec,
+	&node_spec, &link_spec, &interface_spec, &route_spec, &service_spec, &loss_spec,
 };
 
 static void define_references(struct schema *s, const json_t *v)

@@ -7,7 +7,8 @@
 #include "base/cleanup.h"
 
 /* Nodes need the defaults and links need the nodes, in whichever order the file has them: kept for later. */
-static bool keep_section(struct parser *p, const struct path *at, const json_t *v, const struct field *f, void *out)
+static bool keep_section(struct parser *p, const struct path *at, const json_t *v,
+			 const struct field *f, void *out)
 {
 	(void)p;
 	(void)f;
@@ -47,7 +48,8 @@ static const struct choice routings[] = {
 	{ 0 },
 };
 
-static bool parse_version(struct parser *p, const struct path *at, const json_t *v, const struct field *f, void *out)
+static bool parse_version(struct parser *p, const struct path *at, const json_t *v,
+			  const struct field *f, void *out)
 {
 	(void)f;
 	(void)out;
@@ -85,7 +87,8 @@ static const char *pool_wrong(const struct ip_prefix *p)
 	return NULL;
 }
 
-static bool parse_pool(struct parser *p, const struct path *at, const json_t *v, const struct field *f, void *out)
+static bool parse_pool(struct parser *p, const struct path *at, const json_t *v,
+		       const struct field *f, void *out)
 {
 	enum ip_family family = strcmp(f->name, "ipv4") == 0 ? IP_V4 : IP_V6;
 	const char *example = family == IP_V4 ? "10.0.0.0/8" : "fd00:6e6c::/32";
@@ -100,21 +103,24 @@ static bool parse_pool(struct parser *p, const struct path *at, const json_t *v,
 	if (!text)
 		return wrong_kind(p, at, v, "a network to take addresses from, or false",
 				  diag_hint(&p->diags, "e.g. \"%s\"", example));
-	if (ip_parse_prefix(text, &prefix) < 0 || !strchr(text, '/') || prefix.addr.family != (uint8_t)family) {
-		diag_error(&p->diags, at, diag_hint(&p->diags, "e.g. \"%s\"", example), "\"%s\" is no %s network",
-			   diag_quote(&p->diags, text), family == IP_V4 ? "IPv4" : "IPv6");
+	if (ip_parse_prefix(text, &prefix) < 0 || !strchr(text, '/') ||
+	    prefix.addr.family != (uint8_t)family) {
+		diag_error(&p->diags, at, diag_hint(&p->diags, "e.g. \"%s\"", example),
+			   "\"%s\" is no %s network", diag_quote(&p->diags, text),
+			   family == IP_V4 ? "IPv4" : "IPv6");
 		return false;
 	}
 	network = ip_network(&prefix);
 	if (!ip_equal(&network.addr, &prefix.addr)) {
-		diag_error(&p->diags, at, diag_hint(&p->diags, "write \"%s\"", ip_format_prefix(&network, good)),
+		diag_error(&p->diags, at,
+			   diag_hint(&p->diags, "write \"%s\"", ip_format_prefix(&network, good)),
 			   "\"%s\" has bits set beyond its prefix length", text);
 		return false;
 	}
 	wrong = pool_wrong(&prefix);
 	if (wrong) {
-		diag_error(&p->diags, at, diag_hint(&p->diags, "e.g. \"%s\"", example), "\"%s\" cannot be used: %s", text,
-			   wrong);
+		diag_error(&p->diags, at, diag_hint(&p->diags, "e.g. \"%s\"", example),
+			   "\"%s\" cannot be used: %s", text, wrong);
 		return false;
 	}
 	*(struct pool *)out = (struct pool){ true, prefix };
@@ -150,7 +156,8 @@ const struct object_spec addressing_spec = {
 	.n_fields = ARRAY_SIZE(addressing_fields),
 };
 
-static bool parse_addressing(struct parser *p, const struct path *at, const json_t *v, const struct field *f, void *out)
+static bool parse_addressing(struct parser *p, const struct path *at, const json_t *v,
+			     const struct field *f, void *out)
 {
 	struct addressing_draft draft = { 0 };
 	struct topo *t = p->topo;
@@ -172,7 +179,8 @@ static bool parse_addressing(struct parser *p, const struct path *at, const json
 
 static const struct value_type type_addressing = { parse_addressing, NULL, NULL, &addressing_spec };
 
-static bool parse_node_defaults(struct parser *p, const struct path *at, const json_t *v, const struct field *f, void *out)
+static bool parse_node_defaults(struct parser *p, const struct path *at, const json_t *v,
+				const struct field *f, void *out)
 {
 	bool good;
 
@@ -183,7 +191,8 @@ static bool parse_node_defaults(struct parser *p, const struct path *at, const j
 	return good;
 }
 
-static bool parse_link_defaults(struct parser *p, const struct path *at, const json_t *v, const struct field *f, void *out)
+static bool parse_link_defaults(struct parser *p, const struct path *at, const json_t *v,
+				const struct field *f, void *out)
 {
 	bool good;
 
@@ -201,7 +210,8 @@ static const struct value_type type_node_defaults = {
 	NULL,
 };
 
-static const struct value_type type_link_defaults = { parse_link_defaults, NULL, NULL, &link_defaults_spec };
+static const struct value_type type_link_defaults = { parse_link_defaults, NULL, NULL,
+						      &link_defaults_spec };
 
 static const struct field defaults_fields[] = {
 	{ .name = "node",
@@ -227,18 +237,65 @@ const struct object_spec defaults_spec = {
 #define OFFSET(member) .offset = offsetof(struct top_draft, member)
 
 static const struct field top_fields[] = {
-	{ .name = "netlab", .help = "Version of the file format: 1.", .type = &type_version, OFFSET(version), .bit = TOP_VERSION },
-	{ .name = "name", .help = "Name of the lab. Default: the file's name without its extension.", .type = &type_name, OFFSET(name), .bit = TOP_NAME },
-	{ .name = "seed", .help = "Seed of everything random. Default: from the name.", .type = &type_seed, OFFSET(seed), .bit = TOP_SEED },
-	{ .name = "engine", .help = "What carries impairments out. Default: auto.", .type = &type_choice, .arg = engines, OFFSET(engine), .bit = TOP_ENGINE },
-	{ .name = "addressing", .help = "Where addresses are taken from.", .type = &type_addressing, .bit = TOP_ADDRESSING },
-	{ .name = "routing", .help = "auto: shortest paths by cost; none: only what the file says. Default: auto.", .type = &type_choice, .arg = routings, OFFSET(routing), .bit = TOP_ROUTING },
-	{ .name = "ecmp", .help = "Use all paths of equal cost, not the first. Default: false.", .type = &type_bool, OFFSET(ecmp), .bit = TOP_ECMP },
-	{ .name = "hosts", .help = "Write /etc/hosts in every node. Default: true.", .type = &type_bool, OFFSET(hosts), .bit = TOP_HOSTS },
-	{ .name = "defaults", .help = "Keys for all nodes and all links.", .type = &type_defaults, OFFSET(defaults), .bit = TOP_DEFAULTS },
-	{ .name = "nodes", .help = "The nodes by name.", .type = &type_nodes, OFFSET(nodes), .bit = TOP_NODES },
-	{ .name = "links", .help = "The links.", .type = &type_links, OFFSET(links), .bit = TOP_LINKS },
-	{ .name = "timeline", .help = "Changes at given times.", .later = "changes at given times" },
+	{ .name = "netlab",
+	  .help = "Version of the file format: 1.",
+	  .type = &type_version,
+	  OFFSET(version),
+	  .bit = TOP_VERSION },
+	{ .name = "name",
+	  .help = "Name of the lab. Default: the file's name without its extension.",
+	  .type = &type_name,
+	  OFFSET(name),
+	  .bit = TOP_NAME },
+	{ .name = "seed",
+	  .help = "Seed of everything random. Default: from the name.",
+	  .type = &type_seed,
+	  OFFSET(seed),
+	  .bit = TOP_SEED },
+	{ .name = "engine",
+	  .help = "What carries impairments out. Default: auto.",
+	  .type = &type_choice,
+	  .arg = engines,
+	  OFFSET(engine),
+	  .bit = TOP_ENGINE },
+	{ .name = "addressing",
+	  .help = "Where addresses are taken from.",
+	  .type = &type_addressing,
+	  .bit = TOP_ADDRESSING },
+	{ .name = "routing",
+	  .help = "auto: shortest paths by cost; none: only what the file says. Default: auto.",
+	  .type = &type_choice,
+	  .arg = routings,
+	  OFFSET(routing),
+	  .bit = TOP_ROUTING },
+	{ .name = "ecmp",
+	  .help = "Use all paths of equal cost, not the first. Default: false.",
+	  .type = &type_bool,
+	  OFFSET(ecmp),
+	  .bit = TOP_ECMP },
+	{ .name = "hosts",
+	  .help = "Write /etc/hosts in every node. Default: true.",
+	  .type = &type_bool,
+	  OFFSET(hosts),
+	  .bit = TOP_HOSTS },
+	{ .name = "defaults",
+	  .help = "Keys for all nodes and all links.",
+	  .type = &type_defaults,
+	  OFFSET(defaults),
+	  .bit = TOP_DEFAULTS },
+	{ .name = "nodes",
+	  .help = "The nodes by name.",
+	  .type = &type_nodes,
+	  OFFSET(nodes),
+	  .bit = TOP_NODES },
+	{ .name = "links",
+	  .help = "The links.",
+	  .type = &type_links,
+	  OFFSET(links),
+	  .bit = TOP_LINKS },
+	{ .name = "timeline",
+	  .help = "Changes at given times.",
+	  .later = "changes at given times" },
 	{ .name = "faults", .help = "Faults by rule.", .later = "faults by rule" },
 };
 

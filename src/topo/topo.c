@@ -30,7 +30,8 @@ static void set_name(struct document *d, const char *file, const struct topo_ove
 	if (o && o->name) {
 		wrong = name_check(o->name);
 		if (wrong)
-			diag_error_at(diags, "--name", 0, 0, wrong, "'%s' is no name that can be used for a lab",
+			diag_error_at(diags, "--name", 0, 0, wrong,
+				      "'%s' is no name that can be used for a lab",
 				      diag_quote(diags, o->name));
 		t->name = parser_strdup(&d->p, o->name);
 		return;
@@ -45,7 +46,8 @@ static void set_name(struct document *d, const char *file, const struct topo_ove
 	wrong = name_check(t->name);
 	if (wrong)
 		diag_error(diags, &d->root, "give the lab a name: \"name\": \"my-lab\"",
-			   "the lab's name would be '%s', from the file's, but %s", diag_quote(diags, t->name), wrong);
+			   "the lab's name would be '%s', from the file's, but %s",
+			   diag_quote(diags, t->name), wrong);
 }
 
 static void set_top(struct document *d, const char *file, const struct topo_overrides *o)
@@ -71,7 +73,8 @@ static void set_top(struct document *d, const char *file, const struct topo_over
 		t->seed = o->seed;
 }
 
-static void parse_document(struct document *d, const json_t *root, const char *file, const struct topo_overrides *o)
+static void parse_document(struct document *d, const json_t *root, const char *file,
+			   const struct topo_overrides *o)
 {
 	struct topo *t = d->p.topo;
 
@@ -83,7 +86,8 @@ static void parse_document(struct document *d, const json_t *root, const char *f
 		return;
 	d->top.given = json_object_get(root, "name") ? 1u << TOP_NAME : 0;
 	if (d->top.defaults.value)
-		(void)object_parse(&d->p, &d->top.defaults.at, d->top.defaults.value, &defaults_spec, &d->defaults);
+		(void)object_parse(&d->p, &d->top.defaults.at, d->top.defaults.value,
+				   &defaults_spec, &d->defaults);
 	set_top(d, file, o);
 	if (!d->p.oom)
 		parse_nodes(d);
@@ -115,8 +119,8 @@ static int parse_text(struct document *d, const char *text, size_t len, const ch
 	return d->p.oom ? -ENOMEM : 0;
 }
 
-int topo_parse(const char *text, size_t len, const char *file, const struct topo_overrides *overrides,
-	       struct topo_diags *diags, struct topo **ret)
+int topo_parse(const char *text, size_t len, const char *file,
+	       const struct topo_overrides *overrides, struct topo_diags *diags, struct topo **ret)
 {
 	struct document d = { .p.diags = { .out = diags, .file = file } };
 	struct topo *t = calloc(1, sizeof(*t));

@@ -8,7 +8,8 @@
 #include "base/names.h"
 #include "base/units.h"
 
-static bool parse_bool(struct parser *p, const struct path *at, const json_t *v, const struct field *f, void *out)
+static bool parse_bool(struct parser *p, const struct path *at, const json_t *v,
+		       const struct field *f, void *out)
 {
 	(void)f;
 	if (!json_is_boolean(v))
@@ -19,23 +20,26 @@ static bool parse_bool(struct parser *p, const struct path *at, const json_t *v,
 
 const struct value_type type_bool = { parse_bool, "bool", "{\"type\":\"boolean\"}", NULL };
 
-static bool parse_integer(struct parser *p, const struct path *at, const json_t *v, const struct field *f, void *out)
+static bool parse_integer(struct parser *p, const struct path *at, const json_t *v,
+			  const struct field *f, void *out)
 {
 	const struct range *range = f->arg;
 	json_int_t n = json_integer_value(v);
 
 	if (!json_is_integer(v)) {
 		if (json_is_real(v)) {
-			diag_error(&p->diags, at, NULL, "'%s' is %g, but has to be a whole number from %lld to %lld",
-				   f->name, json_real_value(v), (long long)range->min, (long long)range->max);
+			diag_error(&p->diags, at, NULL,
+				   "'%s' is %g, but has to be a whole number from %lld to %lld",
+				   f->name, json_real_value(v), (long long)range->min,
+				   (long long)range->max);
 			return false;
 		}
 		return wrong_kind(p, at, v, "a whole number",
 				  json_is_string(v) ? "write it without quotes" : NULL);
 	}
 	if (n < range->min || n > range->max) {
-		diag_error(&p->diags, at, NULL, "'%s' is %lld, but has to be from %lld to %lld", f->name, (long long)n,
-			   (long long)range->min, (long long)range->max);
+		diag_error(&p->diags, at, NULL, "'%s' is %lld, but has to be from %lld to %lld",
+			   f->name, (long long)n, (long long)range->min, (long long)range->max);
 		return false;
 	}
 	*(uint32_t *)out = (uint32_t)n;
@@ -44,7 +48,8 @@ static bool parse_integer(struct parser *p, const struct path *at, const json_t 
 
 const struct value_type type_integer = { parse_integer, NULL, NULL, NULL };
 
-static bool parse_choice(struct parser *p, const struct path *at, const json_t *v, const struct field *f, void *out)
+static bool parse_choice(struct parser *p, const struct path *at, const json_t *v,
+			 const struct field *f, void *out)
 {
 	const struct choice *choices = f->arg, *c;
 	const char *text = json_string_value(v), *nearest;
@@ -56,8 +61,11 @@ static bool parse_choice(struct parser *p, const struct path *at, const json_t *
 		if (strcmp(c->name, text) != 0)
 			continue;
 		if (c->later) {
-			diag_error(&p->diags, at, diag_hint(&p->diags, "use \"%s\", or leave '%s' out", choices->name, f->name),
-				   "'%s' \"%s\" (%s) is not in this version of netlab", f->name, text, c->later);
+			diag_error(&p->diags, at,
+				   diag_hint(&p->diags, "use \"%s\", or leave '%s' out",
+					     choices->name, f->name),
+				   "'%s' \"%s\" (%s) is not in this version of netlab", f->name,
+				   text, c->later);
 			return false;
 		}
 		*(int *)out = c->value;
@@ -65,8 +73,8 @@ static bool parse_choice(struct parser *p, const struct path *at, const json_t *
 	}
 	nearest = name_nearest(text, &choices->name, n, sizeof(*choices));
 	if (nearest) {
-		diag_error(&p->diags, at, diag_hint(&p->diags, "did you mean \"%s\"?", nearest), "'%s' cannot be \"%s\"",
-			   f->name, diag_quote(&p->diags, text));
+		diag_error(&p->diags, at, diag_hint(&p->diags, "did you mean \"%s\"?", nearest),
+			   "'%s' cannot be \"%s\"", f->name, diag_quote(&p->diags, text));
 		return false;
 	}
 	{
@@ -76,7 +84,9 @@ static bool parse_choice(struct parser *p, const struct path *at, const json_t *
 			if (!c->later)
 				buf_printf(&known, "%s\"%s\"", known.len ? ", " : "", c->name);
 		}
-		diag_error(&p->diags, at, diag_hint(&p->diags, "it is one of %s", buf_text(&known) ? buf_text(&known) : ""),
+		diag_error(&p->diags, at,
+			   diag_hint(&p->diags, "it is one of %s",
+				     buf_text(&known) ? buf_text(&known) : ""),
 			   "'%s' cannot be \"%s\"", f->name, diag_quote(&p->diags, text));
 	}
 	return false;
@@ -86,22 +96,25 @@ const struct value_type type_choice = { parse_choice, NULL, NULL, NULL };
 
 typedef int units_fn(const char *text, uint64_t *ret, const char **ret_why);
 
-static bool parse_unit(struct parser *p, const struct path *at, const json_t *v, const char *what, const char *example,
-		       units_fn *parse, uint64_t *out)
+static bool parse_unit(struct parser *p, const struct path *at, const json_t *v, const char *what,
+		       const char *example, units_fn *parse, uint64_t *out)
 {
 	const char *text = json_string_value(v), *why = NULL;
 
 	if (json_is_integer(v)) {
 		diag_error(&p->diags, at,
-			   diag_hint(&p->diags, "write it with its unit and in quotes, e.g. \"%lld%s\"",
+			   diag_hint(&p->diags,
+				     "write it with its unit and in quotes, e.g. \"%lld%s\"",
 				     (long long)json_integer_value(v), example),
-			   "'%s' is %lld, which has no unit", at->key, (long long)json_integer_value(v));
+			   "'%s' is %lld, which has no unit", at->key,
+			   (long long)json_integer_value(v));
 		return false;
 	}
 	if (json_is_real(v)) {
 		diag_error(&p->diags, at,
-			   diag_hint(&p->diags, "write it with its unit and in quotes, e.g. \"%g%s\"", json_real_value(v),
-				     example),
+			   diag_hint(&p->diags,
+				     "write it with its unit and in quotes, e.g. \"%g%s\"",
+				     json_real_value(v), example),
 			   "'%s' is %g, which has no unit", at->key, json_real_value(v));
 		return false;
 	}
@@ -110,13 +123,15 @@ static bool parse_unit(struct parser *p, const struct path *at, const json_t *v,
 	if (parse(text, out, &why) < 0) {
 		if (text[0] == '-')
 			why = "it cannot be negative";
-		diag_error(&p->diags, at, why, "'%s' cannot be \"%s\"", at->key, diag_quote(&p->diags, text));
+		diag_error(&p->diags, at, why, "'%s' cannot be \"%s\"", at->key,
+			   diag_quote(&p->diags, text));
 		return false;
 	}
 	return true;
 }
 
-static bool parse_time(struct parser *p, const struct path *at, const json_t *v, const struct field *f, void *out)
+static bool parse_time(struct parser *p, const struct path *at, const json_t *v,
+		       const struct field *f, void *out)
 {
 	(void)f;
 	return parse_unit(p, at, v, "a time, e.g. \"20ms\"", "ms", units_parse_time, out);
@@ -130,7 +145,8 @@ const struct value_type type_time = {
 	NULL,
 };
 
-static bool parse_rate(struct parser *p, const struct path *at, const json_t *v, const struct field *f, void *out)
+static bool parse_rate(struct parser *p, const struct path *at, const json_t *v,
+		       const struct field *f, void *out)
 {
 	if (json_is_object(v)) {
 		diag_error(&p->diags, at, "give a constant rate, e.g. \"10mbit\"",
@@ -148,14 +164,16 @@ const struct value_type type_rate = {
 	NULL,
 };
 
-static bool parse_size(struct parser *p, const struct path *at, const json_t *v, const struct field *f, void *out)
+static bool parse_size(struct parser *p, const struct path *at, const json_t *v,
+		       const struct field *f, void *out)
 {
 	uint64_t bytes;
 
 	if (!parse_unit(p, at, v, "a size, e.g. \"1500b\"", "b", units_parse_size, &bytes))
 		return false;
 	if (bytes > UINT32_MAX) {
-		diag_error(&p->diags, at, "the largest is 4gib less 1b", "'%s' is too large", f->name);
+		diag_error(&p->diags, at, "the largest is 4gib less 1b", "'%s' is too large",
+			   f->name);
 		return false;
 	}
 	*(uint32_t *)out = (uint32_t)bytes;
@@ -170,7 +188,8 @@ const struct value_type type_size = {
 	NULL,
 };
 
-static bool parse_share(struct parser *p, const struct path *at, const json_t *v, const struct field *f, void *out)
+static bool parse_share(struct parser *p, const struct path *at, const json_t *v,
+			const struct field *f, void *out)
 {
 	const char *text = json_string_value(v), *why = NULL;
 	double n = json_number_value(v);
@@ -182,7 +201,9 @@ static bool parse_share(struct parser *p, const struct path *at, const json_t *v
 			return true;
 		}
 		diag_error(&p->diags, at,
-			   n > 1 && n <= 100 ? diag_hint(&p->diags, "write \"%g%%\" for per cent", n) : NULL,
+			   n > 1 && n <= 100
+				   ? diag_hint(&p->diags, "write \"%g%%\" for per cent", n)
+				   : NULL,
 			   "'%s' is %g, but a share as a number lies between 0 and 1", at->key, n);
 		return false;
 	}
@@ -195,7 +216,8 @@ static bool parse_share(struct parser *p, const struct path *at, const json_t *v
 			      "\"length\": 4}}";
 		else if (text[0] == '-')
 			why = "it cannot be negative";
-		diag_error(&p->diags, at, why, "'%s' cannot be \"%s\"", at->key, diag_quote(&p->diags, text));
+		diag_error(&p->diags, at, why, "'%s' cannot be \"%s\"", at->key,
+			   diag_quote(&p->diags, text));
 		return false;
 	}
 	return true;
@@ -209,24 +231,29 @@ const struct value_type type_share = {
 	NULL,
 };
 
-static bool parse_count(struct parser *p, const struct path *at, const json_t *v, const struct field *f, void *out)
+static bool parse_count(struct parser *p, const struct path *at, const json_t *v,
+			const struct field *f, void *out)
 {
 	double n = json_number_value(v);
 
 	if (!json_is_number(v))
-		return wrong_kind(p, at, v, "a number, 1 or more", json_is_string(v) ? "write it without quotes" : NULL);
+		return wrong_kind(p, at, v, "a number, 1 or more",
+				  json_is_string(v) ? "write it without quotes" : NULL);
 	if (n < 1 || n > 1e9) {
-		diag_error(&p->diags, at, NULL, "'%s' is %g, but has to be from 1 to 1000000000", f->name, n);
+		diag_error(&p->diags, at, NULL, "'%s' is %g, but has to be from 1 to 1000000000",
+			   f->name, n);
 		return false;
 	}
 	*(double *)out = n;
 	return true;
 }
 
-const struct value_type type_count = { parse_count, "count", "{\"type\":\"number\",\"minimum\":1,\"maximum\":1000000000}",
+const struct value_type type_count = { parse_count, "count",
+				       "{\"type\":\"number\",\"minimum\":1,\"maximum\":1000000000}",
 				       NULL };
 
-static bool parse_seed(struct parser *p, const struct path *at, const json_t *v, const struct field *f, void *out)
+static bool parse_seed(struct parser *p, const struct path *at, const json_t *v,
+		       const struct field *f, void *out)
 {
 	const char *text = json_string_value(v);
 
@@ -237,7 +264,8 @@ static bool parse_seed(struct parser *p, const struct path *at, const json_t *v,
 	}
 	if (text && units_parse_u64(text, out) == 0)
 		return true;
-	diag_error(&p->diags, at, "e.g. 42, or \"0x2a\"; above 9223372036854775807 it has to stand in quotes",
+	diag_error(&p->diags, at,
+		   "e.g. 42, or \"0x2a\"; above 9223372036854775807 it has to stand in quotes",
 		   "'%s' has to be a whole number from 0 to 18446744073709551615", at->key);
 	return false;
 }
@@ -245,12 +273,13 @@ static bool parse_seed(struct parser *p, const struct path *at, const json_t *v,
 const struct value_type type_seed = {
 	parse_seed,
 	"seed",
-	"{\"oneOf\":[{\"type\":\"integer\",\"minimum\":0,\"maximum\":18446744073709551615},{\"type\":\"string\","
+	"{\"oneOf\":[{\"type\":\"integer\",\"minimum\":0},{\"type\":\"string\","
 	"\"pattern\":\"^([0-9]+|0[xX][0-9a-fA-F]+)$\"}]}",
 	NULL,
 };
 
-static bool parse_name(struct parser *p, const struct path *at, const json_t *v, const struct field *f, void *out)
+static bool parse_name(struct parser *p, const struct path *at, const json_t *v,
+		       const struct field *f, void *out)
 {
 	const char *text = json_string_value(v), *wrong;
 
@@ -259,7 +288,8 @@ static bool parse_name(struct parser *p, const struct path *at, const json_t *v,
 		return wrong_kind(p, at, v, "a string", NULL);
 	wrong = name_check(text);
 	if (wrong) {
-		diag_error(&p->diags, at, wrong, "'%s' is no name that can be used", diag_quote(&p->diags, text));
+		diag_error(&p->diags, at, wrong, "'%s' is no name that can be used",
+			   diag_quote(&p->diags, text));
 		return false;
 	}
 	*(const char **)out = parser_strdup(p, text);
