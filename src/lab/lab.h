@@ -46,6 +46,7 @@ struct lab_up_options {
 struct lab_handle {
 	pid_t pid; /**< of the supervisor, this process's child */
 	int pidfd; /**< owned */
+	int up_fd; /**< owned; of a bound lab: its end is the lab's. -1 otherwise */
 };
 
 /**

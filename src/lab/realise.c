@@ -3,6 +3,7 @@
    supervisor exits, and the kernel takes all of it back. */
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -131,7 +132,9 @@ static int wait_for(struct supervisor *s, int fd, struct netlab_err *err)
 		if (r > 0 && p[1].revents) {
 			struct signalfd_siginfo info;
 
-			(void)!read(s->signal_fd, &info, sizeof(info));
+			if (read(s->signal_fd, &info, sizeof(info)) == sizeof(info) &&
+			    info.ssi_signo != SIGCHLD)
+				return err_set(err, ECANCELED, "told to stop");
 			if (supervisor_reap(s) && (r = dead_node(s, err)) < 0) {
 				/* its last words tell more than that it died */
 				struct pollfd last = { .fd = fd, .events = POLLIN };

@@ -81,6 +81,7 @@ struct supervisor {
 	uint64_t phase_start_ns;
 	uint64_t ready_ns;      /**< CLOCK_MONOTONIC when it became usable */
 	int64_t started_s;      /**< CLOCK_REALTIME, seconds since the epoch */
+	bool rootless; /**< in a user namespace: our uid 0 is the owner */
 	bool stopping;
 	uint64_t stop_deadline_ns;
 };

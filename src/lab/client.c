@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: MIT */
+/* Asking running labs: who there is, what they are, changing links, taking them down. */
+#include "lab/client.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/names.h"
+#include "base/units.h"
+#include "lab/control.h"
+#include "lab/rundir.h"
+#include "sys/fs.h"
+#include "sys/proc.h"
+#include "sys/sock.h"
+
+enum {
+	DOWN_PATIENCE_MS = 15000, /* services have 2 s, and a thousand nodes take the kernel a second */
+	KILL_PATIENCE_MS = 15000,
+};
+
+/* --- the state directory --- */
+
+static int default_state_dir(char ret[static 4096])
+{
+	const char *runtime = getenv("XDG_RUNTIME_DIR");
+
+	if (geteuid() == 0)
+		return snprintf(ret, 4096, "/run/netlab");
+	if (runtime && runtime[0] == '/')
+		return snprintf(ret, 4096, "%s/netlab", runtime);
+	return snprintf(ret, 4096, "/tmp/netlab-%u", (unsigned)geteuid());
+}
+
+static int refuse_state_dir(const char *path, const char *why, struct netlab_err *err)
+{
+	err_set(err, EACCES, "state directory '%s' %s", path, why);
+	err_class(err, NETLAB_EXIT_UNSUPPORTED);
+	return err_hint(err, "name another with --state-dir");
+}
+
+int lab_state_dir(const char *given, char ret[static 4096], struct netlab_err *err)
+{
+	char why[64];
+	uid_t owner;
+	int n, r;
+
+	n = given ? snprintf(ret, 4096, "%s", given) : default_state_dir(ret);
+	if (n >= 4096)
+		return err_set(err, ENAMETOOLONG, "state directory: path too long");
+	r = sys_dir_check(ret, &owner);
+	if (r == SYS_DIR_MISSING) {
+		r = sys_mkdir(AT_FDCWD, ret);
+		if (r < 0 && r != -EEXIST) {
+			err_errno(err, r, "making the state directory '%s'", ret);
+			return err_hint(err, "name another with --state-dir");
+		}
+		r = sys_dir_check(ret, &owner);
+	}
+	if (r < 0)
+		return err_errno(err, r, "state directory '%s'", ret);
+	switch ((enum sys_dir_state)r) {
+	case SYS_DIR_GOOD:
+		return 0;
+	case SYS_DIR_NOT_A_DIR:
+		return refuse_state_dir(ret, "is not a directory (symlinks are not followed)", err);
+	case SYS_DIR_FOREIGN:
+		snprintf(why, sizeof(why), "belongs to another user (uid %u)", (unsigned)owner);
+		return refuse_state_dir(ret, why, err);
+	case SYS_DIR_OPEN:
+		return refuse_state_dir(ret, "can be written by others", err);
+	case SYS_DIR_MISSING:
+		break;
+	}
+	return err_set(err, ENOENT, "state directory '%s' went away", ret);
+}
+
+/* --- who there is --- */
+
+int lab_names(const char *state_dir, char ***ret, size_t *ret_n, struct netlab_err *err)
+{
+	int fd = sys_open_dir(AT_FDCWD, state_dir), r;
+	size_t n, kept = 0;
+	char **names;
+
+	if (fd < 0)
+		return err_errno(err, fd, "opening the state directory '%s'", state_dir);
+	r = sys_list_dir(fd, &names, &n);
+	close(fd);
+	if (r < 0)
+		return err_errno(err, r, "reading the state directory '%s'", state_dir);
+	for (size_t i = 0; i < n; i++) {
+		if (rundir_check(state_dir, names[i]) == RUNDIR_LIVE && names[i][0] != '.')
+			names[kept++] = names[i];
+		else
+			free(names[i]);
+	}
+	*ret = names;
+	*ret_n = kept;
+	return 0;
+}
+
+void lab_names_free(char **names, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		free(names[i]);
+	free(names);
+}
+
+/* --- requests --- */
+
+static int not_running(const char *name, struct netlab_err *err)
+{
+	err_set(err, ENOENT, "lab '%s' is not running", name);
+	return err_hint(err, "`netlab ls` lists the labs that are");
+}
+
+/** Connects; sweeps and explains where nobody answers. */
+static int connect_lab(const char *state_dir, const char *name, struct netlab_err *err)
+{
+	int fd = rundir_connect(state_dir, name), r;
+
+	if (fd >= 0)
+		return fd;
+	r = rundir_check(state_dir, name);
+	if (r == RUNDIR_LIVE) {
+		err_set(err, EAGAIN, "lab '%s' is only just starting or stopping", name);
+		return err_hint(err, "try again in a moment");
+	}
+	return r < 0 && r != -ENOENT ? err_errno(err, r, "lab '%s'", name) : not_running(name, err);
+}
+
+static int receive_answer(int fd, struct buf *answer, int *ret_fd, struct netlab_err *err)
+{
+	static char message[CONTROL_MESSAGE_BYTES];
+
+	for (;;) {
+		int fds[1];
+		unsigned n_fds = 1;
+		ssize_t n = sys_sock_recv(fd, message, sizeof(message), fds, &n_fds);
+
+		if (n <= 0)
+			return err_errno(err, n < 0 ? (int)n : ECONNRESET, "the lab did not answer");
+		if (n_fds == 1) {
+			if (ret_fd && *ret_fd < 0)
+				*ret_fd = fds[0];
+			else
+				close(fds[0]);
+		}
+		buf_add(answer, message + 1, (size_t)n - 1);
+		if (message[0] == CONTROL_LAST)
+			return buf_text(answer) ? 0 : err_set(err, ENOMEM, "out of memory");
+	}
+}
+
+static int copy_error(const json_t *e, struct netlab_err *err)
+{
+	int code = (int)json_integer_value(json_object_get(e, "code"));
+	const char *where = json_string_value(json_object_get(e, "where"));
+	const char *hint = json_string_value(json_object_get(e, "hint"));
+	const char *message = json_string_value(json_object_get(e, "message"));
+
+	err_set(err, code, "%s", message ? message : "the lab gave no reason");
+	err_where(err, "%s", where ? where : "");
+	err_hint(err, "%s", hint ? hint : "");
+	err_class(err, (enum netlab_exit)json_integer_value(json_object_get(e, "exit")));
+	return err ? err->code : -EIO;
+}
+
+int lab_request_fd(int fd, json_t *request, json_t **ret, int *ret_fd, struct netlab_err *err)
+{
+	_cleanup_free_ char *text = request ? json_dumps(request, JSON_COMPACT) : NULL;
+	_cleanup_buf_ struct buf answer = { 0 };
+	json_t *reply, *error;
+	int r;
+
+	json_decref(request);
+	if (!text)
+		return err_set(err, ENOMEM, "out of memory");
+	r = sys_sock_send(fd, text, strlen(text), NULL, 0);
+	if (r < 0)
+		return err_errno(err, r, "asking the lab");
+	r = receive_answer(fd, &answer, ret_fd, err);
+	if (r < 0)
+		return r;
+	reply = json_loads(buf_text(&answer), 0, NULL);
+	error = json_object_get(reply, "error");
+	if (error)
+		r = copy_error(error, err);
+	else if (!reply)
+		r = err_set(err, EPROTO, "the lab's answer makes no sense");
+	else if (ret)
+		*ret = json_incref(json_object_get(reply, "result"));
+	json_decref(reply);
+	return r;
+}
+
+int lab_request(const char *state_dir, const char *name, json_t *request, json_t **ret, int *ret_fd,
+		struct netlab_err *err)
+{
+	int fd = connect_lab(state_dir, name, err), r;
+
+	if (fd < 0) {
+		json_decref(request);
+		return fd;
+	}
+	r = lab_request_fd(fd, request, ret, ret_fd, err);
+	close(fd);
+	return r < 0 ? r : 0;
+}
+
+int lab_summary(const char *state_dir, const char *name, json_t **ret, struct netlab_err *err)
+{
+	return lab_request(state_dir, name, json_pack("{s:s}", "op", "summary"), ret, NULL, err);
+}
+
+int lab_show(const char *state_dir, const char *name, json_t **ret, struct netlab_err *err)
+{
+	return lab_request(state_dir, name, json_pack("{s:s}", "op", "show"), ret, NULL, err);
+}
+
+int lab_link_change(const char *state_dir, const char *name, const struct lab_link_change *c,
+		    struct netlab_err *err)
+{
+	static const char *const verbs[] = {
+		[LAB_LINK_SET] = "set",
+		[LAB_LINK_CLEAR] = "clear",
+		[LAB_LINK_DOWN] = "down",
+		[LAB_LINK_UP] = "up",
+	};
+	json_t *settings = json_array(), *request;
+
+	for (size_t i = 0; i < c->n_settings; i++) {
+		json_t *one = json_string(c->settings[i]);
+
+		if (!one) {
+			json_decref(settings);
+			return err_set(err, EINVAL, "setting %zu is not valid UTF-8", i + 1);
+		}
+		json_array_append_new(settings, one);
+	}
+	request = json_pack("{s:s,s:s,s:s,s:o,s:b}", "op", "link", "verb", verbs[c->verb], "link", c->link,
+			    "settings", settings, "none", c->none);
+	if (c->from)
+		json_object_set_new(request, "from", json_string(c->from));
+	return lab_request(state_dir, name, request, NULL, NULL, err);
+}
+
+/* --- down --- */
+
+/** Of a lab that does not listen (yet, or any more): who holds it. @return pidfd, negative errno */
+static int open_holder(const char *state_dir, const char *name)
+{
+	_cleanup_free_ char *path = NULL;
+	char text[64];
+	const char *digits;
+
+	if (asprintf(&path, "%s/%s/lock", state_dir, name) < 0) {
+		path = NULL;
+		return -ENOMEM;
+	}
+	if (sys_read_value(AT_FDCWD, path, text, sizeof(text)) < 0)
+		return -ESRCH;
+	digits = strpbrk(text, "0123456789");
+	return digits ? sys_pidfd_open((pid_t)strtol(digits, NULL, 10)) : -ESRCH;
+}
+
+/** Tells the lab to stop. @return a pidfd of its supervisor (or of who is starting it), negative errno */
+static int begin_down(const char *state_dir, const char *name)
+{
+	int fd = rundir_connect(state_dir, name), pidfd;
+
+	if (fd < 0) {
+		pidfd = open_holder(state_dir, name);
+		if (pidfd >= 0)
+			(void)sys_pidfd_signal(pidfd, SIGTERM);
+		return pidfd;
+	}
+	/* the pid cannot be another's: the supervisor lives at least until it has answered */
+	pidfd = sys_sock_peer_pid(fd);
+	if (pidfd > 0)
+		pidfd = sys_pidfd_open(pidfd);
+	if (pidfd >= 0)
+		(void)lab_request_fd(fd, json_pack("{s:s}", "op", "down"), NULL, NULL, NULL);
+	close(fd);
+	return pidfd;
+}
+
+int lab_down(const char *state_dir, const char *name, bool *ret_was_running, struct netlab_err *err)
+{
+	bool was_running = false;
+	int r;
+
+	while ((r = rundir_check(state_dir, name)) == RUNDIR_LIVE) {
+		int pidfd = begin_down(state_dir, name);
+
+		was_running = true;
+		if (pidfd == -ESRCH || pidfd == -ENOENT || pidfd == -ECONNREFUSED)
+			continue; /* it ended by itself between the two: look again */
+		if (pidfd < 0)
+			return err_errno(err, pidfd, "lab '%s': reaching its supervisor", name);
+		r = sys_pidfd_wait(pidfd, DOWN_PATIENCE_MS);
+		if (r == -ETIME) {
+			(void)sys_pidfd_signal(pidfd, SIGKILL);
+			r = sys_pidfd_wait(pidfd, KILL_PATIENCE_MS);
+		}
+		close(pidfd);
+		if (r < 0) {
+			err_set(err, ETIME, "lab '%s' does not end: its supervisor outlives SIGKILL", name);
+			err_class(err, NETLAB_EXIT_TEARDOWN);
+			return err_hint(err, "left: its processes (`netlab ps %s`) and the run directory", name);
+		}
+	}
+	if (ret_was_running)
+		*ret_was_running = was_running;
+	return r < 0 && r != -ENOENT ? err_errno(err, r, "lab '%s'", name) : 0;
+}
+
+int lab_log_path(const char *state_dir, const char *lab, const char *node, const char *service,
+		 char ret[static 4096], struct netlab_err *err)
+{
+	const char *why = name_check(lab);
+
+	if (!why)
+		why = name_check(node);
+	if (!why)
+		why = name_check(service);
+	if (why)
+		return err_set(err, EINVAL, "'%s/%s/%s': %s", lab, node, service, why);
+	if (snprintf(ret, 4096, "%s/%s/" RUNDIR_LOGS "/%s/%s.log", state_dir, lab, node, service) >= 4096)
+		return err_set(err, ENAMETOOLONG, "path of the log is too long");
+	return 0;
+}

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: MIT */
+/* The supervisor's event loop: requests on the control socket, signals, words from the nodes' inits.
+   A request is one message of JSON; the answer is JSON in as many messages as it takes, each headed by one byte:
+   CONTROL_MORE or CONTROL_LAST. */
+#include "lab/control.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "lab/supervisor.h"
+#include "sys/sock.h"
+
+enum {
+	CLIENTS_MAX = 64,
+	REQUEST_BYTES = 64 * 1024,
+	OVERFLOW_UID = 65534, /* who is not in our user namespace: kernel.overflowuid's default */
+	/* epoll data: what an event belongs to */
+	EVENT_LISTEN = 0,
+	EVENT_SIGNAL = 1,
+	EVENT_CALLER = 2,
+	EVENT_CLIENT = 3,
+	EVENT_NODE = EVENT_CLIENT + CLIENTS_MAX,
+};
+
+struct client {
+	int fd;       /**< -1 = free */
+	char *answer; /**< owned; NULL = none on its way */
+	size_t len, sent;
+	int pass_fd; /**< goes with the first message; -1 = none; owned */
+};
+
+struct loop {
+	struct supervisor *s;
+	int epoll_fd;
+	struct client clients[CLIENTS_MAX];
+	bool ended;
+};
+
+static int watch(struct loop *l, int fd, uint64_t what, uint32_t events)
+{
+	struct epoll_event e = { .events = events, .data.u64 = what };
+
+	return epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, fd, &e) < 0 ? -errno : 0;
+}
+
+static void drop_client(struct client *c)
+{
+	close(c->fd);
+	if (c->pass_fd >= 0)
+		close(c->pass_fd);
+	free(c->answer);
+	*c = (struct client){ .fd = -1, .pass_fd = -1 };
+}
+
+static void accept_client(struct loop *l)
+{
+	uid_t uid;
+	int fd = sys_sock_accept(l->s->listen_fd, &uid);
+
+	if (fd < 0)
+		return;
+	/* Our owner is uid 0 of our user namespace. Without root, the host's root (who alone passes the 0700 directory
+	   besides) is not mapped and looks like the overflow uid. */
+	if (uid != 0 && !(l->s->rootless && uid == OVERFLOW_UID)) {
+		close(fd);
+		return;
+	}
+	for (unsigned i = 0; i < CLIENTS_MAX; i++) {
+		struct client *c = &l->clients[i];
+
+		if (c->fd >= 0)
+			continue;
+		if (watch(l, fd, EVENT_CLIENT + i, EPOLLIN) < 0)
+			break;
+		*c = (struct client){ .fd = fd, .pass_fd = -1 };
+		return;
+	}
+	close(fd);
+}
+
+static void want_write(struct loop *l, unsigned i, bool on)
+{
+	struct epoll_event e = { .events = EPOLLIN | (on ? EPOLLOUT : 0), .data.u64 = EVENT_CLIENT + i };
+
+	(void)epoll_ctl(l->epoll_fd, EPOLL_CTL_MOD, l->clients[i].fd, &e);
+}
+
+/** Sends what fits; the rest waits for EPOLLOUT, so a slow reader holds nobody else up. */
+static void push(struct loop *l, unsigned i)
+{
+	struct client *c = &l->clients[i];
+
+	while (c->answer) {
+		char message[CONTROL_MESSAGE_BYTES];
+		size_t n = c->len - c->sent, room = sizeof(message) - 1;
+		bool last = n <= room;
+		int r;
+
+		if (!last)
+			n = room;
+		message[0] = last ? CONTROL_LAST : CONTROL_MORE;
+		memcpy(message + 1, c->answer + c->sent, n);
+		r = sys_sock_send(c->fd, message, n + 1, &c->pass_fd, c->sent == 0 && c->pass_fd >= 0);
+		if (r == -EAGAIN) {
+			want_write(l, i, true);
+			return;
+		}
+		if (r < 0) {
+			drop_client(c);
+			return;
+		}
+		c->sent += n;
+		if (last) {
+			free(c->answer);
+			c->answer = NULL;
+			if (c->pass_fd >= 0)
+				close(c->pass_fd);
+			c->pass_fd = -1;
+		}
+	}
+	want_write(l, i, false);
+}
+
+/* --- requests --- */
+
+static int find_live_node(struct supervisor *s, const json_t *request, size_t *ret, struct netlab_err *err)
+{
+	const char *name = json_string_value(json_object_get(request, "node"));
+
+	*ret = name ? topo_find_node(s->topo, name) : SIZE_MAX;
+	if (*ret == SIZE_MAX)
+		return err_set(err, ENOENT, "node '%s': no such node in this lab", name ? name : "");
+	if (s->nodes[*ret].pid == 0) {
+		err_set(err, ESRCH, "node '%s' is dead", name);
+		return err_hint(err, "see `netlab ps`; `netlab down` and `up` again bring it back");
+	}
+	return 0;
+}
+
+/** What `exec` needs: the node's pidfd, and how its processes start. */
+static json_t *answer_exec(struct supervisor *s, const json_t *request, int *ret_fd, struct netlab_err *err)
+{
+	const struct topo_node *node;
+	json_t *env;
+	size_t i;
+
+	if (find_live_node(s, request, &i, err) < 0)
+		return NULL;
+	*ret_fd = sys_pidfd_open(s->nodes[i].pid);
+	if (*ret_fd < 0) {
+		err_errno(err, *ret_fd, "node '%s'", s->topo->nodes[i].name);
+		return NULL;
+	}
+	node = &s->topo->nodes[i];
+	env = json_array();
+	for (size_t j = 0; j < node->n_env; j++)
+		json_array_append_new(env, json_sprintf("%s=%s", node->env[j].key, node->env[j].value));
+	return json_pack("{s:o,s:s?,s:s?,s:b}", "env", env, "cwd", node->cwd, "user", node->user, "rootless",
+			 s->rootless);
+}
+
+static json_t *answer(struct supervisor *s, const json_t *request, int *ret_fd, struct netlab_err *err)
+{
+	const char *op = json_string_value(json_object_get(request, "op"));
+
+	if (op && strcmp(op, "summary") == 0)
+		return report_summary(s);
+	if (op && strcmp(op, "show") == 0)
+		return report_lab(s, err);
+	if (op && strcmp(op, "exec") == 0)
+		return answer_exec(s, request, ret_fd, err);
+	if (op && strcmp(op, "link") == 0)
+		return link_change(s, request, err) < 0 ? NULL : json_object();
+	if (op && strcmp(op, "down") == 0) {
+		supervisor_stop(s);
+		return json_object();
+	}
+	err_set(err, EPROTO, "request '%s' is unknown to this lab", op ? op : "");
+	err_hint(err, "the lab was started by another version of netlab: `netlab down` it with that one");
+	return NULL;
+}
+
+static void serve(struct loop *l, unsigned i)
+{
+	static char text[REQUEST_BYTES];
+	struct client *c = &l->clients[i];
+	struct netlab_err err = { 0 };
+	json_t *request, *result = NULL, *reply;
+	ssize_t n = sys_sock_recv(c->fd, text, sizeof(text), NULL, NULL);
+
+	if (n == -EAGAIN)
+		return;
+	if (n <= 0 || c->answer) { /* gone, or it asks again before it has heard the answer */
+		drop_client(c);
+		return;
+	}
+	request = json_loadb(text, (size_t)n, 0, NULL);
+	if (request)
+		result = answer(l->s, request, &c->pass_fd, &err);
+	else
+		err_set(&err, EPROTO, "malformed request");
+	json_decref(request);
+	reply = result ? json_pack("{s:o}", "result", result) : json_pack("{s:o}", "error", report_error(&err));
+	c->answer = reply ? json_dumps(reply, JSON_COMPACT) : NULL;
+	json_decref(reply);
+	if (!c->answer) {
+		drop_client(c);
+		return;
+	}
+	c->len = strlen(c->answer);
+	c->sent = 0;
+	push(l, i);
+}
+
+/* --- events --- */
+
+static void on_signals(struct loop *l)
+{
+	struct signalfd_siginfo info;
+
+	while (read(l->s->signal_fd, &info, sizeof(info)) == sizeof(info)) {
+		if (info.ssi_signo == SIGCHLD)
+			(void)supervisor_reap(l->s);
+		else
+			supervisor_stop(l->s);
+	}
+}
+
+static void on_event(struct loop *l, uint64_t what, uint32_t events)
+{
+	if (what == EVENT_LISTEN) {
+		accept_client(l);
+	} else if (what == EVENT_SIGNAL) {
+		on_signals(l);
+	} else if (what == EVENT_CALLER) {
+		l->ended = true; /* `run` is over, or was killed */
+	} else if (what < EVENT_NODE) {
+		unsigned i = (unsigned)(what - EVENT_CLIENT);
+
+		if (l->clients[i].fd >= 0 && (events & EPOLLOUT))
+			push(l, i);
+		if (l->clients[i].fd >= 0 && (events & (EPOLLIN | EPOLLHUP | EPOLLERR)))
+			serve(l, i);
+	} else if (l->s->nodes[what - EVENT_NODE].control_fd >= 0) {
+		supervisor_node_event(l->s, what - EVENT_NODE);
+	}
+}
+
+static bool all_stopped(const struct supervisor *s)
+{
+	for (size_t i = 0; i < s->topo->n_nodes; i++) {
+		if (s->nodes[i].pid && !s->nodes[i].stopped)
+			return false;
+	}
+	return true;
+}
+
+/** Milliseconds until the stop's time is over; -1 while nobody stops; 0 = it is over. */
+static int patience_ms(const struct supervisor *s)
+{
+	uint64_t now;
+
+	if (!s->stopping)
+		return -1;
+	now = monotonic_ns();
+	if (all_stopped(s) || now >= s->stop_deadline_ns)
+		return 0;
+	return (int)((s->stop_deadline_ns - now) / 1000000) + 1;
+}
+
+static int watch_all(struct loop *l)
+{
+	struct supervisor *s = l->s;
+	int r = watch(l, s->listen_fd, EVENT_LISTEN, EPOLLIN);
+
+	if (r == 0)
+		r = watch(l, s->signal_fd, EVENT_SIGNAL, EPOLLIN);
+	if (r == 0 && s->up_fd >= 0)
+		r = watch(l, s->up_fd, EVENT_CALLER, EPOLLIN);
+	for (size_t i = 0; i < s->topo->n_nodes && r == 0; i++) {
+		if (s->nodes[i].control_fd >= 0)
+			r = watch(l, s->nodes[i].control_fd, EVENT_NODE + i, EPOLLIN);
+	}
+	return r;
+}
+
+void control_loop(struct supervisor *s)
+{
+	struct loop *l = calloc(1, sizeof(*l));
+
+	if (!l)
+		return;
+	l->s = s;
+	for (unsigned i = 0; i < CLIENTS_MAX; i++)
+		l->clients[i] = (struct client){ .fd = -1, .pass_fd = -1 };
+	l->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (l->epoll_fd < 0 || watch_all(l) < 0)
+		return;
+	while (!l->ended) {
+		enum { AT_ONCE = 32 };
+		struct epoll_event events[AT_ONCE];
+		int patience = patience_ms(s), n;
+
+		if (patience == 0)
+			return;
+		n = epoll_wait(l->epoll_fd, events, AT_ONCE, patience);
+		for (int i = 0; i < n; i++)
+			on_event(l, events[i].data.u64, events[i].events);
+	}
+}

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+/* Who runs in a lab's nodes: the host's /proc, sorted by PID namespace. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/units.h"
+#include "lab/lab.h"
+#include "sys/fs.h"
+
+/** A node's PID namespace. */
+struct node_ns {
+	const char *node;
+	ino_t pid_ns;
+};
+
+static ino_t pid_namespace(const char *pid)
+{
+	char path[64];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "/proc/%.20s/ns/pid", pid);
+	return stat(path, &st) == 0 ? st.st_ino : 0;
+}
+
+/** /proc/PID/cmdline with blanks for NULs; a process without one (a zombie) shows its name in brackets. */
+static void read_command(const char *pid, const char *comm, char *ret, size_t size)
+{
+	char path[64];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%.20s/cmdline", pid);
+	n = sys_read_value(AT_FDCWD, path, ret, size);
+	if (n <= 0) {
+		snprintf(ret, size, "[%s]", comm);
+		return;
+	}
+	for (ssize_t i = 0; i < n - 1; i++) {
+		if (ret[i] == '\0')
+			ret[i] = ' ';
+	}
+}
+
+/** A command line may hold any bytes; JSON takes UTF-8 only. */
+static json_t *lossy_string(char *text)
+{
+	json_t *s = json_string(text);
+
+	if (s)
+		return s;
+	for (char *c = text; *c; c++) {
+		if (*c & 0x80)
+			*c = '?';
+	}
+	return json_string(text);
+}
+
+static json_t *user_name(uid_t uid)
+{
+	const struct passwd *pw = getpwuid(uid);
+
+	return pw ? json_string(pw->pw_name) : json_sprintf("%u", (unsigned)uid);
+}
+
+/** Reads one process; NULL when it is gone. */
+static json_t *read_process(const char *pid, const char *node)
+{
+	char path[64], stat_text[512], command[1024], *open_paren, *close_paren;
+	struct stat st;
+	char state;
+	int ppid;
+
+	snprintf(path, sizeof(path), "/proc/%.20s/stat", pid);
+	if (sys_read_value(AT_FDCWD, path, stat_text, sizeof(stat_text)) <= 0)
+		return NULL;
+	snprintf(path, sizeof(path), "/proc/%.20s", pid);
+	if (stat(path, &st) < 0)
+		return NULL;
+	/* proc_pid_stat(5): "pid (comm) state ppid"; comm may hold anything, so its end is the last parenthesis */
+	open_paren = strchr(stat_text, '(');
+	close_paren = strrchr(stat_text, ')');
+	if (!open_paren || !close_paren || sscanf(close_paren + 1, " %c %d", &state, &ppid) != 2)
+		return NULL;
+	*close_paren = '\0';
+	read_command(pid, open_paren + 1, command, sizeof(command));
+	return json_pack("{s:s,s:I,s:i,s:o,s:o,s:o}", "node", node, "pid", (json_int_t)strtol(pid, NULL, 10), "ppid",
+			 ppid, "user", user_name(st.st_uid), "state", json_stringn_nocheck(&state, 1), "command",
+			 lossy_string(command));
+}
+
+static int find_namespaces(const json_t *lab, struct node_ns **ret, size_t *ret_n)
+{
+	json_t *nodes = json_object_get(lab, "nodes"), *node;
+	struct node_ns *ns = calloc(json_object_size(nodes) + 1, sizeof(*ns));
+	const char *name;
+	size_t n = 0;
+
+	if (!ns)
+		return -ENOMEM;
+	json_object_foreach(nodes, name, node) {
+		char pid[24];
+
+		snprintf(pid, sizeof(pid), "%lld", (long long)json_integer_value(json_object_get(node, "pid")));
+		ns[n].node = name;
+		ns[n].pid_ns = pid_namespace(pid);
+		if (ns[n].pid_ns)
+			n++;
+	}
+	*ret = ns;
+	*ret_n = n;
+	return 0;
+}
+
+static int by_inode(const void *a, const void *b)
+{
+	const struct node_ns *x = a, *y = b;
+
+	return x->pid_ns < y->pid_ns ? -1 : x->pid_ns > y->pid_ns;
+}
+
+static int by_node(const void *a, const void *b)
+{
+	const json_t *x = *(json_t *const *)a, *y = *(json_t *const *)b;
+	int order = strcmp(json_string_value(json_object_get(x, "node")),
+			   json_string_value(json_object_get(y, "node")));
+	json_int_t p = json_integer_value(json_object_get(x, "pid"));
+	json_int_t q = json_integer_value(json_object_get(y, "pid"));
+
+	return order ? order : p < q ? -1 : p > q;
+}
+
+static json_t *sorted(json_t *list)
+{
+	size_t n = json_array_size(list);
+	json_t **items = calloc(n + 1, sizeof(*items)), *out = json_array();
+
+	for (size_t i = 0; i < n && items; i++)
+		items[i] = json_array_get(list, i);
+	if (items && n > 1)
+		qsort(items, n, sizeof(*items), by_node);
+	for (size_t i = 0; i < n && items; i++)
+		json_array_append(out, items[i]);
+	free(items);
+	json_decref(list);
+	return out;
+}
+
+static void add_processes(json_t *list, const struct node_ns *ns, size_t n)
+{
+	DIR *proc = opendir("/proc");
+	struct dirent *e;
+
+	while (proc && (e = readdir(proc))) {
+		struct node_ns key, *found;
+		json_t *process;
+		uint64_t pid;
+
+		if (units_parse_u64(e->d_name, &pid) < 0)
+			continue;
+		key.pid_ns = pid_namespace(e->d_name);
+		found = key.pid_ns ? bsearch(&key, ns, n, sizeof(*ns), by_inode) : NULL;
+		process = found ? read_process(e->d_name, found->node) : NULL;
+		if (process)
+			json_array_append_new(list, process);
+	}
+	if (proc)
+		closedir(proc);
+}
+
+int lab_processes(const char *state_dir, const char *name, json_t **ret, struct netlab_err *err)
+{
+	_cleanup_free_ struct node_ns *ns = NULL;
+	json_t *lab, *list;
+	size_t n = 0;
+	int r = lab_show(state_dir, name, &lab, err);
+
+	if (r < 0)
+		return r;
+	r = find_namespaces(lab, &ns, &n);
+	list = json_array();
+	if (r < 0 || !list) {
+		json_decref(list);
+		json_decref(lab);
+		return err_set(err, ENOMEM, "out of memory");
+	}
+	if (n > 1)
+		qsort(ns, n, sizeof(*ns), by_inode);
+	if (n > 0)
+		add_processes(list, ns, n);
+	*ret = sorted(list);
+	json_decref(lab);
+	return 0;
+}

@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: MIT */
+/* The process that is a lab, from its first instruction to its last. */
+#include "lab/supervisor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "node/init.h"
+#include "sys/fs.h"
+#include "sys/sock.h"
+
+enum {
+	STOP_GRACE_MS = 2000, /* what services get between SIGTERM and the end */
+};
+
+uint64_t monotonic_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* --- talking to the caller of lab_up() --- */
+
+static void tell(struct supervisor *s, const struct up_message *m)
+{
+	if (s->up_fd >= 0)
+		(void)sys_sock_send(s->up_fd, m, sizeof(*m), NULL, 0);
+}
+
+void supervisor_phase(struct supervisor *s, const char *phase)
+{
+	struct up_message m = { .kind = UP_PHASE };
+	uint64_t now = monotonic_ns();
+
+	m.elapsed_ms = (double)(now - s->phase_start_ns) / 1e6;
+	s->phase_start_ns = now;
+	snprintf(m.text, sizeof(m.text), "%s", phase);
+	tell(s, &m);
+}
+
+void supervisor_warn(struct supervisor *s, const char *fmt, ...)
+{
+	struct up_message m = { .kind = UP_WARNING };
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(m.text, sizeof(m.text), fmt, ap);
+	va_end(ap);
+	tell(s, &m);
+}
+
+static void fail(struct supervisor *s, const struct netlab_err *err)
+{
+	struct up_message m = { .kind = UP_FAILED, .err = *err };
+
+	tell(s, &m);
+	_exit(1);
+}
+
+/* --- nodes --- */
+
+static void forget_node(struct supervisor *s, size_t i)
+{
+	struct lab_node *node = &s->nodes[i];
+
+	/* These hold the dead node's network namespace alive: with them gone, its interfaces go. */
+	if (node->control_fd >= 0)
+		close(node->control_fd);
+	if (node->rtnl_fd >= 0)
+		close(node->rtnl_fd);
+	node->control_fd = node->rtnl_fd = -1;
+	node->pid = 0;
+	for (size_t j = 0; j < s->topo->nodes[i].n_services; j++)
+		node->services[j].pid = 0;
+}
+
+bool supervisor_reap(struct supervisor *s)
+{
+	bool died = false;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, NULL, WNOHANG)) > 0) {
+		for (size_t i = 0; i < s->topo->n_nodes; i++) {
+			if (s->nodes[i].pid != pid)
+				continue;
+			forget_node(s, i);
+			died = true;
+			break;
+		}
+	}
+	return died;
+}
+
+static void take_event(struct supervisor *s, size_t i, const struct node_event *e)
+{
+	struct lab_node *node = &s->nodes[i];
+
+	switch (e->kind) {
+	case NODE_DONE:
+		break;
+	case NODE_EXITED:
+		if (e->service < s->topo->nodes[i].n_services) {
+			node->services[e->service].pid = 0;
+			node->services[e->service].exited = true;
+			node->services[e->service].status = e->status;
+		}
+		break;
+	case NODE_STOPPED:
+		node->stopped = true;
+		break;
+	}
+}
+
+void supervisor_node_event(struct supervisor *s, size_t i)
+{
+	struct node_event e;
+	ssize_t n = sys_sock_recv(s->nodes[i].control_fd, &e, sizeof(e), NULL, NULL);
+
+	if (n == (ssize_t)sizeof(e))
+		take_event(s, i, &e);
+	else if (n == 0 || n != -EAGAIN)
+		forget_node(s, i); /* its init is gone; SIGCHLD follows */
+}
+
+int supervisor_order(struct supervisor *s, size_t i, int kind, uint32_t index, struct netlab_err *err)
+{
+	struct node_order order = { .kind = (enum node_order_kind)kind, .index = index };
+	struct lab_node *node = &s->nodes[i];
+	int r = sys_sock_send(node->control_fd, &order, sizeof(order), NULL, 0);
+
+	while (r == 0) {
+		struct node_event e;
+		ssize_t n = sys_sock_recv(node->control_fd, &e, sizeof(e), NULL, NULL);
+
+		if (n != (ssize_t)sizeof(e)) {
+			r = n < 0 ? (int)n : -ECHILD;
+			break;
+		}
+		take_event(s, i, &e);
+		if (e.kind != NODE_DONE)
+			continue;
+		if (kind == NODE_START && e.err.code == 0) {
+			node->services[index].pid = e.pid;
+			node->services[index].started = true;
+		}
+		if (err && e.err.code < 0)
+			*err = e.err;
+		return e.err.code;
+	}
+	return err_errno(err, r, "node '%s' does not answer", s->topo->nodes[i].name);
+}
+
+void supervisor_stop(struct supervisor *s)
+{
+	struct node_order order = { .kind = NODE_STOP };
+
+	if (s->stopping)
+		return;
+	s->stopping = true;
+	s->stop_deadline_ns = monotonic_ns() + STOP_GRACE_MS * 1000000ull;
+	for (size_t i = 0; i < s->topo->n_nodes; i++) {
+		/* without services there is nothing to ask */
+		if (s->topo->nodes[i].n_services == 0 || s->nodes[i].pid == 0 ||
+		    sys_sock_send(s->nodes[i].control_fd, &order, sizeof(order), NULL, 0) < 0)
+			s->nodes[i].stopped = true;
+	}
+}
+
+/* --- the beginning --- */
+
+static int open_log(const struct rundir *dir)
+{
+	return sys_open(dir->fd, RUNDIR_LOG, O_WRONLY | O_CREAT | O_APPEND);
+}
+
+/** Leaves the caller's terminal, files and signals. */
+static int detach(struct supervisor *s, struct netlab_err *err)
+{
+	int keep[] = { s->up_fd, s->dir->state_fd, s->dir->fd, s->dir->lock_fd };
+	int log_fd, r;
+	sigset_t all, handled;
+
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	(void)signal(SIGPIPE, SIG_IGN);
+	setsid();
+	umask(022);
+	sys_set_comm("netlab-lab");
+	for (size_t i = 1; i < ARRAY_SIZE(keep); i++) {
+		for (size_t j = i; j > 0 && keep[j - 1] > keep[j]; j--) {
+			int t = keep[j];
+
+			keep[j] = keep[j - 1];
+			keep[j - 1] = t;
+		}
+	}
+	sys_close_all_but(3, keep, ARRAY_SIZE(keep));
+	log_fd = open_log(s->dir);
+	if (log_fd < 0)
+		return err_errno(err, log_fd, "opening '%s/" RUNDIR_LOG "'", s->dir->path);
+	sys_redirect_stdio(log_fd);
+	close(log_fd);
+	sigemptyset(&handled);
+	sigaddset(&handled, SIGCHLD);
+	sigaddset(&handled, SIGTERM);
+	sigaddset(&handled, SIGINT);
+	s->signal_fd = signalfd(-1, &handled, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (s->signal_fd < 0)
+		return err_errno(err, errno, "signalfd");
+	s->host_proc_fd = sys_open_dir(AT_FDCWD, "/proc");
+	if (s->host_proc_fd < 0)
+		return err_errno(err, s->host_proc_fd, "opening /proc");
+	s->host_pid = sys_pid_seen_from(s->host_proc_fd);
+	if (s->host_pid < 0)
+		return err_errno(err, s->host_pid, "reading /proc/self");
+	s->log_dir_fd = sys_open_dir(s->dir->fd, RUNDIR_LOGS);
+	if (s->log_dir_fd < 0)
+		return err_errno(err, s->log_dir_fd, "opening '%s/" RUNDIR_LOGS "'", s->dir->path);
+	r = rundir_note_holder(s->dir, s->host_pid);
+	if (r < 0)
+		return err_errno(err, r, "writing to '%s/lock'", s->dir->path);
+	r = sys_mounts_private();
+	return r < 0 ? err_errno(err, r, "making mounts private") : 0;
+}
+
+static bool any_shaping(const struct topo *t)
+{
+	for (size_t i = 0; i < t->n_links; i++) {
+		if (impairment_is_shaping(&t->links[i].dir[0]) || impairment_is_shaping(&t->links[i].dir[1]) ||
+		    t->links[i].join == TOPO_JOIN_NETEM)
+			return true;
+	}
+	return false;
+}
+
+/** Opens the fabric's socket and finds out what the plan needs to know about this kernel. */
+static int open_fabric(struct supervisor *s, struct netlab_err *err)
+{
+	struct netlab_err probe = { 0 };
+	int r;
+
+	s->fabric_fd = rt_open();
+	if (s->fabric_fd < 0)
+		return err_errno(err, s->fabric_fd, "rtnetlink socket of the fabric");
+	if (!any_shaping(s->topo))
+		return 0;
+	r = rt_probe_netem(s->fabric_fd, &probe);
+	if (r == -ENOENT || r == -EOPNOTSUPP)
+		s->host.no_netem = true;
+	else if (r < 0) {
+		*err = probe;
+		return err_wrap(err, "trying netem");
+	}
+	return 0;
+}
+
+static int make_tables(struct supervisor *s, struct netlab_err *err)
+{
+	s->nodes = calloc(s->topo->n_nodes + 1, sizeof(*s->nodes));
+	s->links = calloc(s->topo->n_links + 1, sizeof(*s->links));
+	if (!s->nodes || !s->links)
+		return err_set(err, ENOMEM, "out of memory");
+	for (size_t i = 0; i < s->topo->n_nodes; i++) {
+		s->nodes[i].control_fd = s->nodes[i].rtnl_fd = -1;
+		s->nodes[i].services = calloc(s->topo->nodes[i].n_services + 1, sizeof(struct lab_service));
+		if (!s->nodes[i].services)
+			return err_set(err, ENOMEM, "out of memory");
+	}
+	for (size_t i = 0; i < s->topo->n_links; i++) {
+		const struct topo_link *t = &s->topo->links[i];
+
+		memcpy(s->links[i].asked, t->dir, sizeof(t->dir));
+		memcpy(s->links[i].qdisc, s->plan->links[i].dir, sizeof(s->links[i].qdisc));
+		s->links[i].carrier = t->carrier;
+		s->links[i].no_offload = !t->offload && (impairment_is_shaping(&t->dir[0]) ||
+							 impairment_is_shaping(&t->dir[1]));
+	}
+	return 0;
+}
+
+static int come_up(struct supervisor *s, struct netlab_err *err)
+{
+	int r = detach(s, err);
+
+	if (r < 0)
+		return r;
+	sys_raise_nofile(&s->nofile);
+	r = open_fabric(s, err);
+	if (r < 0)
+		return r;
+	supervisor_phase(s, "start");
+	r = plan_build(s->topo, &s->host, &s->plan, err);
+	if (r < 0)
+		return r;
+	r = make_tables(s, err);
+	if (r < 0)
+		return r;
+	supervisor_phase(s, "plan");
+	return realise(s, err);
+}
+
+static int listen_control(struct supervisor *s, struct netlab_err *err)
+{
+	char path[64];
+
+	/* by descriptor: a path may be longer than the 107 bytes of sun_path */
+	snprintf(path, sizeof(path), "/proc/self/fd/%d/" RUNDIR_CONTROL, s->dir->fd);
+	s->listen_fd = sys_sock_listen(path);
+	return s->listen_fd < 0 ? err_errno(err, s->listen_fd, "control socket in '%s'", s->dir->path) : 0;
+}
+
+/** Says that the lab is usable, and learns whether it shall outlive the caller. */
+static void hand_over(struct supervisor *s)
+{
+	char reply = 0;
+
+	tell(s, &(struct up_message){ .kind = UP_READY });
+	if (s->options->bound_to_caller)
+		return; /* up_fd stays: its end is the caller's end, and ours */
+	if (sys_sock_recv(s->up_fd, &reply, sizeof(reply), NULL, NULL) != 1 || reply != UP_KEEP)
+		_exit(1);
+	(void)sys_die_with_parent(false);
+	close(s->up_fd);
+	s->up_fd = -1;
+}
+
+void supervisor_main(const struct supervisor_boot *boot)
+{
+	struct supervisor s = {
+		.options = boot->options,
+		.topo = boot->options->topo,
+		.dir = boot->dir,
+		.up_fd = boot->up_fd,
+		.rootless = boot->rootless,
+		.host_proc_fd = -1,
+		.log_dir_fd = -1,
+		.signal_fd = -1,
+		.listen_fd = -1,
+		.fabric_fd = -1,
+	};
+	struct netlab_err err = { 0 };
+	char reply = 0;
+
+	/* If the caller died before this call, up_fd says so when it is used. */
+	(void)sys_die_with_parent(true);
+	if (boot->rootless &&
+	    (sys_sock_recv(s.up_fd, &reply, sizeof(reply), NULL, NULL) != 1 || reply != UP_GO))
+		_exit(1);
+	s.phase_start_ns = monotonic_ns();
+	s.deadline_ns = s.phase_start_ns + boot->options->timeout_ns;
+	if (come_up(&s, &err) < 0)
+		fail(&s, &err);
+	if (listen_control(&s, &err) < 0)
+		fail(&s, &err);
+	s.ready_ns = monotonic_ns();
+	s.started_s = (int64_t)time(NULL);
+	hand_over(&s);
+	control_loop(&s);
+	/* The end of PID 1 is the end of every process in the lab, and so of every namespace. */
+	_exit(0);
+}

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: MIT */
+/* Bringing a lab up, seen from the process that asks for it. */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "lab/lab.h"
+#include "lab/supervisor.h"
+#include "sys/fs.h"
+#include "sys/sock.h"
+
+enum { DEFAULT_TIMEOUT_S = 60 };
+
+/** What lab_up() holds while the lab comes up. */
+struct coming_up {
+	const struct lab_up_options *options;
+	struct rundir dir;
+	int up_fd;  /**< to the supervisor */
+	pid_t pid;
+	int pidfd;
+	int signal_fd;
+	sigset_t old_mask;
+	int got_signal; /**< the user wants to stop */
+	char phase[512]; /**< the last that ended */
+};
+
+static void name_privilege(int error, struct netlab_err *err)
+{
+	if (error != -EPERM && error != -ENOSPC && error != -EUSERS)
+		return;
+	err_class(err, NETLAB_EXIT_UNSUPPORTED);
+	if (geteuid() == 0)
+		err_hint(err, "this root lacks CAP_SYS_ADMIN (a container?), or user.max_*_namespaces is too low");
+	else
+		err_hint(err, "allow user namespaces (sysctl user.max_user_namespaces > 0, "
+			      "kernel.apparmor_restrict_unprivileged_userns = 0 on Ubuntu), or run as root");
+}
+
+/** Signals that end us must not leave a run directory behind: they are read, acted upon, and then raised again. */
+static int catch_signals(struct coming_up *c, struct netlab_err *err)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGQUIT);
+	sigprocmask(SIG_BLOCK, &set, &c->old_mask);
+	c->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return c->signal_fd < 0 ? err_errno(err, errno, "signalfd") : 0;
+}
+
+static void release_signals(struct coming_up *c)
+{
+	if (c->signal_fd >= 0)
+		close(c->signal_fd);
+	sigprocmask(SIG_SETMASK, &c->old_mask, NULL);
+	if (c->got_signal)
+		(void)raise(c->got_signal);
+}
+
+/** Without root: uid and gid of the caller become 0 of the lab's user namespace. */
+static int write_maps(pid_t pid, struct netlab_err *err)
+{
+	char path[64], map[64];
+	int r;
+
+	snprintf(path, sizeof(path), "/proc/%d/setgroups", (int)pid);
+	r = sys_write_value(path, "deny");
+	snprintf(path, sizeof(path), "/proc/%d/uid_map", (int)pid);
+	snprintf(map, sizeof(map), "0 %u 1\n", (unsigned)geteuid());
+	if (r == 0)
+		r = sys_write_value(path, map);
+	snprintf(path, sizeof(path), "/proc/%d/gid_map", (int)pid);
+	snprintf(map, sizeof(map), "0 %u 1\n", (unsigned)getegid());
+	if (r == 0)
+		r = sys_write_value(path, map);
+	return r < 0 ? err_errno(err, r, "writing the user namespace's maps") : 0;
+}
+
+static int start_supervisor(struct coming_up *c, bool rootless, struct netlab_err *err)
+{
+	unsigned namespaces = SYS_NS_PID | SYS_NS_MNT | SYS_NS_NET | SYS_NS_UTS | SYS_NS_IPC;
+	int pair[2], r = sys_sock_pair(pair);
+	const char go = UP_GO;
+
+	if (r < 0)
+		return err_errno(err, r, "socket for the supervisor");
+	c->pid = sys_clone(namespaces | (rootless ? SYS_NS_USER : 0), &c->pidfd);
+	if (c->pid == 0) {
+		struct supervisor_boot boot = {
+			.options = c->options,
+			.dir = &c->dir,
+			.up_fd = pair[1],
+			.rootless = rootless,
+		};
+
+		close(pair[0]);
+		supervisor_main(&boot);
+	}
+	close(pair[1]);
+	c->up_fd = pair[0];
+	if (c->pid < 0) {
+		err_errno(err, c->pid, "creating the lab's namespaces");
+		name_privilege(c->pid, err);
+		return c->pid;
+	}
+	if (!rootless)
+		return 0;
+	r = write_maps(c->pid, err);
+	return r < 0 ? r : sys_sock_send(c->up_fd, &go, sizeof(go), NULL, 0);
+}
+
+static int on_message(struct coming_up *c, const struct up_message *m, struct netlab_err *err)
+{
+	const struct lab_up_options *o = c->options;
+
+	switch (m->kind) {
+	case UP_PHASE:
+		memcpy(c->phase, m->text, sizeof(c->phase));
+		if (o->on_phase)
+			o->on_phase(o->ctx, m->text, m->elapsed_ms);
+		return 0;
+	case UP_WARNING:
+		if (o->on_warning)
+			o->on_warning(o->ctx, m->text);
+		return 0;
+	case UP_READY:
+		return 1;
+	case UP_FAILED:
+		*err = m->err;
+		name_privilege(err->code, err);
+		return m->err.code < 0 ? m->err.code : -EPROTO;
+	}
+	return err_set(err, EPROTO, "the supervisor said something unknown");
+}
+
+/** How the supervisor ended without a word. */
+static int report_death(struct coming_up *c, struct netlab_err *err)
+{
+	siginfo_t info = { 0 };
+
+	(void)waitid(P_PID, (id_t)c->pid, &info, WEXITED | WNOWAIT);
+	if (info.si_code == CLD_KILLED || info.si_code == CLD_DUMPED)
+		err_set(err, ECHILD, "the lab's supervisor was killed by signal %d", info.si_status);
+	else
+		err_set(err, ECHILD, "the lab's supervisor ended with status %d", info.si_status);
+	if (c->phase[0])
+		err_wrap(err, "after phase '%s'", c->phase);
+	return err->code;
+}
+
+/** Listens until the supervisor is ready, or is not to be. */
+static int follow(struct coming_up *c, struct netlab_err *err)
+{
+	uint64_t deadline_ns = monotonic_ns() + c->options->timeout_ns;
+
+	for (;;) {
+		struct pollfd p[] = { { .fd = c->up_fd, .events = POLLIN },
+				      { .fd = c->signal_fd, .events = POLLIN } };
+		uint64_t now = monotonic_ns();
+		struct up_message m;
+		ssize_t n;
+		int r;
+
+		if (now >= deadline_ns) {
+			err_set(err, ETIME, "not up after %.3g s (last phase done: '%s')",
+				(double)c->options->timeout_ns / 1e9, c->phase[0] ? c->phase : "none");
+			return err_hint(err, "give it more with --timeout; -v shows the time of each phase");
+		}
+		if (poll(p, ARRAY_SIZE(p), (int)((deadline_ns - now) / 1000000) + 1) < 0 && errno != EINTR)
+			return err_errno(err, errno, "poll");
+		if (p[1].revents) {
+			struct signalfd_siginfo info;
+
+			if (read(c->signal_fd, &info, sizeof(info)) == sizeof(info))
+				c->got_signal = (int)info.ssi_signo;
+			return err_set(err, EINTR, "interrupted by signal %d", c->got_signal);
+		}
+		if (!p[0].revents)
+			continue;
+		n = sys_sock_recv(c->up_fd, &m, sizeof(m), NULL, NULL);
+		if (n == 0)
+			return report_death(c, err);
+		if (n != (ssize_t)sizeof(m))
+			return err_errno(err, n < 0 ? (int)n : EPROTO, "hearing from the supervisor");
+		r = on_message(c, &m, err);
+		if (r != 0)
+			return r < 0 ? r : 0;
+	}
+}
+
+/** Lets the lab live on after us, and makes sure that it has understood. */
+static int let_go(struct coming_up *c, struct netlab_err *err)
+{
+	const char keep = UP_KEEP;
+	char nothing;
+
+	if (c->options->bound_to_caller)
+		return 0;
+	if (sys_sock_send(c->up_fd, &keep, sizeof(keep), NULL, 0) < 0 ||
+	    sys_sock_recv(c->up_fd, &nothing, sizeof(nothing), NULL, NULL) != 0)
+		return report_death(c, err);
+	close(c->up_fd);
+	c->up_fd = -1;
+	return 0;
+}
+
+static void undo(struct coming_up *c)
+{
+	if (c->up_fd >= 0)
+		close(c->up_fd);
+	if (c->pid > 0) {
+		(void)sys_pidfd_signal(c->pidfd, SIGKILL);
+		while (waitpid(c->pid, NULL, 0) < 0 && errno == EINTR)
+			;
+		close(c->pidfd);
+	}
+	rundir_remove(&c->dir, c->options->topo->name);
+}
+
+static void sweep(const char *state_dir)
+{
+	char **names;
+	size_t n;
+
+	/* looking for the living finds the dead */
+	if (lab_names(state_dir, &names, &n, NULL) == 0)
+		lab_names_free(names, n);
+}
+
+int lab_up(const struct lab_up_options *given, struct lab_handle *ret, struct netlab_err *err)
+{
+	struct lab_up_options o = *given;
+	struct coming_up c = { .options = &o, .up_fd = -1, .pidfd = -1, .signal_fd = -1 };
+	int r;
+
+	if (o.timeout_ns == 0)
+		o.timeout_ns = DEFAULT_TIMEOUT_S * 1000000000ull;
+	sweep(o.state_dir);
+	r = catch_signals(&c, err);
+	if (r == 0)
+		r = rundir_create(o.state_dir, o.topo->name, &c.dir, err);
+	if (r < 0) {
+		release_signals(&c);
+		return r;
+	}
+	r = start_supervisor(&c, geteuid() != 0, err);
+	if (r == 0)
+		r = follow(&c, err);
+	if (r == 0)
+		r = let_go(&c, err);
+	if (r < 0) {
+		undo(&c);
+		err_wrap(err, "lab '%s'", o.topo->name);
+	} else {
+		/* a bound lab hears by this socket that we are gone */
+		*ret = (struct lab_handle){ .pid = c.pid, .pidfd = c.pidfd, .up_fd = c.up_fd };
+	}
+	rundir_deinit(&c.dir);
+	release_signals(&c);
+	return r;
+}
+
+void lab_handle_deinit(struct lab_handle *h)
+{
+	if (h->pidfd >= 0)
+		close(h->pidfd);
+	if (h->up_fd >= 0)
+		close(h->up_fd);
+	*h = (struct lab_handle){ .pid = 0, .pidfd = -1, .up_fd = -1 };
+}
