@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: MIT */
+/* The plan as JSON: one object a line inside "ops", so that two plans compare line by line. */
+#include "plan/plan.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void put_string(struct buf *b, const char *text)
+{
+	buf_puts(b, "\"");
+	for (const char *c = text; *c; c++) {
+		if (*c == '"' || *c == '\\')
+			buf_printf(b, "\\%c", *c);
+		else if (*c == '\n')
+			buf_puts(b, "\\n");
+		else if ((unsigned char)*c < ' ')
+			buf_printf(b, "\\u%04x", (unsigned)(unsigned char)*c);
+		else
+			buf_add(b, c, 1);
+	}
+	buf_puts(b, "\"");
+}
+
+static void put_member(struct buf *b, const char *key, const char *value)
+{
+	buf_printf(b, ",\"%s\":", key);
+	put_string(b, value);
+}
+
+static void put_number(struct buf *b, const char *key, uint64_t value)
+{
+	buf_printf(b, ",\"%s\":%llu", key, (unsigned long long)value);
+}
+
+static void put_mac(struct buf *b, const uint8_t mac[6])
+{
+	buf_printf(b, ",\"mac\":\"%02x:%02x:%02x:%02x:%02x:%02x\"", mac[0], mac[1], mac[2], mac[3],
+		   mac[4], mac[5]);
+}
+
+static void put_interface(struct buf *b, const struct plan *p, const struct plan_op *op,
+			  uint32_t interface)
+{
+	put_member(b, "interface", p->nodes[op->node].interfaces[interface].name);
+}
+
+static void put_node(struct buf *b, const struct plan *p, const struct plan_op *op)
+{
+	const struct topo_node *about = &p->topo->nodes[op->node];
+	const struct plan_node *n = &p->nodes[op->node];
+
+	put_member(b, "kind", topo_kind_name(about->kind));
+	put_member(b, "hostname", about->hostname);
+	buf_puts(b, ",\"sysctls\":[");
+	for (size_t i = 0; i < n->n_sysctls; i++) {
+		buf_puts(b, i ? ",[" : "[");
+		put_string(b, n->sysctls[i].key);
+		buf_puts(b, ",");
+		put_string(b, n->sysctls[i].value);
+		buf_puts(b, "]");
+	}
+	buf_puts(b, "]");
+}
+
+static void put_veth(struct buf *b, const struct plan *p, const struct plan_op *op)
+{
+	const struct plan_link *made = &p->links[op->link.link];
+	const struct plan_fabric_end *end = &made->ends[op->link.end];
+	size_t node = p->topo->links[op->link.link].ends[op->link.end].node;
+	const struct plan_interface *i = &p->nodes[node].interfaces[made->interface[op->link.end]];
+
+	put_member(b, "node", p->topo->nodes[node].name);
+	put_member(b, "interface", i->name);
+	put_number(b, "ifindex", i->ifindex);
+	put_mac(b, i->mac);
+	put_number(b, "mtu_bytes", i->mtu);
+	buf_puts(b, ",\"fabric\":{\"name\":");
+	put_string(b, end->name);
+	put_number(b, "ifindex", end->ifindex);
+	put_mac(b, end->mac);
+	buf_puts(b, "}");
+}
+
+static void put_bridge(struct buf *b, const struct plan *p, const struct plan_op *op)
+{
+	const struct topo_node *about = &p->topo->nodes[op->node];
+	const struct plan_node *n = &p->nodes[op->node];
+
+	put_member(b, "interface", PLAN_BRIDGE_NAME);
+	put_number(b, "ifindex", n->bridge_ifindex);
+	put_mac(b, n->bridge_mac);
+	buf_printf(b, ",\"stp\":%s,\"learning\":%s", about->stp ? "true" : "false",
+		   about->kind == TOPO_HUB ? "false" : "true");
+}
+
+static void put_route(struct buf *b, const struct plan *p, const struct plan_op *op)
+{
+	static const char *const types[] = {
+		[TOPO_ROUTE_UNICAST] = "unicast",
+		[TOPO_ROUTE_BLACKHOLE] = "blackhole",
+		[TOPO_ROUTE_UNREACHABLE] = "unreachable",
+	};
+	char text[IP_TEXT_MAX];
+
+	put_member(b, "type", types[op->route.type]);
+	put_member(b, "to", ip_format_prefix(&op->route.to, text));
+	if (op->route.metric)
+		put_number(b, "metric", op->route.metric);
+	buf_puts(b, ",\"hops\":[");
+	for (uint32_t i = 0; i < op->route.n_hops; i++) {
+		const struct plan_nexthop *hop = &op->route.hops[i];
+
+		buf_puts(b, i ? ",{\"interface\":" : "{\"interface\":");
+		put_string(b, p->nodes[op->node].interfaces[hop->interface].name);
+		if (hop->via.family)
+			put_member(b, "via", ip_format_addr(&hop->via, text));
+		buf_puts(b, "}");
+	}
+	buf_puts(b, "]");
+}
+
+static void put_qdisc(struct buf *b, const struct plan *p, const struct plan_op *op)
+{
+	const struct plan_link *made = &p->links[op->link.link];
+	const struct plan_qdisc *q = &made->dir[op->link.end];
+	size_t from = p->topo->links[op->link.link].ends[op->link.end].node;
+	_cleanup_buf_ struct buf words = { 0 };
+
+	put_member(b, "from", p->topo->nodes[from].name);
+	put_member(b, "device", made->ends[!op->link.end].name);
+	plan_qdisc_print(&words, q);
+	if (!buf_text(&words))
+		b->failed = true;
+	else
+		put_member(b, "tc", buf_text(&words));
+	if (q->kind == PLAN_QDISC_NETEM)
+		put_number(b, "seed", q->impairment.seed);
+	buf_puts(b, ",\"impairment\":");
+	impairment_format_json(b, &q->impairment);
+}
+
+static void put_service(struct buf *b, const struct plan *p, const struct plan_op *op)
+{
+	const struct topo_service *s = &p->topo->nodes[op->node].services[op->service];
+
+	put_member(b, "name", s->name);
+	buf_puts(b, ",\"run\":[");
+	for (size_t i = 0; s->run[i]; i++) {
+		buf_puts(b, i ? "," : "");
+		put_string(b, s->run[i]);
+	}
+	buf_puts(b, "],\"env\":{");
+	for (size_t i = 0; i < s->n_env; i++) {
+		buf_puts(b, i ? "," : "");
+		put_string(b, s->env[i].key);
+		buf_puts(b, ":");
+		put_string(b, s->env[i].value);
+	}
+	buf_puts(b, "}");
+}
+
+/* What an operation is about, besides itself. */
+enum about { ABOUT_LAB, ABOUT_NODE, ABOUT_LINK };
+
+static const struct {
+	const char *name;
+	enum about about;
+} kinds[] = {
+	[PLAN_FABRIC] = { "fabric", ABOUT_LAB },
+	[PLAN_HOSTS] = { "hosts", ABOUT_LAB },
+	[PLAN_NODE] = { "node", ABOUT_NODE },
+	[PLAN_VETH] = { "veth", ABOUT_LINK },
+	[PLAN_REDIRECT] = { "redirect", ABOUT_LINK },
+	[PLAN_FABRIC_UP] = { "fabric-up", ABOUT_LINK },
+	[PLAN_BRIDGE] = { "bridge", ABOUT_NODE },
+	[PLAN_PORT] = { "port", ABOUT_NODE },
+	[PLAN_SYSCTL] = { "sysctl", ABOUT_NODE },
+	[PLAN_OFFLOAD] = { "offload", ABOUT_NODE },
+	[PLAN_ADDRESS] = { "address", ABOUT_NODE },
+	[PLAN_UP] = { "up", ABOUT_NODE },
+	[PLAN_NEIGHBOUR] = { "neighbour", ABOUT_NODE },
+	[PLAN_ROUTE] = { "route", ABOUT_NODE },
+	[PLAN_QDISC] = { "qdisc", ABOUT_LINK },
+	[PLAN_SERVICE] = { "service", ABOUT_NODE },
+};
+_Static_assert(sizeof(kinds) / sizeof(kinds[0]) == PLAN_OP_COUNT, "an operation has no name");
+
+static void put_inside(struct buf *b, const struct plan *p, const struct plan_op *op)
+{
+	const struct plan_fabric_end *ends = NULL;
+	char text[IP_TEXT_MAX];
+
+	if (kinds[op->kind].about == ABOUT_LINK)
+		ends = p->links[op->link.link].ends;
+	switch (op->kind) {
+	case PLAN_FABRIC:
+	case PLAN_OP_COUNT:
+		break;
+	case PLAN_HOSTS:
+		put_member(b, "text", p->hosts);
+		break;
+	case PLAN_NODE:
+		put_node(b, p, op);
+		break;
+	case PLAN_VETH:
+		put_veth(b, p, op);
+		break;
+	case PLAN_REDIRECT:
+		put_member(b, "from", ends[op->link.end].name);
+		put_member(b, "to", ends[!op->link.end].name);
+		break;
+	case PLAN_FABRIC_UP:
+		put_member(b, "name", ends[op->link.end].name);
+		break;
+	case PLAN_BRIDGE:
+		put_bridge(b, p, op);
+		break;
+	case PLAN_PORT:
+		put_interface(b, p, op, op->interface);
+		put_member(b, "bridge", PLAN_BRIDGE_NAME);
+		break;
+	case PLAN_SYSCTL:
+		put_member(b, "key", op->sysctl.key);
+		put_member(b, "value", op->sysctl.value);
+		break;
+	case PLAN_OFFLOAD:
+		put_interface(b, p, op, op->interface);
+		buf_puts(b, ",\"on\":false");
+		break;
+	case PLAN_UP:
+		put_interface(b, p, op, op->interface);
+		break;
+	case PLAN_ADDRESS:
+		put_interface(b, p, op, op->address.interface);
+		put_member(b, "address", ip_format_prefix(&op->address.prefix, text));
+		break;
+	case PLAN_NEIGHBOUR:
+		put_interface(b, p, op, op->neighbour.interface);
+		put_member(b, "address", ip_format_addr(&op->neighbour.addr, text));
+		put_mac(b, op->neighbour.mac);
+		break;
+	case PLAN_ROUTE:
+		put_route(b, p, op);
+		break;
+	case PLAN_QDISC:
+		put_qdisc(b, p, op);
+		break;
+	case PLAN_SERVICE:
+		put_service(b, p, op);
+		break;
+	}
+}
+
+void plan_print_json(struct buf *b, const struct plan *p)
+{
+	buf_puts(b, "{\"name\":");
+	put_string(b, p->topo->name);
+	put_number(b, "seed", p->topo->seed);
+	buf_puts(b, ",\"ops\":[");
+	for (size_t i = 0; i < p->n_ops; i++) {
+		const struct plan_op *op = &p->ops[i];
+
+		buf_printf(b, "%s\n{\"op\":\"%s\"", i ? "," : "", kinds[op->kind].name);
+		switch (kinds[op->kind].about) {
+		case ABOUT_LAB:
+			break;
+		case ABOUT_NODE:
+			put_member(b, "node", p->topo->nodes[op->node].name);
+			break;
+		case ABOUT_LINK:
+			put_member(b, "link", p->topo->links[op->link.link].name);
+			break;
+		}
+		put_inside(b, p, op);
+		buf_puts(b, "}");
+	}
+	buf_puts(b, "\n]}\n");
+}
