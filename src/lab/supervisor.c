@@ -133,7 +133,7 @@ void supervisor_node_event(struct supervisor *s, size_t i)
 
 	if (n == (ssize_t)sizeof(e))
 		take_event(s, i, &e);
-	else if (n == 0 || n != -EAGAIN)
+	else if (n != -EAGAIN)
 		forget_node(s, i); /* its init is gone; SIGCHLD follows */
 }
 

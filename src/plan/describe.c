@@ -216,14 +216,17 @@ static void print_own_sysctls(struct buf *b, const struct plan_node *n)
 
 void plan_print_text(struct buf *b, const struct plan *p)
 {
+	enum section last_section = SECTION_LAB;
 	const struct plan_op *last = NULL;
 
 	buf_printf(b, "%s: %zu node%s, %zu link%s, seed %llu\n", p->topo->name, p->topo->n_nodes,
 		   p->topo->n_nodes == 1 ? "" : "s", p->topo->n_links,
 		   p->topo->n_links == 1 ? "" : "s", (unsigned long long)p->topo->seed);
 	for (const struct plan_op *op = p->ops; op < p->ops + p->n_ops; op++) {
-		if (!last || sections[last->kind] != sections[op->kind] ||
-		    (sections[op->kind] == SECTION_NODE && last->node != op->node))
+		enum section section = sections[op->kind];
+
+		if (!last || last_section != section ||
+		    (section == SECTION_NODE && last->node != op->node))
 			print_heading(b, p, op);
 		buf_puts(b, "  ");
 		describe_inside(b, p, op);
@@ -233,5 +236,6 @@ void plan_print_text(struct buf *b, const struct plan *p)
 		if (op->kind == PLAN_NODE)
 			print_own_sysctls(b, &p->nodes[op->node]);
 		last = op;
+		last_section = section;
 	}
 }

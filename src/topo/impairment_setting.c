@@ -76,10 +76,8 @@ static int parse_integer(const struct setting *s, int64_t min, int64_t max, int6
 	*ret = digits == s->value ? (int64_t)n : -(int64_t)n;
 	if (*ret < min || *ret > max) {
 		bad(s, NULL);
-		return err_hint(s->err, "it is from %lld to %lld", (long long)min, (long long)max) <
-				       0
-			       ? -EINVAL
-			       : -EINVAL;
+		(void)err_hint(s->err, "it is from %lld to %lld", (long long)min, (long long)max);
+		return -EINVAL;
 	}
 	return 0;
 }

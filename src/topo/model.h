@@ -149,7 +149,8 @@ struct topo_overrides {
 
 /**
  * Parses and checks a topology. Pure: no I/O.
- * @param[in]  text, len   the bytes; any bytes are safe
+ * @param[in]  text        the bytes; any bytes are safe
+ * @param[in]  len         how many
  * @param[in]  file        the file's name for diagnostics; its base name without extension is the default lab name
  * @param[in]  overrides   may be NULL
  * @param[out] diags       every problem and warning, in file order; initialise with zero, free with topo_diags_deinit()

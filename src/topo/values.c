@@ -167,7 +167,7 @@ const struct value_type type_rate = {
 static bool parse_size(struct parser *p, const struct path *at, const json_t *v,
 		       const struct field *f, void *out)
 {
-	uint64_t bytes;
+	uint64_t bytes = 0;
 
 	if (!parse_unit(p, at, v, "a size, e.g. \"1500b\"", "b", units_parse_size, &bytes))
 		return false;

@@ -16,6 +16,8 @@ target_compile_definitions(netlab_flags INTERFACE _GNU_SOURCE)
 target_compile_options(netlab_flags INTERFACE
 	-Wall -Wextra -Wpedantic -Wshadow -Wformat=2 -Wswitch-enum -Wundef -Wvla
 	-Wstrict-prototypes -Wmissing-prototypes
+	# Doxygen's parameter names are those of the signature.
+	$<$<C_COMPILER_ID:Clang>:-Wdocumentation>
 	# The kernel's own structs (tc_u32_sel and its keys) are meant to be used this way.
 	$<$<C_COMPILER_ID:Clang>:-Wno-gnu-variable-sized-type-not-at-end>
 	-fno-common -fno-strict-aliasing
