@@ -29,7 +29,9 @@ target_link_options(netlab_flags INTERFACE LINKER:--as-needed)
 if(CMAKE_BUILD_TYPE STREQUAL "Debug")
 	target_compile_options(netlab_flags INTERFACE -O1 -g -fno-omit-frame-pointer)
 elseif(CMAKE_BUILD_TYPE STREQUAL "Release")
-	target_compile_options(netlab_flags INTERFACE -O2 -g)
+	# Sections, so that the linker leaves out what nothing calls.
+	target_compile_options(netlab_flags INTERFACE -O2 -g -ffunction-sections -fdata-sections)
+	target_link_options(netlab_flags INTERFACE LINKER:--gc-sections)
 endif()
 
 if(NETLAB_WERROR)
