@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/names.h"
 
 char *parser_strdup(struct parser *p, const char *text)
@@ -58,6 +59,16 @@ bool wrong_kind(struct parser *p, const struct path *at, const json_t *v, const 
 	return false;
 }
 
+bool list_fits(struct parser *p, const struct path *at, size_t n)
+{
+	if (!p->in_defaults || n <= DEFAULTS_LIST_MAX)
+		return true;
+	diag_error(&p->diags, at, "give them to the nodes that need them",
+		   "'%s' has %zu entries; the limit for a default is %d", at->key, n,
+		   (int)DEFAULTS_LIST_MAX);
+	return false;
+}
+
 const char *choice_name(const struct choice *choices, int value)
 {
 	for (; choices->name; choices++) {
@@ -76,13 +87,40 @@ static const struct field *find_field(const struct object_spec *spec, const char
 	return NULL;
 }
 
+/* Words that other tools have for the same thing; edit distance does not find those. */
+static const struct {
+	const char *other, *ours;
+} synonyms[] = {
+	{ "latency", "delay" },    { "bandwidth", "rate" },  { "bw", "rate" },
+	{ "speed", "rate" },       { "limit", "queue" },     { "buffer", "queue" },
+	{ "type", "kind" },        { "role", "kind" },       { "ip", "addresses" },
+	{ "ips", "addresses" },    { "ipv4", "addresses" },  { "ipv6", "addresses" },
+	{ "command", "run" },      { "cmd", "run" },         { "exec", "run" },
+	{ "gateway", "via" },      { "nexthop", "via" },     { "dst", "to" },
+	{ "interface", "dev" },    { "environment", "env" }, { "workdir", "cwd" },
+	{ "nodes", "endpoints" },  { "ends", "endpoints" },  { "metric", "cost" },
+	{ "weight", "cost" },      { "edges", "links" },     { "hosts", "nodes" },
+	{ "packet_loss", "loss" },
+};
+
+static const struct field *find_any(const struct object_spec *spec, const char *key)
+{
+	const struct field *f = find_field(spec, key);
+
+	return f || !spec->inner ? f : find_field(spec->inner, key);
+}
+
 static const char *nearest_field(const struct object_spec *spec, const char *key)
 {
 	const char *names[64];
 	size_t n = 0;
 
+	for (size_t i = 0; i < ARRAY_SIZE(synonyms); i++) {
+		if (strcmp(synonyms[i].other, key) == 0 && find_any(spec, synonyms[i].ours))
+			return synonyms[i].ours;
+	}
 	for (; spec; spec = spec->inner) {
-		for (size_t i = 0; i < spec->n_fields && n < sizeof(names) / sizeof(names[0]); i++)
+		for (size_t i = 0; i < spec->n_fields && n < ARRAY_SIZE(names); i++)
 			names[n++] = spec->fields[i].name;
 	}
 	return name_nearest(key, names, n, sizeof(names[0]));
@@ -138,7 +176,7 @@ static void parse_member(struct parser *p, const struct path *at, const json_t *
 		refuse_later(p, at, f);
 		return;
 	}
-	if (f->own && spec->is_default) {
+	if (f->own && p->in_defaults) {
 		diag_error(&p->diags, at, "give it where it belongs, in the object itself",
 			   "'%s' cannot be a default: it belongs to one object only", f->name);
 		return;

@@ -21,6 +21,11 @@
 #include "topo/diag.h"
 #include "topo/model.h"
 
+enum {
+	/* Defaults count for every node: without a bound a small file could ask for any amount of work. */
+	DEFAULTS_LIST_MAX = 256,
+};
+
 struct field;
 
 /** What parsing carries along. */
@@ -85,7 +90,7 @@ struct object_spec {
 	const struct object_spec *elsewhere;
 	const char *elsewhere_text;
 	const char *const *required; /**< names, NULL-terminated; NULL = none */
-	bool is_default;             /**< keys marked `own` do not count */
+	bool is_default;             /**< keys marked `own` are not in the schema */
 };
 
 /** @return whether the key is a comment */
@@ -111,6 +116,9 @@ const char *json_kind(const json_t *v);
 /** Adds "'x' is a number, but has to be a string" for a value of the wrong kind. @return false */
 bool wrong_kind(struct parser *p, const struct path *at, const json_t *v, const char *wanted,
 		const char *hint);
+
+/** Enforces DEFAULTS_LIST_MAX inside `defaults`. @return whether so many entries are allowed */
+bool list_fits(struct parser *p, const struct path *at, size_t n);
 
 /** @return the choice of that value's name; never NULL for a value of the list */
 const char *choice_name(const struct choice *choices, int value);

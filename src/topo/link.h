@@ -61,5 +61,6 @@ void impairment_problems(const struct impairment *m, uint32_t mtu, impair_proble
 			 void *ctx);
 
 extern const struct object_spec impairment_spec;
+extern const struct value_type type_loss; /**< struct impair_loss */
 
 #endif

@@ -48,10 +48,9 @@ struct node_draft {
 	struct service_list services;
 };
 
-/** Keys that a switch or hub cannot have: it has no IP stack and runs nothing. */
-#define NODE_IP_KEYS                                                                \
-	(1u << NODE_ROUTES | 1u << NODE_SYSCTLS | 1u << NODE_ENV | 1u << NODE_CWD | \
-	 1u << NODE_USER | 1u << NODE_SERVICES)
+extern const struct value_type type_interfaces; /**< struct interface_list */
+extern const struct value_type type_routes;     /**< struct route_list */
+extern const struct value_type type_services;   /**< struct service_list */
 
 /** Makes the node of a draft and the defaults; the name is not set. @return false when out of memory (p->oom) */
 bool node_merge(struct parser *p, const struct node_draft *draft, const struct node_draft *defaults,

@@ -4,6 +4,11 @@
 
 #include <string.h>
 
+enum {
+	/* Defaults are merged into every node: without a bound a small file could ask for any amount of memory. */
+	PAIRS_MAX = 256,
+};
+
 static bool is_word(char c)
 {
 	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
@@ -100,6 +105,11 @@ static bool parse_pair_list(struct parser *p, const struct path *at, const json_
 
 	if (!json_is_object(v))
 		return wrong_kind(p, at, v, "an object of names and values", NULL);
+	if (json_object_size(v) > PAIRS_MAX) {
+		diag_error(&p->diags, at, NULL, "'%s' has %zu entries; the limit is %d", at->key,
+			   json_object_size(v), (int)PAIRS_MAX);
+		return false;
+	}
 	list.items = parser_array(p, json_object_size(v), sizeof(*list.items));
 	if (!list.items)
 		return false;

@@ -11,8 +11,9 @@
 
 /** Where a thing stands in the file, kept for checks that come later. */
 struct origin {
-	uint32_t index; /**< how many members come before it */
-	uint32_t set;   /**< keys that its object gives itself: NODE_*, LINK_* */
+	uint32_t index;          /**< how many members come before it */
+	uint32_t n_addresses[2]; /**< link: of each end, by its own `addresses` */
+	uint32_t set;            /**< keys that its object gives itself: NODE_*, LINK_* */
 };
 
 /** A value that is parsed later than it is met: nodes need the defaults, links need the nodes. */
@@ -62,6 +63,7 @@ struct topo_index {
 /** Everything about a file while it is parsed. */
 struct document {
 	struct parser p;
+	const json_t *json; /**< the root; borrowed */
 	struct path root;
 	struct top_draft top;
 	struct defaults_draft defaults;
@@ -79,6 +81,8 @@ void parse_links(struct document *d);
 void resolve_interfaces(struct document *d);
 /** Checks that only the whole allows: references, addresses used twice, what cannot work together. */
 void check_document(struct document *d);
+/** The part of it that is about addresses. */
+void check_addresses(struct document *d);
 
 /** Place of a node's object. */
 struct path node_path(const struct document *d, size_t node);

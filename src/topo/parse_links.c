@@ -41,6 +41,8 @@ static bool resolve_ends(struct document *d, const struct path *at, const struct
 		link->ends[i].ifname = draft->ifname[i];
 		link->ends[i].addresses = draft->addresses[i].items;
 		link->ends[i].n_addresses = draft->addresses[i].n;
+		d->link_origins[link - d->p.topo->links].n_addresses[i] =
+			(uint32_t)draft->addresses[i].n;
 		if (link->ends[i].node == MAP_NONE) {
 			missing_node(d, &end, draft->node[i]);
 			good = false;
@@ -274,6 +276,11 @@ static void add_given(struct document *d, size_t link, unsigned end)
 	const struct path where = { .up = &endpoints, .index = end };
 	size_t other;
 
+	if (!topo_is_ip(&t->nodes[e->node]) && strcmp(e->ifname, "br0") == 0)
+		diag_error(
+			&d->p.diags, &where, "take another name, or none",
+			"the interface name 'br0' is taken in the %s '%s': it is the bridge itself",
+			topo_kind_name(t->nodes[e->node].kind), t->nodes[e->node].name);
 	if (add_interface(d, link, end, e->ifname, &other) == 1)
 		diag_error(&d->p.diags, &where, "give one of the two another name, or none",
 			   "the interface '%s' of node '%s' is used by two links (see /links/%u)",

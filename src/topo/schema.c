@@ -38,9 +38,6 @@ static json_t *integer_schema(const struct range *range)
 			 "maximum", (json_int_t)range->max);
 }
 
-/** Defines what "#/$defs/NAME" means wherever it is used in a hand-written schema text. */
-static void define_references(struct schema *s, const json_t *v);
-
 static json_t *type_schema(struct schema *s, const struct field *f)
 {
 	const struct value_type *type = f->type;
@@ -52,10 +49,7 @@ static json_t *type_schema(struct schema *s, const struct field *f)
 		return f->type == &type_integer ? integer_schema(f->arg)
 						: choices_schema(s, f->arg);
 	} else if (!json_object_get(s->defs, def)) {
-		json_t *schema = json_loads(type->schema, 0, NULL);
-
-		put(s, s->defs, def, schema);
-		define_references(s, schema);
+		put(s, s->defs, def, json_loads(type->schema, 0, NULL));
 	}
 	return json_pack("{s:o}", "$ref", json_sprintf("#/$defs/%s", def));
 }
@@ -105,17 +99,10 @@ static void define_object(struct schema *s, const struct object_spec *spec)
 	put(s, s->defs, spec->def, object_schema(s, spec));
 }
 
-/* Objects that no field's type names directly, only the text of a list's or map's schema. */
-static const struct object_spec *const listed[] = {
+/* Objects that no field's type names, only the text of a list's or map's schema does. */
+static const struct object_spec *const elements[] = {
 	&node_spec, &link_spec, &interface_spec, &route_spec, &service_spec, &loss_spec,
 };
-
-static void define_references(struct schema *s, const json_t *v)
-{
-	(void)v;
-	for (size_t i = 0; i < ARRAY_SIZE(listed); i++)
-		define_object(s, listed[i]);
-}
 
 void topo_print_schema(struct buf *b)
 {
@@ -123,6 +110,8 @@ void topo_print_schema(struct buf *b)
 	json_t *schema = object_schema(&s, &top_spec);
 	_cleanup_free_ char *text = NULL;
 
+	for (size_t i = 0; i < ARRAY_SIZE(elements); i++)
+		define_object(&s, elements[i]);
 	put(&s, schema, "$schema", json_string("https://json-schema.org/draft/2020-12/schema"));
 	put(&s, schema, "title", json_string("netlab topology"));
 	if (schema && json_object_set(schema, "$defs", s.defs) == 0 && !s.failed)

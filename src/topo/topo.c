@@ -78,6 +78,7 @@ static void parse_document(struct document *d, const json_t *root, const char *f
 {
 	struct topo *t = d->p.topo;
 
+	d->json = root;
 	t->ipv4 = t->ipv6 = true;
 	(void)ip_parse_prefix("10.0.0.0/8", &t->ipv4_pool);
 	(void)ip_parse_prefix("fd00:6e6c::/32", &t->ipv6_pool);
