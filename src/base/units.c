@@ -187,6 +187,8 @@ static int parse_quantity(const struct quantity *q, const char *text, uint64_t *
 	if (*rest == '\0')
 		return fail(ret_why, q->no_unit, -EINVAL);
 	unit = find_unit(q, rest);
+	if (!unit && *rest == ' ')
+		return fail(ret_why, q->form, -EINVAL); /* its example has no blank */
 	if (!unit) {
 		if (q == &rate_quantity && ends_in_bps(rest))
 			return fail(ret_why, bps_why, -EINVAL);

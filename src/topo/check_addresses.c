@@ -25,7 +25,7 @@ struct given_list {
 
 /** The path of an address: as many steps as the longest needs. */
 struct place {
-	struct path steps[4];
+	struct path steps[5];
 	const struct path *at;
 };
 
@@ -47,10 +47,11 @@ static void locate(const struct document *d, const struct given *g, struct place
 		s[3] = (struct path){ .up = &s[2], .key = "addresses" };
 		n = 4;
 	}
+	if (g->count > 1) {
+		s[n] = (struct path){ .up = &s[n - 1], .index = g->index };
+		n++;
+	}
 	place->at = &s[n - 1];
-	/* given by the defaults: the node's object has no such member to point at */
-	if (g->link == UINT32_MAX && !(d->node_origins[g->node].set & 1u << NODE_INTERFACES))
-		place->at = &s[0];
 }
 
 static void add(struct document *d, struct given_list *list, const struct ip_prefix *prefixes,

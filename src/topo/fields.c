@@ -152,10 +152,8 @@ static void unknown_key(struct parser *p, const struct path *at, const struct ob
 
 static void refuse_later(struct parser *p, const struct path *at, const struct field *f)
 {
-	diag_error(
-		&p->diags, at,
-		"take it out: netlab refuses what it cannot do, so that nothing is left out in silence",
-		"'%s' (%s) is not in this version of netlab", f->name, f->later);
+	diag_error(&p->diags, at, "take it out: netlab never ignores what it cannot do",
+		   "'%s' (%s) is not in this version of netlab", f->name, f->later);
 }
 
 static void parse_member(struct parser *p, const struct path *at, const json_t *v,

@@ -31,14 +31,15 @@ static bool has(const struct check *c, enum impair_key key)
 	return (c->m->set & IMPAIR_BIT(key)) != 0;
 }
 
-static void error(const struct check *c, const char *message, const char *hint)
+static void error(const struct check *c, enum impair_key key, const char *message, const char *hint)
 {
-	c->tell(c->ctx, false, message, hint);
+	c->tell(c->ctx, false, key, message, hint);
 }
 
-static void warning(const struct check *c, const char *message, const char *hint)
+static void warning(const struct check *c, enum impair_key key, const char *message,
+		    const char *hint)
 {
-	c->tell(c->ctx, true, message, hint);
+	c->tell(c->ctx, true, key, message, hint);
 }
 
 static void check_delay(const struct check *c)
@@ -48,28 +49,31 @@ static void check_delay(const struct check *c)
 	     jitter = has(c, IMPAIR_JITTER) && m->jitter_ns > 0;
 
 	if (delay && m->delay_ns > DELAY_MAX_NS)
-		error(c, "'delay' is above the limit of 24h", NULL);
+		error(c, IMPAIR_DELAY, "'delay' is above the limit of 24h", NULL);
 	if (jitter && m->jitter_ns > JITTER_MAX_NS)
-		error(c, "'jitter' is above 2.147483647s, the most that the kernel's netem takes",
+		error(c, IMPAIR_JITTER,
+		      "'jitter' is above 2.147483647s, the most that the kernel's netem takes",
 		      NULL);
 	else if (jitter && m->jitter_ns > (has(c, IMPAIR_DELAY) ? m->delay_ns : 0))
-		warning(c,
+		warning(c, IMPAIR_JITTER,
 			"'jitter' is above 'delay': what would arrive before it was sent arrives at once, so that the "
 			"spread is smaller and the mean larger than it reads",
 			"make 'delay' as large as 'jitter' or larger");
 	if (has(c, IMPAIR_DISTRIBUTION) && !has(c, IMPAIR_JITTER))
-		error(c, "'distribution' needs 'jitter': there is nothing to distribute", NULL);
+		error(c, IMPAIR_DISTRIBUTION,
+		      "'distribution' needs 'jitter': there is nothing to distribute", NULL);
 	if (has(c, IMPAIR_JITTER_REORDERS) && m->jitter_reorders && !has(c, IMPAIR_JITTER))
-		error(c, "'jitter_reorders' needs 'jitter'", NULL);
+		error(c, IMPAIR_JITTER_REORDERS, "'jitter_reorders' needs 'jitter'", NULL);
 	if (jitter && has(c, IMPAIR_JITTER_REORDERS) && m->jitter_reorders && has(c, IMPAIR_RATE))
-		warning(c,
+		warning(c, IMPAIR_JITTER_REORDERS,
 			"'jitter_reorders' has no effect beside 'rate': netem keeps the order of what it serialises",
 			"take out one of the two");
 	if (has(c, IMPAIR_REORDER) && m->reorder > 0 && !delay)
-		error(c, "'reorder' needs 'delay': a packet overtakes by not being delayed",
+		error(c, IMPAIR_REORDER,
+		      "'reorder' needs 'delay': a packet overtakes by not being delayed",
 		      "add e.g. \"delay\": \"10ms\"");
 	if (has(c, IMPAIR_GAP) && !has(c, IMPAIR_REORDER))
-		error(c, "'gap' needs 'reorder'", "add e.g. \"reorder\": \"100%\"");
+		error(c, IMPAIR_GAP, "'gap' needs 'reorder'", "add e.g. \"reorder\": \"100%\"");
 }
 
 static void check_rate(const struct check *c)
@@ -80,7 +84,7 @@ static void check_rate(const struct check *c)
 	char text[160];
 
 	if (has(c, IMPAIR_RATE) && m->rate_bps < RATE_MIN_BPS)
-		error(c, "'rate' is below 8bit, the slowest there is",
+		error(c, IMPAIR_RATE, "'rate' is below 8bit, the slowest there is",
 		      "to let nothing through use \"down\": true, or leave 'rate' out for no limit");
 	for (size_t i = 0; i < sizeof(dependent) / sizeof(dependent[0]); i++) {
 		if (!has(c, dependent[i]) || has(c, IMPAIR_RATE))
@@ -88,18 +92,19 @@ static void check_rate(const struct check *c)
 		snprintf(text, sizeof(text),
 			 "'%s' needs 'rate': it only says how a packet counts against it",
 			 impair_key_name(dependent[i]));
-		error(c, text, NULL);
+		error(c, dependent[i], text, NULL);
 	}
 	if (has(c, IMPAIR_CELL_OVERHEAD) && !has(c, IMPAIR_CELL))
-		error(c, "'cell_overhead' needs 'cell'", NULL);
+		error(c, IMPAIR_CELL_OVERHEAD, "'cell_overhead' needs 'cell'", NULL);
 	if (!has(c, IMPAIR_QUEUE) || has(c, IMPAIR_RATE))
 		return;
 	if (m->queue_unit == IMPAIR_QUEUE_TIME)
-		error(c,
+		error(c, IMPAIR_QUEUE,
 		      "a 'queue' given as a time needs 'rate': nothing says how much passes in that time",
 		      "write it in packets or bytes");
 	else
-		warning(c, "'queue' has hardly an effect without 'rate': nothing waits",
+		warning(c, IMPAIR_QUEUE,
+			"'queue' has hardly an effect without 'rate': nothing waits",
 			"give the link a 'rate'");
 }
 
@@ -130,7 +135,7 @@ static void check_queue_size(const struct check *c)
 		"'queue' (%.0f bytes) is smaller than rate x delay (%.0f bytes): one TCP connection cannot fill the link",
 		queue, flight);
 	if (buf_text(&b))
-		warning(c, buf_text(&b), "leave 'queue' out to have it computed");
+		warning(c, IMPAIR_QUEUE, buf_text(&b), "leave 'queue' out to have it computed");
 }
 
 static void check_loss(const struct check *c)
@@ -138,28 +143,29 @@ static void check_loss(const struct check *c)
 	const struct impair_loss *loss = &c->m->loss;
 
 	if (has(c, IMPAIR_ECN) && c->m->ecn && !has(c, IMPAIR_LOSS))
-		error(c, "'ecn' needs 'loss': it marks the packets that would be lost", NULL);
+		error(c, IMPAIR_ECN, "'ecn' needs 'loss': it marks the packets that would be lost",
+		      NULL);
 	if (!has(c, IMPAIR_LOSS))
 		return;
 	if (loss->model == IMPAIR_LOSS_BURST) {
 		struct impair_loss solved;
 
 		if (loss->burst_rate >= 1) {
-			error(c, "a 'burst' loss with a rate of 100 % has no end",
+			error(c, IMPAIR_LOSS, "a 'burst' loss with a rate of 100 % has no end",
 			      "use \"loss\": \"100%\"");
 			return;
 		}
 		solved = impair_loss_solve(loss);
 		if (solved.p > 1)
-			error(c,
+			error(c, IMPAIR_LOSS,
 			      "this 'burst' rate cannot be reached with bursts so short: at most length / (length + 1) is lost",
 			      "make 'length' larger or 'rate' smaller");
 	}
 	/* the kernel adds the two as u32 and wraps above 100 %: sch_netem.c, loss_4state() */
 	if (loss->model == IMPAIR_LOSS_STATE && loss->p13 + loss->p14 > 1)
-		error(c, "'p13' and 'p14' of 'loss' add up to more than 100 %", NULL);
+		error(c, IMPAIR_LOSS, "'p13' and 'p14' of 'loss' add up to more than 100 %", NULL);
 	if (loss->model == IMPAIR_LOSS_STATE && loss->p31 + loss->p32 > 1)
-		error(c, "'p31' and 'p32' of 'loss' add up to more than 100 %", NULL);
+		error(c, IMPAIR_LOSS, "'p31' and 'p32' of 'loss' add up to more than 100 %", NULL);
 }
 
 static void check_slot(const struct check *c)
@@ -169,11 +175,11 @@ static void check_slot(const struct check *c)
 	if (!has(c, IMPAIR_SLOT))
 		return;
 	if (s->dist_delay_ns == 0 && s->min_ns > s->max_ns)
-		error(c, "'min' of 'slot' is above its 'max'", NULL);
+		error(c, IMPAIR_SLOT, "'min' of 'slot' is above its 'max'", NULL);
 	if (s->max_ns > DELAY_MAX_NS || s->dist_delay_ns > DELAY_MAX_NS)
-		error(c, "the time between slots is above the limit of 24h", NULL);
+		error(c, IMPAIR_SLOT, "the time between slots is above the limit of 24h", NULL);
 	if (s->dist_jitter_ns > JITTER_MAX_NS)
-		error(c,
+		error(c, IMPAIR_SLOT,
 		      "'jitter' of 'slot' is above 2.147483647s, the most that the kernel's netem takes",
 		      NULL);
 }
@@ -190,10 +196,12 @@ void impairment_problems(const struct impairment *m, uint32_t mtu, impair_proble
 	check_slot(&c);
 }
 
-static void keep_first(void *ctx, bool is_warning, const char *message, const char *hint)
+static void keep_first(void *ctx, bool is_warning, enum impair_key key, const char *message,
+		       const char *hint)
 {
 	struct netlab_err *err = ctx;
 
+	(void)key;
 	if (is_warning || err->code != 0)
 		return;
 	err_set(err, EINVAL, "%s", message);

@@ -117,9 +117,10 @@ static bool parse_slot(struct parser *p, const struct path *at, const json_t *v,
 	const uint32_t by_table = 1u << SLOT_DISTRIBUTION | 1u << SLOT_DELAY | 1u << SLOT_JITTER;
 	struct impair_slot *ret = out;
 	struct slot s = { 0 };
+	size_t errors = p->diags.out->n_errors;
 
 	(void)f;
-	if (!object_parse(p, at, v, &slot_spec, &s))
+	if (!object_parse(p, at, v, &slot_spec, &s) || p->diags.out->n_errors > errors)
 		return false;
 	if (s.set & by_table) {
 		if (s.set & (1u << SLOT_MIN | 1u << SLOT_MAX)) {

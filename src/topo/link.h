@@ -54,8 +54,9 @@ struct impair_loss impair_gemodel(double p, const double *r, const double *one_m
 struct impair_loss impair_state(double p13, const double *p31, const double *p32, const double *p23,
 				const double *p14);
 
-/** What is wrong with an impairment. Texts live as long as the callback runs. */
-typedef void impair_problem_fn(void *ctx, bool warning, const char *message, const char *hint);
+/** What is wrong with an impairment: the key that it is most about, and texts that live as long as the callback runs. */
+typedef void impair_problem_fn(void *ctx, bool warning, enum impair_key key, const char *message,
+			       const char *hint);
 /** Tells about everything that only the whole can show: errors, and what will not behave as it reads. */
 void impairment_problems(const struct impairment *m, uint32_t mtu, impair_problem_fn *tell,
 			 void *ctx);

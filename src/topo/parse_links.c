@@ -122,30 +122,46 @@ static void name_link(struct document *d, const struct path *at, const struct li
 /** Where problems of a direction are reported. */
 struct tell {
 	struct diag_sink *diags;
-	const struct path *at;
+	const struct path *link, *dir;
+	uint32_t common, own; /**< keys that the link's object gives, and that of the direction */
+	uint32_t told
+		[2]; /**< errors and warnings of common keys: both directions have them, once is enough */
 };
 
-static void tell_problem(void *ctx, bool warning, const char *message, const char *hint)
+static void tell_problem(void *ctx, bool is_warning, enum impair_key key, const char *message,
+			 const char *hint)
 {
 	struct tell *tell = ctx;
+	bool own = (tell->own & IMPAIR_BIT(key)) != 0,
+	     common = !own && (tell->common & IMPAIR_BIT(key)) != 0;
+	const struct path place = { .up = own ? tell->dir : tell->link,
+				    .key = impair_key_name(key) };
+	/* given by the defaults, or not at all: the link as a whole */
+	const struct path *at = own || common ? &place : tell->link;
 
-	if (warning)
-		diag_warning(tell->diags, tell->at, hint, "%s", message);
+	if (!own) {
+		if (tell->before[is_warning] & IMPAIR_BIT(key))
+			return;
+		tell->told[is_warning] |= IMPAIR_BIT(key);
+	}
+	if (is_warning)
+		diag_warning(tell->diags, at, hint, "%s", message);
 	else
-		diag_error(tell->diags, tell->at, hint, "%s", message);
+		diag_error(tell->diags, at, hint, "%s", message);
 }
 
 static void check_impairments(struct document *d, const struct path *at,
-			      const struct link_draft *draft, const struct topo_link *link,
-			      bool same)
+			      const struct link_draft *draft, const struct topo_link *link)
 {
 	static const char *const keys[] = { "->", "<-" };
-	const uint32_t bits[] = { 1u << LINK_FORWARD, 1u << LINK_BACKWARD };
+	struct tell tell = { .diags = &d->p.diags, .link = at, .common = draft->common.set };
 
-	for (size_t i = 0; i < (same ? 1 : 2); i++) {
+	for (size_t i = 0; i < 2; i++) {
 		const struct path dir = { .up = at, .key = keys[i] };
-		struct tell tell = { &d->p.diags, draft->set & bits[i] ? &dir : at };
 
+		memcpy(tell.before, tell.told, sizeof(tell.before));
+		tell.dir = &dir;
+		tell.own = draft->dir[i].set;
 		impairment_problems(&link->dir[i], link->mtu, tell_problem, &tell);
 	}
 	if (draft->common.set & IMPAIR_BIT(IMPAIR_SEED)) {
@@ -173,8 +189,8 @@ static void parse_link(struct document *d, const struct path *at, const json_t *
 {
 	struct link_draft draft = { 0 };
 	const struct link_draft *defaults = &d->defaults.link;
+	size_t errors = d->p.diags.out->n_errors;
 	struct impairment own[2];
-	bool same;
 
 	for (size_t i = 0; i < 2; i++)
 		link->ends[i].node = MAP_NONE;
@@ -184,7 +200,6 @@ static void parse_link(struct document *d, const struct path *at, const json_t *
 	d->link_origins[link - d->p.topo->links].set = draft.set;
 	own[0] = draft.dir[0];
 	own[1] = draft.dir[1];
-	same = !(own[0].set | own[1].set | defaults->dir[0].set | defaults->dir[1].set);
 	link_merge(&draft, defaults);
 	link->mtu = draft.mtu;
 	link->cost = draft.cost;
@@ -194,7 +209,9 @@ static void parse_link(struct document *d, const struct path *at, const json_t *
 	memcpy(link->dir, draft.dir, sizeof(link->dir));
 	draft.dir[0] = own[0];
 	draft.dir[1] = own[1];
-	check_impairments(d, at, &draft, link, same);
+	/* a key that was refused is missed by others: "needs 'delay'" would be said of a misspelt one */
+	if (d->p.diags.out->n_errors == errors)
+		check_impairments(d, at, &draft, link);
 	if (link->join == TOPO_JOIN_PATCH &&
 	    (impairment_is_shaping(&link->dir[0]) || impairment_is_shaping(&link->dir[1])))
 		diag_error(

@@ -180,6 +180,12 @@ void scan_syntax_error(struct diag_sink *diags, const char *text, size_t len,
 			      "the file is empty");
 		return;
 	}
+	if (json_error_code(error) == json_error_duplicate_key) {
+		diag_error_at(diags, NULL, (unsigned)error->line, (unsigned)error->column,
+			      "an object has each key once, and so a lab each node", "%s",
+			      diag_quote(diags, error->text));
+		return;
+	}
 	hint = guess_hint(text, len, error);
 	if (json_error_code(error) == json_error_numeric_overflow)
 		hint = "numbers above 9223372036854775807 have to stand in quotes";

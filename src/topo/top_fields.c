@@ -182,25 +182,15 @@ static const struct value_type type_addressing = { parse_addressing, NULL, NULL,
 static bool parse_node_defaults(struct parser *p, const struct path *at, const json_t *v,
 				const struct field *f, void *out)
 {
-	bool good;
-
 	(void)f;
-	p->in_defaults = true;
-	good = object_parse(p, at, v, &node_spec, out);
-	p->in_defaults = false;
-	return good;
+	return object_parse(p, at, v, &node_spec, out);
 }
 
 static bool parse_link_defaults(struct parser *p, const struct path *at, const json_t *v,
 				const struct field *f, void *out)
 {
-	bool good;
-
 	(void)f;
-	p->in_defaults = true;
-	good = object_parse(p, at, v, &link_defaults_spec, out);
-	p->in_defaults = false;
-	return good;
+	return object_parse(p, at, v, &link_defaults_spec, out);
 }
 
 static const struct value_type type_node_defaults = {

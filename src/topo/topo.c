@@ -86,9 +86,11 @@ static void parse_document(struct document *d, const json_t *root, const char *f
 	if (!object_parse(&d->p, &d->root, root, &top_spec, &d->top))
 		return;
 	d->top.given = json_object_get(root, "name") ? 1u << TOP_NAME : 0;
+	d->p.in_defaults = true;
 	if (d->top.defaults.value)
 		(void)object_parse(&d->p, &d->top.defaults.at, d->top.defaults.value,
 				   &defaults_spec, &d->defaults);
+	d->p.in_defaults = false;
 	set_top(d, file, o);
 	if (!d->p.oom)
 		parse_nodes(d);
