@@ -124,8 +124,8 @@ struct tell {
 	struct diag_sink *diags;
 	const struct path *link, *dir;
 	uint32_t common, own; /**< keys that the link's object gives, and that of the direction */
-	uint32_t told
-		[2]; /**< errors and warnings of common keys: both directions have them, once is enough */
+	uint32_t told[2];   /**< errors and warnings so far that are not a direction's own: keys */
+	uint32_t before[2]; /**< the same when this direction began: said once is enough */
 };
 
 static void tell_problem(void *ctx, bool is_warning, enum impair_key key, const char *message,
