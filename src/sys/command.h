@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file command.h
+ * A command of the user's as a child in our own namespaces: what `run` starts. Signals that this process gets meanwhile are
+ * passed on, so that a lab around a test is invisible to whoever signals the test.
+ */
+#ifndef NETLAB_SYS_COMMAND_H
+#define NETLAB_SYS_COMMAND_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "netlab/err.h"
+
+enum {
+	SYS_COMMAND_NOEXEC = 126,   /**< as a shell would: found, but cannot be executed */
+	SYS_COMMAND_NOTFOUND = 127, /**< not found */
+};
+
+struct sys_command {
+	const char *const *argv; /**< NULL-terminated; PATH is searched */
+	const char *const *env;  /**< K=V, NULL-terminated, added to ours; NULL = none */
+	/** In place of argv: a function for the child, whose result is its exit code. It gets the signals with their
+	 *  dispositions and mask as they were. */
+	int (*child)(void *ctx);
+	void *ctx;
+	uint64_t timeout_ns; /**< 0 = none. Then SIGTERM, and two seconds later SIGKILL */
+};
+
+/**
+ * Starts the command, waits for it, and passes on SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGUSR1 and SIGUSR2 (not what the
+ * terminal sends to the whole foreground group: the child has that already). These signals stay blocked when it returns,
+ * because the caller has a lab to take down; the child is killed when this process dies.
+ * @param[out] ret_status     exit code, 128 + N for signal N; 126, 127 when it could not be executed, with *err saying why
+ * @param[out] ret_timed_out  the time was up; may be NULL
+ * @return 0 when the child ran or could not be executed; negative errno when there is no child
+ */
+int sys_command_run(const struct sys_command *c, int *ret_status, bool *ret_timed_out,
+		    struct netlab_err *err);
+
+#endif
