@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* The backend that acts on the real kernel. */
+#include "cli/backend.h"
+
+const struct cli_backend cli_backend_real = {
+	.state_dir = lab_state_dir,
+	.up = lab_up,
+	.handle_deinit = lab_handle_deinit,
+	.down = lab_down,
+	.names = lab_names,
+	.names_free = lab_names_free,
+	.summary = lab_summary,
+	.show = lab_show,
+	.processes = lab_processes,
+	.link_change = lab_link_change,
+	.exec = lab_exec,
+	.log_path = lab_log_path,
+	.command_run = sys_command_run,
+	.follow = sys_follow,
+};

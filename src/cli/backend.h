@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file backend.h
+ * Everything the commands do to the world, as one table of functions: tests of the command line replace it, so that
+ * every verb is tested without a kernel. Each member is documented where the function of the same name is declared.
+ */
+#ifndef NETLAB_CLI_BACKEND_H
+#define NETLAB_CLI_BACKEND_H
+
+#include "lab/lab.h"
+#include "sys/command.h"
+#include "sys/follow.h"
+
+struct cli_backend {
+	/* lab/lab.h */
+	__typeof__(lab_state_dir) *state_dir;
+	__typeof__(lab_up) *up;
+	__typeof__(lab_handle_deinit) *handle_deinit;
+	__typeof__(lab_down) *down;
+	__typeof__(lab_names) *names;
+	__typeof__(lab_names_free) *names_free;
+	__typeof__(lab_summary) *summary;
+	__typeof__(lab_show) *show;
+	__typeof__(lab_processes) *processes;
+	__typeof__(lab_link_change) *link_change;
+	__typeof__(lab_exec) *exec;
+	__typeof__(lab_log_path) *log_path;
+	/* sys/command.h, sys/follow.h */
+	__typeof__(sys_command_run) *command_run;
+	__typeof__(sys_follow) *follow;
+};
+
+extern const struct cli_backend cli_backend_real;
+
+#endif

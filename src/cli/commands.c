@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+/* The verbs: only those that work are listed. */
+#include "cli/command.h"
+
+#include <limits.h>
+
+#include "base/cleanup.h"
+
+static const char *const link_actions[] = { "show", "set", "clear", "down", "up", NULL };
+
+#define UP_OPTIONS \
+	(OPT_BIT(OPT_NAME) | OPT_BIT(OPT_SEED) | OPT_BIT(OPT_ENGINE) | OPT_BIT(OPT_TIMEOUT))
+
+#define LAB_TEXT  "LAB may be left out where only one lab runs, or where NETLAB_LAB names it.\n"
+#define NODE_TEXT "NODE is a node's name, or LAB:node where more than one lab runs.\n"
+
+const struct cli_command cli_commands[] = {
+	{
+		.name = "check",
+		.run = cmd_check,
+		.synopsis = "TOPO",
+		.purpose = "validate a topology file and print every problem",
+		.details =
+			"TOPO is a file, or - for standard input. Warnings name what was asked for but will not\n"
+			"behave as it reads; they do not change the exit code. Exit code 3: there are errors.\n",
+		.example = "netlab check topology.json",
+		.min_args = 1,
+		.max_args = 1,
+		.missing = "the topology file",
+	},
+	{
+		.name = "plan",
+		.run = cmd_plan,
+		.synopsis = "TOPO [--format text|json|sh] [--name N] [--seed S] [--engine E]",
+		.purpose = "print what 'up' would do, in order; touches nothing",
+		.details =
+			"--format sh prints a script of ip, tc, unshare and nsenter that builds the same lab.\n",
+		.example = "netlab plan topology.json --format sh > lab.sh",
+		.options = OPT_BIT(OPT_FORMAT) | OPT_BIT(OPT_NAME) | OPT_BIT(OPT_SEED) |
+			   OPT_BIT(OPT_ENGINE),
+		.min_args = 1,
+		.max_args = 1,
+		.missing = "the topology file",
+	},
+	{
+		.name = "up",
+		.run = cmd_up,
+		.synopsis = "TOPO [--name N] [--seed S] [--engine E] [--timeout T]",
+		.purpose = "bring a lab up; returns when it is usable",
+		.details =
+			"Usable: links up, addresses valid, routes in, services started. On failure nothing remains.\n"
+			"The time that --timeout gives is for all of it (default: 60s).\n",
+		.example = "netlab up topology.json",
+		.options = UP_OPTIONS,
+		.min_args = 1,
+		.max_args = 1,
+		.missing = "the topology file",
+	},
+	{
+		.name = "down",
+		.run = cmd_down,
+		.synopsis = "[LAB|TOPO]... [--all]",
+		.purpose = "stop labs; returns when all their kernel objects are gone",
+		.details =
+			"A lab that does not run is no error. An argument with a '/' in it, or a file that ends\n"
+			"in .json, is a topology, whose lab is meant.\n" LAB_TEXT,
+		.example = "netlab down dumbbell",
+		.options = OPT_BIT(OPT_ALL),
+		.max_args = UINT_MAX,
+	},
+	{
+		.name = "run",
+		.run = cmd_run,
+		.synopsis =
+			"TOPO [--in NODE] [--name N] [--seed S] [--engine E] [--timeout T] -- CMD...",
+		.purpose = "bring a lab up, run a command, take the lab down",
+		.details =
+			"CMD runs outside the nodes with NETLAB_LAB and NETLAB_STATE_DIR set, so that it can call\n"
+			"'netlab exec'; or in NODE with --in. Signals are passed on to it. The lab ends however this\n"
+			"ends. The exit code is CMD's (128 + N for signal N); 124 when the time of --timeout, which\n"
+			"counts from the start, is up; 125 when netlab itself failed; 126, 127 when CMD cannot be\n"
+			"executed or is not found.\n",
+		.example = "netlab run topology.json -- netlab exec a ping -c 1 b",
+		.options = UP_OPTIONS | OPT_BIT(OPT_IN),
+		.min_args = 1,
+		.max_args = 1,
+		.missing = "the topology file",
+		.tail = CLI_TAIL_AFTER_DASHES,
+	},
+	{
+		.name = "exec",
+		.run = cmd_exec,
+		.synopsis = "NODE [-u USER] [-w DIR] [-e K=V]... [-t] [--] CMD...",
+		.purpose = "run a command in a node",
+		.details = NODE_TEXT
+		"The exit code is CMD's (128 + N for signal N); 125 when netlab itself failed; 126, 127\n"
+		"when CMD cannot be executed or is not found.\n",
+		.example = "netlab exec a ping -c 1 b",
+		.options = OPT_BIT(OPT_USER) | OPT_BIT(OPT_WORKDIR) | OPT_BIT(OPT_ENV) |
+			   OPT_BIT(OPT_TERMINAL),
+		.min_args = 1,
+		.max_args = 1,
+		.missing = "the node",
+		.tail = CLI_TAIL_AFTER_ARGS,
+	},
+	{
+		.name = "shell",
+		.run = cmd_shell,
+		.synopsis = "NODE [-u USER] [-w DIR]",
+		.purpose = "an interactive shell in a node",
+		.details = NODE_TEXT
+		"It is $SHELL, or /bin/sh; its prompt names the lab and the node.\n",
+		.example = "netlab shell a",
+		.options = OPT_BIT(OPT_USER) | OPT_BIT(OPT_WORKDIR),
+		.min_args = 1,
+		.max_args = 1,
+		.missing = "the node",
+	},
+	{
+		.name = "ls",
+		.run = cmd_ls,
+		.synopsis = "",
+		.purpose = "list the labs that run",
+		.example = "netlab ls",
+	},
+	{
+		.name = "ps",
+		.run = cmd_ps,
+		.synopsis = "[LAB]",
+		.purpose = "list the processes of a lab by node",
+		.details = LAB_TEXT,
+		.example = "netlab ps dumbbell",
+		.max_args = 1,
+	},
+	{
+		.name = "show",
+		.run = cmd_show,
+		.synopsis = "[LAB [NODE|LINK]]",
+		.purpose = "show everything about a lab, one of its nodes or one of its links",
+		.details =
+			"Addresses, links, impairments as asked and as the kernel holds them, engine, seeds, pids.\n" LAB_TEXT,
+		.example = "netlab show dumbbell bottleneck",
+		.max_args = 2,
+	},
+	{
+		.name = "logs",
+		.run = cmd_logs,
+		.synopsis = "[NODE[/SERVICE]] [-f]",
+		.purpose = "print what services wrote",
+		.details = NODE_TEXT
+		"With more than one service each line begins with NODE/SERVICE.\n",
+		.example = "netlab logs web/http -f",
+		.options = OPT_BIT(OPT_FOLLOW),
+		.max_args = 1,
+	},
+	{
+		.name = "link",
+		.run = cmd_link,
+		.synopsis = "show|set|clear|down|up [LINK] [--from NODE] [--none] [KEY=VALUE...]",
+		.purpose = "show and change what links do to packets, while the lab runs",
+		.details =
+			"LINK is a link's name (one without a name is a--b), or LAB:link. Without --from both\n"
+			"directions are meant.\n"
+			"  show [LINK]              what was asked, and what the kernel holds\n"
+			"  set LINK KEY=VALUE...    change the keys that are named, keep the others\n"
+			"  clear LINK [--none]      back to the topology's values; --none: to no impairment\n"
+			"  down LINK, up LINK       cut it, mend it\n"
+			"The keys are those of the topology file, see netlab-topology(5).\n",
+		.example = "netlab link set a--b --from a delay=20ms loss=1%",
+		.actions = link_actions,
+		.options = OPT_BIT(OPT_FROM) | OPT_BIT(OPT_NONE),
+		.min_args = 1,
+		.max_args = UINT_MAX,
+		.missing = "what to do (show, set, clear, down, up)",
+	},
+	{
+		.name = "schema",
+		.run = cmd_schema,
+		.synopsis = "",
+		.purpose = "print the JSON Schema of topology files",
+		.example = "netlab schema > netlab.schema.json",
+	},
+	{
+		.name = "help",
+		.run = cmd_help,
+		.synopsis = "[VERB]",
+		.purpose = "explain a verb, or list the verbs",
+		.example = "netlab help up",
+		.max_args = 1,
+	},
+};
+
+const size_t cli_n_commands = ARRAY_SIZE(cli_commands);

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+/* JSON in words. */
+#include "cli/describe.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#include "base/units.h"
+
+/* Cuts `suffix` off the key. Returns its new length, 0 when it does not end so. */
+static size_t stem(const char *key, const char *suffix)
+{
+	size_t len = strlen(key), n = strlen(suffix);
+
+	return len > n && strcmp(key + len - n, suffix) == 0 ? len - n : 0;
+}
+
+static void add_members(struct buf *b, const json_t *object);
+
+/* A value with the unit that its key names. Shares are the only reals, but for mean lengths of bursts. */
+static void add_value(struct buf *b, const char *key, const json_t *value)
+{
+	uint64_t number = (uint64_t)json_integer_value(value);
+
+	if (json_is_object(value)) {
+		buf_puts(b, "(");
+		add_members(b, value);
+		buf_puts(b, ")");
+	} else if (json_is_string(value)) {
+		buf_puts(b, json_string_value(value));
+	} else if (json_is_boolean(value)) {
+		buf_puts(b, json_is_true(value) ? "yes" : "no");
+	} else if (stem(key, "_ns")) {
+		units_format_time(b, number);
+	} else if (stem(key, "_bps")) {
+		units_format_rate(b, number);
+	} else if (stem(key, "_packets")) {
+		buf_printf(b, "%" JSON_INTEGER_FORMAT " packets", json_integer_value(value));
+	} else if (stem(key, "_bytes")) {
+		buf_printf(b, "%" JSON_INTEGER_FORMAT " bytes", json_integer_value(value));
+	} else if (json_is_real(value) && strcmp(key, "length") != 0 &&
+		   json_real_value(value) <= 1) {
+		units_format_share(b, json_real_value(value));
+	} else if (json_is_integer(value)) {
+		buf_printf(b, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+	} else {
+		buf_printf(b, "%g", json_real_value(value));
+	}
+}
+
+static void add_members(struct buf *b, const json_t *object)
+{
+	static const char *const suffixes[] = { "_ns", "_bps", "_packets", "_bytes" };
+	const char *key;
+	json_t *value;
+	bool first = true;
+
+	json_object_foreach((json_t *)object, key, value)
+	{
+		size_t len = 0;
+
+		for (size_t i = 0; i < 4 && !len; i++)
+			len = stem(key, suffixes[i]);
+		if (!len)
+			len = strlen(key);
+		buf_puts(b, first ? "" : " ");
+		first = false;
+		/* these say enough without their keys: "netem ...", "loss 1%" */
+		if (strcmp(key, "random") == 0 || strcmp(key, "qdisc") == 0) {
+			add_value(b, key, value);
+			continue;
+		}
+		buf_add(b, key, len);
+		if (json_is_true(value))
+			continue;
+		buf_puts(b, " ");
+		if (json_is_object(value) && json_object_size(value) == 1)
+			add_members(b, value);
+		else
+			add_value(b, key, value);
+	}
+}
+
+void cli_describe_impairment(struct buf *b, const json_t *impairment)
+{
+	size_t n = json_object_size(impairment);
+
+	/* a seed alone, which every direction has, does nothing */
+	if (n == 0 || (n == 1 && json_object_get(impairment, "seed")))
+		buf_puts(b, "-");
+	else
+		add_members(b, impairment);
+}
+
+void cli_describe_uptime(struct buf *b, double seconds)
+{
+	uint64_t s = seconds > 0 ? (uint64_t)seconds : 0;
+
+	if (s < 60)
+		buf_printf(b, "%d s", (int)s);
+	else if (s < 3600)
+		buf_printf(b, "%d min %d s", (int)(s / 60), (int)(s % 60));
+	else if (s < 86400)
+		buf_printf(b, "%d h %d min", (int)(s / 3600), (int)(s % 3600 / 60));
+	else
+		buf_printf(b, "%llu d %d h", (unsigned long long)(s / 86400),
+			   (int)(s % 86400 / 3600));
+}
+
+void cli_describe_list(struct buf *b, const json_t *strings, const char *separator)
+{
+	for (size_t i = 0; i < json_array_size(strings); i++) {
+		const char *text = json_string_value(json_array_get(strings, i));
+
+		buf_printf(b, "%s%s", i ? separator : "", text ? text : "?");
+	}
+}

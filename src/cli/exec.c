@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* netlab exec: a command in a node. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "cli/command.h"
+#include "cli/output.h"
+#include "cli/target.h"
+
+static int check_env(struct cli *c)
+{
+	for (size_t i = 0; i < c->n_env; i++) {
+		const char *eq = strchr(c->env[i], '=');
+
+		if (eq && eq != c->env[i])
+			continue;
+		(void)err_set(&c->err, EINVAL, "exec: --env '%s' is not of the form NAME=VALUE",
+			      c->env[i]);
+		return err_class(&c->err, NETLAB_EXIT_USAGE);
+	}
+	return 0;
+}
+
+int cmd_exec(struct cli *c)
+{
+	struct cli_target at;
+	struct lab_exec_options o = {
+		.argv = c->tail,
+		.user = c->value[OPT_USER],
+		.cwd = c->value[OPT_WORKDIR],
+		.env = c->env,
+		.terminal = cli_has(c, OPT_TERMINAL),
+	};
+	int status = 0;
+
+	if (check_env(c) < 0 || cli_target(c, c->args[0], &at) < 0)
+		return cli_fail(c, &c->err);
+	o.state_dir = c->state_dir;
+	o.lab = at.lab;
+	o.node = at.name;
+	if (c->backend->exec(&o, &status, &c->err) < 0) {
+		cli_explain(c, at.lab, at.name, NULL);
+		return cli_fail(c, &c->err);
+	}
+	/* the command's own 126 and 127 come without an error */
+	if ((status == NETLAB_EXIT_NOEXEC || status == NETLAB_EXIT_NOTFOUND) && c->err.code)
+		(void)cli_fail(c, &c->err);
+	return status;
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * netlab run: up, a command, down.
+ *
+ * The lab is bound to this process, so whatever ends it ends the lab. From the start of the command to the end of `down`
+ * signals are held or passed on (sys/command.h), so that an interrupted run is taken down in good order as well.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/err.h"
+#include "cli/bring_up.h"
+#include "cli/output.h"
+
+/* What timeout(1) exits with; no class of netlab's own, for the command may use any other code. */
+enum { EXIT_TIMED_OUT = 124 };
+
+struct in_node {
+	struct cli *c;
+	struct lab_exec_options exec;
+};
+
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* Why the command could not be executed, if that is so. */
+static void report(struct cli *c, struct netlab_err *err)
+{
+	if (err->code)
+		(void)cli_fail(c, err);
+}
+
+/* In the child that waits for the command in the node. */
+static int exec_in_node(void *ctx)
+{
+	struct in_node *in = ctx;
+	struct cli *c = in->c;
+	struct netlab_err err = { 0 };
+	int status = NETLAB_EXIT_NETLAB;
+	int r = c->backend->exec(&in->exec, &status, &err);
+
+	if (r < 0 || status == NETLAB_EXIT_NOEXEC || status == NETLAB_EXIT_NOTFOUND)
+		report(c, &err);
+	(void)cli_flush(c);
+	return r < 0 ? NETLAB_EXIT_NETLAB : status;
+}
+
+/* Checks --in before anything is started. */
+static int check_node(struct cli *c, const struct topo *t)
+{
+	const char *node = c->value[OPT_IN], *near;
+
+	if (!node || topo_find_node(t, node) != SIZE_MAX)
+		return 0;
+	(void)err_set(&c->err, ENOENT, "--in: lab '%s' has no node '%s'", t->name, node);
+	near = t->n_nodes ? name_nearest(node, &t->nodes[0].name, t->n_nodes, sizeof(t->nodes[0]))
+			  : NULL;
+	if (near)
+		(void)err_hint(&c->err, "did you mean '%s'?", near);
+	(void)err_class(&c->err, NETLAB_EXIT_USAGE);
+	return cli_fail(c, &c->err);
+}
+
+/* Runs the command; returns the exit code of the whole. */
+static int run_command(struct cli *c, const struct cli_bring_up *u, uint64_t start_ns)
+{
+	const char *name = u->topology.topo->name;
+	char lab[sizeof("NETLAB_LAB=") + NAME_MAX_BYTES],
+		dir[sizeof("NETLAB_STATE_DIR=") + sizeof(c->state_dir)];
+	const char *const env[] = { lab, dir, NULL };
+	struct in_node in = {
+		.c = c,
+		.exec = { .state_dir = c->state_dir,
+			  .lab = name,
+			  .node = c->value[OPT_IN],
+			  .argv = c->tail },
+	};
+	struct sys_command cmd = { .argv = c->tail, .env = env };
+	bool timed_out = false;
+	int status = 0;
+
+	c->err = (struct netlab_err){ 0 };
+	(void)snprintf(lab, sizeof(lab), "NETLAB_LAB=%s", name);
+	(void)snprintf(dir, sizeof(dir), "NETLAB_STATE_DIR=%s", c->state_dir);
+	if (u->timeout_ns) {
+		uint64_t used = now_ns() - start_ns;
+
+		/* bringing up took it all: the command gets the shortest time there is */
+		cmd.timeout_ns = used < u->timeout_ns ? u->timeout_ns - used : 1;
+	}
+	if (c->value[OPT_IN]) {
+		cmd.child = exec_in_node;
+		cmd.ctx = &in;
+	}
+	/* what the child inherits must not be written twice */
+	(void)fflush(c->io->out);
+	(void)fflush(c->io->err);
+	if (c->backend->command_run(&cmd, &status, &timed_out, &c->err) < 0)
+		return cli_fail(c, &c->err);
+	report(c, &c->err);
+	if (timed_out) {
+		(void)err_set(&c->err, ETIME, "'%s' was ended: the time of --timeout %s is up",
+			      c->tail[0], c->value[OPT_TIMEOUT]);
+		(void)cli_fail(c, &c->err);
+		return EXIT_TIMED_OUT;
+	}
+	return status;
+}
+
+/* Takes the lab down; returns the exit code of the whole. */
+static int take_down(struct cli *c, const char *name, int code)
+{
+	struct netlab_err err = { 0 };
+	bool was_running = false;
+
+	if (c->backend->down(c->state_dir, name, &was_running, &err) < 0) {
+		(void)cli_fail(c, &err);
+		return NETLAB_EXIT_NETLAB;
+	}
+	if (was_running)
+		return code;
+	/* what the command saw from then on was no lab: its verdict is worth nothing */
+	return cli_fail_with(c, NETLAB_EXIT_RUNTIME, NULL, "lab '%s' ended before the command did",
+			     name);
+}
+
+int cmd_run(struct cli *c)
+{
+	struct cli_bring_up u;
+	uint64_t start_ns = now_ns();
+	int code = cli_bring_up_prepare(c, &u);
+
+	if (code == 0)
+		code = check_node(c, u.topology.topo);
+	if (code == 0)
+		code = cli_bring_up(c, &u, true);
+	if (code == 0) {
+		const struct topo *t = u.topology.topo;
+
+		cli_note(c, "lab '%s', seed %" PRIu64, t->name, t->seed);
+		code = take_down(c, t->name, run_command(c, &u, start_ns));
+	}
+	cli_bring_up_deinit(c, &u);
+	return code;
+}

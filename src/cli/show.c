@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT */
+/* netlab show: a lab, one of its nodes, or one of its links. */
+#include "cli/show.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "cli/describe.h"
+#include "cli/output.h"
+#include "cli/target.h"
+
+/* What is shown: a lab, and perhaps one thing in it. */
+struct subject {
+	char lab[NAME_MAX_BYTES + 1];
+	const char *name; /* of the node or link; NULL = everything */
+};
+
+static bool runs(struct cli *c, const char *lab)
+{
+	char **names = NULL;
+	size_t n = 0;
+	bool found = false;
+
+	if (c->backend->names(c->state_dir, &names, &n, &c->err) < 0)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		found = found || strcmp(names[i], lab) == 0;
+	c->backend->names_free(names, n);
+	return found;
+}
+
+/* `show X`: X is a lab, or a node or link of the only lab; `show LAB:X` and `show LAB X` are X of LAB. */
+static int find_subject(struct cli *c, struct subject *ret)
+{
+	const char *first = cli_arg(c, 0), *second = cli_arg(c, 1);
+	struct cli_target at;
+	int r = cli_state_dir(c);
+
+	ret->name = second;
+	if (r < 0)
+		return r;
+	if (!first || second)
+		return cli_lab(c, first, ret->lab);
+	if (!strchr(first, ':') && (runs(c, first) || cli_lab(c, NULL, ret->lab) < 0))
+		return cli_lab(c, first, ret->lab); /* which also says best what is wrong */
+	r = cli_target(c, first, &at);
+	if (r < 0)
+		return r;
+	*ret = (struct subject){ .name = at.name };
+	(void)snprintf(ret->lab, sizeof(ret->lab), "%s", at.lab);
+	return 0;
+}
+
+static bool touches(const json_t *link, const char *node)
+{
+	const json_t *ends = json_object_get(link, "endpoints");
+	size_t len = strlen(node);
+
+	for (size_t i = 0; i < json_array_size(ends); i++) {
+		const char *end = json_string_value(json_array_get(ends, i));
+
+		/* "node" or "node:interface" */
+		if (end && strncmp(end, node, len) == 0 && (end[len] == '\0' || end[len] == ':'))
+			return true;
+	}
+	return false;
+}
+
+/* Keeps one node and its links, or one link. Returns -ENOENT with c->err when the name is neither. */
+static int keep_only(struct cli *c, json_t *doc, const struct subject *s)
+{
+	json_t *nodes = json_object_get(doc, "nodes"), *links = json_object_get(doc, "links");
+	bool node = json_object_get(nodes, s->name), link = json_object_get(links, s->name);
+	const char *key;
+	json_t *value;
+	void *next;
+
+	if (!node && !link) {
+		/* a link that has no name of its own is told by what joins its ends */
+		if (strstr(s->name, "--"))
+			return cli_find(c, doc, s->lab, "link", s->name);
+		/* so that the nearest of both kinds is found: nothing but names is in it */
+		if (json_object_update(nodes, links) == 0)
+			(void)cli_find(c, doc, s->lab, "node", s->name);
+		(void)snprintf(c->err.message, sizeof(c->err.message),
+			       "lab '%s' has no node or link '%s'", s->lab, s->name);
+		return -ENOENT;
+	}
+	json_object_foreach_safe(nodes, next, key, value)
+	{
+		if (strcmp(key, s->name) != 0)
+			(void)json_object_del(nodes, key);
+	}
+	json_object_foreach_safe(links, next, key, value)
+	{
+		if (strcmp(key, s->name) != 0 && !(node && touches(value, s->name)))
+			(void)json_object_del(links, key);
+	}
+	return 0;
+}
+
+static void print_heading(struct cli *c, const json_t *doc)
+{
+	const json_t *seed = json_object_get(doc, "seed");
+	FILE *out = c->io->out;
+
+	(void)fprintf(out, "lab '%s', engine %s, seed ", cli_json_string(doc, "name", "?"),
+		      cli_json_string(doc, "engine", "?"));
+	if (json_is_string(seed))
+		(void)fprintf(out, "%s\n", json_string_value(seed));
+	else
+		(void)fprintf(out, "%" JSON_INTEGER_FORMAT "\n", json_integer_value(seed));
+}
+
+static void add_node_start(struct cli_table *t, const char *name, const json_t *node, bool first)
+{
+	if (!first) {
+		for (int i = 0; i < 3; i++)
+			cli_table_add(t, "");
+		return;
+	}
+	cli_table_add(t, name);
+	cli_table_add(t, cli_json_string(node, "kind", NULL));
+	cli_table_add_int(t, node, "pid");
+}
+
+static int print_nodes(struct cli *c, const json_t *nodes)
+{
+	static const char *const headers[] = { "NODE", "KIND", "PID",      "INTERFACE",
+					       "MAC",  "LINK", "ADDRESSES" };
+	struct cli_table t = { .headers = headers, .n_columns = 7, .right = 0x04 };
+	const char *name;
+	json_t *node, *interface;
+
+	json_object_foreach((json_t *)nodes, name, node)
+	{
+		const json_t *interfaces = json_object_get(node, "interfaces");
+		size_t i;
+
+		json_array_foreach(interfaces, i, interface)
+		{
+			_cleanup_buf_ struct buf addresses = { 0 };
+
+			cli_describe_list(&addresses, json_object_get(interface, "addresses"), " ");
+			add_node_start(&t, name, node, i == 0);
+			cli_table_add(&t, cli_json_string(interface, "name", NULL));
+			cli_table_add(&t, cli_json_string(interface, "mac", NULL));
+			cli_table_add(&t, cli_json_string(interface, "link", NULL));
+			cli_table_add(&t, addresses.len ? buf_text(&addresses) : NULL);
+		}
+		if (json_array_size(interfaces) == 0) {
+			add_node_start(&t, name, node, true);
+			for (int k = 0; k < 4; k++)
+				cli_table_add(&t, NULL);
+		}
+	}
+	return cli_table_print(c, &t);
+}
+
+/* What the kernel reports for a direction: an object like what was asked, or text. */
+static void add_in_force(struct cli_table *t, const json_t *link, const char *arrow)
+{
+	_cleanup_buf_ struct buf b = { 0 };
+	const json_t *value = json_object_get(json_object_get(link, "in_force"), arrow);
+
+	if (json_is_string(value))
+		buf_puts(&b, json_string_value(value));
+	else
+		cli_describe_impairment(&b, value);
+	cli_table_add(t, buf_text(&b));
+}
+
+int cli_print_links(struct cli *c, const json_t *links)
+{
+	static const char *const headers[] = { "LINK", "JOIN",  "MTU",     "FROM",
+					       "TO",   "ASKED", "IN FORCE" };
+	static const char *const arrows[] = { "->", "<-" };
+	struct cli_table t = { .headers = headers, .n_columns = 7, .right = 0x04 };
+	const char *name;
+	json_t *link;
+
+	json_object_foreach((json_t *)links, name, link)
+	{
+		const json_t *ends = json_object_get(link, "endpoints");
+
+		for (size_t i = 0; i < 2; i++) {
+			_cleanup_buf_ struct buf asked = { 0 };
+
+			cli_describe_impairment(&asked, json_object_get(link, arrows[i]));
+			cli_table_add(&t, i == 0 ? name : "");
+			cli_table_add(&t, i == 0 ? cli_json_string(link, "join", NULL) : "");
+			if (i == 0)
+				cli_table_add_int(&t, link, "mtu");
+			else
+				cli_table_add(&t, "");
+			cli_table_add(&t, json_string_value(json_array_get(ends, i)));
+			cli_table_add(&t, json_string_value(json_array_get(ends, 1 - i)));
+			cli_table_add(&t, buf_text(&asked));
+			add_in_force(&t, link, arrows[i]);
+		}
+	}
+	return cli_table_print(c, &t);
+}
+
+int cmd_show(struct cli *c)
+{
+	struct subject s = { .name = NULL };
+	json_t *doc = NULL;
+	int code = 0;
+
+	if (find_subject(c, &s) < 0 || cli_show(c, s.lab, &doc) < 0)
+		return cli_fail(c, &c->err);
+	if (s.name && keep_only(c, doc, &s) < 0) {
+		json_decref(doc);
+		return cli_fail(c, &c->err);
+	}
+	if (c->json)
+		return cli_print_json(c, doc, NETLAB_EXIT_OK);
+	print_heading(c, doc);
+	if (json_object_size(json_object_get(doc, "nodes")) > 0) {
+		(void)fputc('\n', c->io->out);
+		code = print_nodes(c, json_object_get(doc, "nodes"));
+	}
+	if (code == 0 && json_object_size(json_object_get(doc, "links")) > 0) {
+		(void)fputc('\n', c->io->out);
+		code = cli_print_links(c, json_object_get(doc, "links"));
+	}
+	json_decref(doc);
+	return code;
+}

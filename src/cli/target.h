@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file target.h
+ * What LAB, NODE and LINK arguments mean: the only lab where none is named, `LAB:node`, and the nearest name where one
+ * is unknown.
+ */
+#ifndef NETLAB_CLI_TARGET_H
+#define NETLAB_CLI_TARGET_H
+
+#include <jansson.h>
+
+#include "cli/command.h"
+
+/** A lab and something in it. */
+struct cli_target {
+	char lab[NAME_MAX_BYTES + 1];
+	const char *name; /**< points into the argument; NULL = none given */
+};
+
+/** Makes c->state_dir, once. @return 0; negative errno with c->err */
+int cli_state_dir(struct cli *c);
+
+/**
+ * Finds the lab that is meant.
+ * @param[in] given  as typed; NULL = NETLAB_LAB, else the only one that runs
+ * @return 0; negative errno with c->err: not running (with the nearest that is), none runs, several run
+ */
+int cli_lab(struct cli *c, const char *given, char ret[static NAME_MAX_BYTES + 1]);
+
+/** Splits "name" or "LAB:name" and finds the lab. The name is not looked up. @return 0; negative errno with c->err */
+int cli_target(struct cli *c, const char *arg, struct cli_target *ret);
+
+/** Everything about a lab (lab_show). @return 0; negative errno with c->err */
+int cli_show(struct cli *c, const char *lab, json_t **ret);
+
+/**
+ * Looks a name up among the "nodes" or "links" of a cli_show() document.
+ * @param[in] what  "node" or "link"
+ * @return 0; -ENOENT with c->err: the nearest name, or the names there are
+ */
+int cli_find(struct cli *c, const json_t *doc, const char *lab, const char *what, const char *name);
+
+/**
+ * After a backend call failed with c->err: if what was named is not there, says that instead, with the nearest name.
+ * Costs nothing when all goes well.
+ * @param[in] node, link  may be NULL
+ */
+void cli_explain(struct cli *c, const char *lab, const char *node, const char *link);
+
+#endif
