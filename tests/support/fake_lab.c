@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: MIT */
+/* A backend of the command line that starts nothing. */
+#include "support/fake_lab.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "cli/cli.h"
+
+struct fake_lab fake_lab;
+
+static const char default_show[] =
+	"{\"name\": \"dumbbell\", \"seed\": 42, \"engine\": \"netem\","
+	" \"nodes\": {"
+	"  \"client\": {\"kind\": \"host\", \"pid\": 101, \"services\": [], \"interfaces\": ["
+	"    {\"name\": \"eth0\", \"mac\": \"02:00:00:00:00:01\", \"addresses\": [\"10.0.0.0/31\", \"fd00::/127\"],"
+	"     \"link\": \"client--r1\"}]},"
+	"  \"r1\": {\"kind\": \"router\", \"pid\": 102, \"services\": [\"bgp\", \"ospf\"], \"interfaces\": ["
+	"    {\"name\": \"eth0\", \"mac\": \"02:00:00:00:00:02\", \"addresses\": [], \"link\": \"client--r1\"},"
+	"    {\"name\": \"eth1\", \"mac\": \"02:00:00:00:00:03\", \"addresses\": [], \"link\": \"bottleneck\"}]},"
+	"  \"web\": {\"kind\": \"host\", \"pid\": 103, \"services\": [{\"name\": \"http\"}], \"interfaces\": []}},"
+	" \"links\": {"
+	"  \"client--r1\": {\"endpoints\": [\"client:eth0\", \"r1:eth0\"], \"join\": \"patch\", \"mtu\": 1500,"
+	"    \"->\": {}, \"<-\": {}},"
+	"  \"bottleneck\": {\"endpoints\": [\"r1:eth1\", \"web:eth0\"], \"join\": \"netem\", \"mtu\": 1400,"
+	"    \"->\": {\"delay_ns\": 20000000, \"loss\": {\"random\": 0.01}}, \"<-\": {\"rate_bps\": 10000000},"
+	"    \"in_force\": {\"->\": {\"delay_ns\": 20000000, \"loss\": {\"random\": 0.01}, \"limit_packets\": 1000},"
+	"                   \"<-\": \"rate 10mbit\"}}}}";
+
+void fake_lab_reset(void)
+{
+	buf_deinit(&fake_lab.calls);
+	fake_lab = (struct fake_lab){
+		.running = { "dumbbell", "ring" },
+		.show = default_show,
+	};
+	fake_lab.failure = (struct netlab_err){
+		.code = -EIO,
+		.exit = NETLAB_EXIT_RUNTIME,
+		.message = "the fake fails",
+	};
+	(void)unsetenv("NETLAB_LAB");
+	(void)unsetenv("NETLAB_STATE_DIR");
+	(void)unsetenv("NO_COLOR");
+}
+
+/* Whether the named function shall fail; if so *err is set. */
+static int fails(const char *name, struct netlab_err *err)
+{
+	if (!fake_lab.fail || strcmp(fake_lab.fail, name) != 0)
+		return 0;
+	*err = fake_lab.failure;
+	return err->code;
+}
+
+static bool runs(const char *name)
+{
+	for (size_t i = 0; fake_lab.running[i]; i++) {
+		if (strcmp(fake_lab.running[i], name) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int fake_state_dir(const char *given, char ret[static 4096], struct netlab_err *err)
+{
+	buf_printf(&fake_lab.calls, "state_dir %s\n", given ? given : "default");
+	(void)snprintf(ret, 4096, "%s", given ? given : "/fake");
+	return fails("state_dir", err);
+}
+
+static int fake_up(const struct lab_up_options *o, struct lab_handle *ret, struct netlab_err *err)
+{
+	buf_printf(&fake_lab.calls, "up %s in %s seed=%" PRIu64 " timeout=%" PRIu64 "%s\n",
+		   o->topo->name, o->state_dir, o->topo->seed, o->timeout_ns,
+		   o->bound_to_caller ? " bound" : "");
+	for (size_t i = 0; fake_lab.phases[i]; i++)
+		o->on_phase(o->ctx, fake_lab.phases[i], fake_lab.phase_ms);
+	if (fake_lab.warning)
+		o->on_warning(o->ctx, fake_lab.warning);
+	if (fails("up", err))
+		return err->code;
+	*ret = (struct lab_handle){ .pid = 4711, .pidfd = -1 };
+	return 0;
+}
+
+static void fake_handle_deinit(struct lab_handle *h)
+{
+	buf_printf(&fake_lab.calls, "handle_deinit %d\n", (int)h->pid);
+}
+
+static int fake_down(const char *state_dir, const char *name, bool *ret_was_running,
+		     struct netlab_err *err)
+{
+	buf_printf(&fake_lab.calls, "down %s in %s\n", name, state_dir);
+	*ret_was_running = !fake_lab.ends_early && runs(name);
+	return fails("down", err);
+}
+
+static int fake_names(const char *state_dir, char ***ret, size_t *ret_n, struct netlab_err *err)
+{
+	char **names;
+	size_t n = 0;
+
+	(void)state_dir;
+	if (fails("names", err))
+		return err->code;
+	names = calloc(9, sizeof(*names));
+	for (; names && fake_lab.running[n]; n++)
+		names[n] = strdup(fake_lab.running[n]);
+	*ret = names;
+	*ret_n = n;
+	return 0;
+}
+
+static void fake_names_free(char **names, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		free(names[i]);
+	free(names);
+}
+
+static int fake_summary(const char *state_dir, const char *name, json_t **ret,
+			struct netlab_err *err)
+{
+	(void)state_dir;
+	if (fails("summary", err))
+		return err->code;
+	*ret = json_pack("{s:s, s:i, s:i, s:s, s:i, s:s, s:f, s:s}", "name", name, "nodes", 5,
+			 "links", 4, "engine", "netem", "pid", 4711, "started",
+			 "2026-01-01T00:00:00Z", "uptime_s", 125.5, "state", "up");
+	return 0;
+}
+
+static int fake_show(const char *state_dir, const char *name, json_t **ret, struct netlab_err *err)
+{
+	buf_printf(&fake_lab.calls, "show %s in %s\n", name, state_dir);
+	if (fails("show", err))
+		return err->code;
+	*ret = json_loads(fake_lab.show, 0, NULL);
+	return *ret ? 0 : err_set(err, EIO, "the fake has no JSON to show");
+}
+
+static int fake_processes(const char *state_dir, const char *name, json_t **ret,
+			  struct netlab_err *err)
+{
+	buf_printf(&fake_lab.calls, "processes %s in %s\n", name, state_dir);
+	if (fails("processes", err))
+		return err->code;
+	*ret = json_pack("[{s:s, s:i, s:i, s:s, s:s, s:s}]", "node", "web", "pid", 5000, "ppid",
+			 4711, "user", "root", "state", "S", "command", "http \033[31m server");
+	return 0;
+}
+
+static int fake_link_change(const char *state_dir, const char *name,
+			    const struct lab_link_change *change, struct netlab_err *err)
+{
+	static const char *const verbs[] = { "set", "clear", "down", "up" };
+
+	(void)state_dir;
+	buf_printf(&fake_lab.calls, "link %s %s:%s from=%s%s", verbs[change->verb], name,
+		   change->link, change->from ? change->from : "both", change->none ? " none" : "");
+	for (size_t i = 0; i < change->n_settings; i++)
+		buf_printf(&fake_lab.calls, " %s", change->settings[i]);
+	buf_puts(&fake_lab.calls, "\n");
+	return fails("link_change", err);
+}
+
+static void record_words(const char *what, const char *const *words)
+{
+	buf_printf(&fake_lab.calls, " %s=[", what);
+	for (size_t i = 0; words && words[i]; i++)
+		buf_printf(&fake_lab.calls, "%s%s", i ? "|" : "", words[i]);
+	buf_puts(&fake_lab.calls, "]");
+}
+
+static int not_executed(struct netlab_err *err)
+{
+	if (fake_lab.not_executed)
+		(void)err_set(err, ENOENT, "running 'nothing': not found");
+	return 0;
+}
+
+static int fake_exec(const struct lab_exec_options *o, int *ret_status, struct netlab_err *err)
+{
+	buf_printf(&fake_lab.calls, "exec %s:%s user=%s cwd=%s%s", o->lab, o->node,
+		   o->user ? o->user : "-", o->cwd ? o->cwd : "-", o->terminal ? " terminal" : "");
+	record_words("env", o->env);
+	record_words("argv", o->argv);
+	buf_puts(&fake_lab.calls, "\n");
+	if (fails("exec", err))
+		return err->code;
+	*ret_status = fake_lab.status;
+	return not_executed(err);
+}
+
+static int fake_log_path(const char *state_dir, const char *lab, const char *node,
+			 const char *service, char ret[static 4096], struct netlab_err *err)
+{
+	(void)snprintf(ret, 4096, "%s/%s/log/%s/%s", state_dir, lab, node, service);
+	return fails("log_path", err);
+}
+
+static int fake_command_run(const struct sys_command *c, int *ret_status, bool *ret_timed_out,
+			    struct netlab_err *err)
+{
+	buf_puts(&fake_lab.calls, "command");
+	record_words("env", c->env);
+	record_words("argv", c->argv);
+	buf_printf(&fake_lab.calls, "%s\n", c->timeout_ns ? " timeout" : "");
+	if (fails("command_run", err))
+		return err->code;
+	*ret_timed_out = fake_lab.timed_out;
+	*ret_status = c->child ? c->child(c->ctx) : fake_lab.status;
+	return c->child ? 0 : not_executed(err);
+}
+
+static int fake_follow(const char *const *paths, size_t n, pid_t until, int out_fd,
+		       sys_follow_fn *fn, void *ctx, struct netlab_err *err)
+{
+	(void)out_fd;
+	buf_printf(&fake_lab.calls, "follow until=%d", (int)until);
+	for (size_t i = 0; i < n; i++)
+		buf_printf(&fake_lab.calls, " %s", paths[i]);
+	buf_puts(&fake_lab.calls, "\n");
+	if (fails("follow", err))
+		return err->code;
+	for (size_t i = 0; i < n && i < 4; i++) {
+		const char *data = fake_lab.log_data[i];
+		int r = data ? fn(ctx, i, data, strlen(data)) : 0;
+
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+const struct cli_backend fake_lab_backend = {
+	.state_dir = fake_state_dir,
+	.up = fake_up,
+	.handle_deinit = fake_handle_deinit,
+	.down = fake_down,
+	.names = fake_names,
+	.names_free = fake_names_free,
+	.summary = fake_summary,
+	.show = fake_show,
+	.processes = fake_processes,
+	.link_change = fake_link_change,
+	.exec = fake_exec,
+	.log_path = fake_log_path,
+	.command_run = fake_command_run,
+	.follow = fake_follow,
+};
+
+enum { ARGS_MAX = 32 };
+
+static struct cli_answer call(bool terminal, const char *input, const char *first, va_list ap)
+{
+	struct cli_answer a = { 0 };
+	size_t out_len, err_len;
+	char *argv[ARGS_MAX + 2] = { (char *)"netlab" };
+	struct cli_io io = { .backend = &fake_lab_backend,
+			     .in_is_terminal = terminal,
+			     .out_is_terminal = terminal,
+			     .err_is_terminal = terminal };
+	int argc = 1;
+
+	for (const char *arg = first; arg && argc <= ARGS_MAX; arg = va_arg(ap, const char *))
+		argv[argc++] = (char *)arg;
+	io.in = fmemopen((char *)(input && *input ? input : "\n"),
+			 input && *input ? strlen(input) : 1, "r");
+	io.out = open_memstream(&a.out, &out_len);
+	io.err = open_memstream(&a.err, &err_len);
+	if (!io.in || !io.out || !io.err)
+		abort(); /* the test machine is out of memory */
+	a.code = cli_main(argc, argv, &io);
+	(void)fclose(io.in);
+	(void)fclose(io.out);
+	(void)fclose(io.err);
+	return a;
+}
+
+struct cli_answer fake_cli(const char *first, ...)
+{
+	struct cli_answer a;
+	va_list ap;
+
+	va_start(ap, first);
+	a = call(false, NULL, first, ap);
+	va_end(ap);
+	return a;
+}
+
+struct cli_answer fake_cli_terminal(const char *first, ...)
+{
+	struct cli_answer a;
+	va_list ap;
+
+	va_start(ap, first);
+	a = call(true, NULL, first, ap);
+	va_end(ap);
+	return a;
+}
+
+struct cli_answer fake_cli_input(const char *input, const char *first, ...)
+{
+	struct cli_answer a;
+	va_list ap;
+
+	va_start(ap, first);
+	a = call(false, input, first, ap);
+	va_end(ap);
+	return a;
+}
+
+void cli_answer_deinit(struct cli_answer *a)
+{
+	free(a->out);
+	free(a->err);
+	*a = (struct cli_answer){ 0 };
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file fake_lab.h
+ * A backend of the command line that starts nothing: it remembers what it was asked and answers what the test said.
+ */
+#ifndef NETLAB_TESTS_FAKE_LAB_H
+#define NETLAB_TESTS_FAKE_LAB_H
+
+#include "base/buf.h"
+#include "cli/backend.h"
+
+/** What the fake answers, and what it was asked. Reset by fake_lab_reset(). */
+struct fake_lab {
+	const char *running[8];    /**< labs that run, NULL-terminated */
+	const char *show;          /**< JSON of lab_show() */
+	const char *fail;          /**< name of the function that fails, e.g. "up" */
+	struct netlab_err failure; /**< with this */
+	int status;                /**< of the command in exec and run */
+	bool not_executed;         /**< exec and run: *err says why, as for 126 and 127 */
+	bool timed_out;            /**< run: the time was up */
+	bool ends_early;           /**< down finds no lab although it runs */
+	const char *phases[4];     /**< of up, NULL-terminated */
+	double phase_ms;           /**< each of them */
+	const char *warning;       /**< of up */
+	const char *log_data[4];   /**< what the files hold, by index */
+	struct buf calls;          /**< a line per call */
+};
+
+extern struct fake_lab fake_lab;
+extern const struct cli_backend fake_lab_backend;
+
+/** Back to: labs "dumbbell" and "ring" run, everything succeeds, nothing was called. */
+void fake_lab_reset(void);
+
+/** A command line's answer; free with cli_answer_deinit(). */
+struct cli_answer {
+	int code;
+	char *out, *err; /**< owned */
+};
+
+/** Calls cli_main() with the fake; the arguments end with NULL. */
+struct cli_answer fake_cli(const char *first, ...) __attribute__((sentinel));
+/** The same on a terminal. */
+struct cli_answer fake_cli_terminal(const char *first, ...) __attribute__((sentinel));
+/** The same with something on standard input. */
+struct cli_answer fake_cli_input(const char *input, const char *first, ...)
+	__attribute__((sentinel));
+void cli_answer_deinit(struct cli_answer *a);
+
+#define _cleanup_answer_ __attribute__((cleanup(cli_answer_deinit)))
+
+#endif
