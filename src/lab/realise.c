@@ -211,16 +211,11 @@ static int make_fabric_op(struct supervisor *s, const struct plan_op *op, struct
 {
 	const struct plan_fabric_end *ends = s->plan->links[op->link.link].ends;
 
-	switch (op->kind) {
-	case PLAN_VETH:
+	if (op->kind == PLAN_VETH)
 		return make_veth(s, op, err);
-	case PLAN_REDIRECT:
+	if (op->kind == PLAN_REDIRECT)
 		return make_redirect(s, op, err);
-	case PLAN_FABRIC_UP:
-		return rt_set_up(&s->batch, ends[op->link.end].ifindex, true, err);
-	default:
-		return 0;
-	}
+	return rt_set_up(&s->batch, ends[op->link.end].ifindex, true, err); /* PLAN_FABRIC_UP */
 }
 
 /** Every fabric end gets its clsact, so that a direction can be cut and mended at any time. */
@@ -327,6 +322,14 @@ static int make_route(struct supervisor *s, const struct plan_op *op, struct net
 	return r;
 }
 
+/** An interface has its carrier at once, for its other end is up; that it is *running* comes by linkwatch: now, please. */
+static int bring_up(struct supervisor *s, const struct plan_interface *in, struct netlab_err *err)
+{
+	int r = rt_set_up(&s->batch, in->ifindex, true, err);
+
+	return r < 0 || in->ifindex == PLAN_LO_IFINDEX ? r : rt_sync_carrier(&s->batch, in->ifindex, err);
+}
+
 static int make_node_op(struct supervisor *s, size_t index, struct netlab_err *err)
 {
 	const struct plan_op *op = &s->plan->ops[index];
@@ -348,7 +351,7 @@ static int make_node_op(struct supervisor *s, size_t index, struct netlab_err *e
 	case PLAN_ADDRESS:
 		return rt_new_address(&s->batch, in[op->address.interface].ifindex, &op->address.prefix, err);
 	case PLAN_UP:
-		return rt_set_up(&s->batch, in[op->interface].ifindex, true, err);
+		return bring_up(s, &in[op->interface], err);
 	case PLAN_NEIGHBOUR:
 		return rt_new_neighbour(&s->batch, in[op->neighbour.interface].ifindex, &op->neighbour.addr,
 					op->neighbour.mac, err);

@@ -175,6 +175,7 @@ int rt_add(struct rt_batch *b, const char *op, struct nl_msg *msg, struct netlab
 	}
 	if (b->seq == 0)
 		b->seq = 1; /* 0 is what the kernel uses for its own notifications */
+	h->nlmsg_flags |= NLM_F_REQUEST; /* libnl-route leaves that to libnl's own sending */
 	h->nlmsg_seq = b->seq++;
 	b->last = b->len;
 	memcpy(b->data + b->len, h, h->nlmsg_len);

@@ -58,24 +58,29 @@ int rt_new_redirect(struct rt_batch *b, uint32_t from, uint32_t to, struct netla
 {
 	struct tcmsg header = redirect_header(from);
 	/* u32 with one key of mask 0 matches every frame; it is there where cls_matchall is not. */
-	struct {
-		struct tc_u32_sel sel;
-		struct tc_u32_key key;
-	} all = { .sel = { .flags = TC_U32_TERMINAL, .nkeys = 1 } };
+	struct tc_u32_sel *all;
 	struct tc_mirred mirred = {
 		.action = TC_ACT_STOLEN,
 		.eaction = TCA_EGRESS_REDIR,
 		.ifindex = to,
 	};
 	struct nl_msg *msg = rt_message(RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL, &header, sizeof(header));
-	struct nlattr *options, *actions, *action, *parameters;
+	struct nlattr *options, *attr, *actions, *action, *parameters;
 	int r;
 
 	if (!msg)
 		return rt_add(b, "rtnl newtfilter", NULL, err);
 	r = nla_put_string(msg, TCA_KIND, "u32");
 	options = nla_nest_start(msg, TCA_OPTIONS);
-	r |= nla_put(msg, TCA_U32_SEL, sizeof(all), &all);
+	attr = nla_reserve(msg, TCA_U32_SEL, sizeof(*all) + sizeof(struct tc_u32_key));
+	if (!attr) {
+		nlmsg_free(msg);
+		return rt_add(b, "rtnl newtfilter", NULL, err);
+	}
+	all = nla_data(attr);
+	memset(all, 0, sizeof(*all) + sizeof(struct tc_u32_key));
+	all->flags = TC_U32_TERMINAL;
+	all->nkeys = 1;
 	actions = nla_nest_start(msg, TCA_U32_ACT);
 	action = nla_nest_start(msg, 1); /* actions are numbered from 1: act_api.c */
 	r |= nla_put_string(msg, TCA_ACT_KIND, "mirred");
