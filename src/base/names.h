@@ -32,6 +32,11 @@ const char *name_nearest(const char *name, const char *const *candidates, size_t
 /** FNV-1a over the string, continued from `h` (start with NAME_HASH_INIT). */
 uint64_t name_hash(uint64_t h, const char *text);
 #define NAME_HASH_INIT 0xcbf29ce484222325ull
+/** Folds a hash into a seed that every JSON reader keeps exactly: 53 bits (RFC 8259, section 6). */
+static inline uint64_t hash_seed(uint64_t h)
+{
+	return h >> 11;
+}
 /** Mixes a 64-bit value (the finaliser of splitmix64): for deriving independent seeds. */
 uint64_t hash_mix(uint64_t x);
 

@@ -160,6 +160,21 @@ static int set_redirect(struct supervisor *s, size_t link, unsigned dir, bool on
 	return r;
 }
 
+/** Interface of a node that an end of a link makes; NULL when the node is dead. */
+static const struct plan_interface *node_end(const struct supervisor *s, size_t link, unsigned end, int *ret_rtnl_fd)
+{
+	size_t node = s->topo->links[link].ends[end].node;
+	const struct plan_node *p = &s->plan->nodes[node];
+
+	*ret_rtnl_fd = s->nodes[node].rtnl_fd;
+	for (size_t i = 1; i < p->n_interfaces && *ret_rtnl_fd >= 0; i++) {
+		if (p->interfaces[i].link == link && p->interfaces[i].end == end)
+			return &p->interfaces[i];
+	}
+	return NULL;
+}
+
+/** Cuts or joins the cable: the fabric ends go down or up, and all four ends know it when this returns. */
 static int change_carrier(struct supervisor *s, size_t link, bool on, struct netlab_err *err)
 {
 	const struct plan_fabric_end *ends = s->plan->links[link].ends;
@@ -170,10 +185,19 @@ static int change_carrier(struct supervisor *s, size_t link, bool on, struct net
 	s->batch.fd = s->fabric_fd;
 	for (unsigned e = 0; e < 2 && r == 0; e++)
 		r = rt_set_up(&s->batch, ends[e].ifindex, on, err);
-	for (unsigned e = 0; e < 2 && r == 0 && on; e++)
+	for (unsigned e = 0; e < 2 && r == 0; e++)
 		r = rt_sync_carrier(&s->batch, ends[e].ifindex, err);
 	if (r == 0)
 		r = rt_flush(&s->batch, err);
+	for (unsigned e = 0; e < 2 && r == 0; e++) {
+		const struct plan_interface *in = node_end(s, link, e, &s->batch.fd);
+
+		if (!in)
+			continue;
+		r = rt_sync_carrier(&s->batch, in->ifindex, err);
+		if (r == 0)
+			r = rt_flush(&s->batch, err);
+	}
 	if (r == 0)
 		s->links[link].carrier = on;
 	return r;
@@ -188,23 +212,16 @@ static int change_offloads(struct supervisor *s, size_t link, bool off, struct n
 	if (s->links[link].no_offload == off)
 		return 0;
 	for (unsigned e = 0; e < 2 && r == 0; e++) {
-		size_t node = s->topo->links[link].ends[e].node;
-		const struct plan_node *p = &s->plan->nodes[node];
+		const struct plan_interface *in = node_end(s, link, e, &s->batch.fd);
 
-		if (s->nodes[node].rtnl_fd < 0)
-			continue; /* a dead node's end is gone */
-		for (size_t i = 1; i < p->n_interfaces && r == 0; i++) {
-			if (p->interfaces[i].link != link || p->interfaces[i].end != e)
-				continue;
-			r = rt_set_offloads(s->nodes[node].rtnl_fd, p->interfaces[i].name, !off);
-			if (r < 0)
-				return err_errno(err, r, "setting offloads");
-			s->batch.fd = s->nodes[node].rtnl_fd;
-			r = rt_set_gso_max_segs(&s->batch, p->interfaces[i].ifindex, off ? 1 : GSO_MAX_SEGS,
-						err);
-			if (r == 0)
-				r = rt_flush(&s->batch, err);
-		}
+		if (!in)
+			continue;
+		r = rt_set_offloads(s->batch.fd, in->name, !off);
+		if (r < 0)
+			return err_errno(err, r, "setting offloads");
+		r = rt_set_gso_max_segs(&s->batch, in->ifindex, off ? 1 : GSO_MAX_SEGS, err);
+		if (r == 0)
+			r = rt_flush(&s->batch, err);
 	}
 	if (r == 0)
 		s->links[link].no_offload = off;

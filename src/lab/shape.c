@@ -13,15 +13,15 @@
 #include "lab/shape.h"
 #include "sys/tc.h"
 
-/* plan/plan.h: fabric end `end` of link `i` has ifindex 2 + 2 * i + end, and direction d's qdisc is on end !d */
+/* Fabric end `end` of link `i` has ifindex PLAN_FABRIC_IFINDEX + 2 * i + end, and direction d's qdisc is on end !d. */
 bool shape_locate(const struct supervisor *s, uint32_t ifindex, size_t *ret_link, unsigned *ret_dir)
 {
-	enum { FIRST = 2 };
+	uint32_t number = ifindex - PLAN_FABRIC_IFINDEX;
 
-	if (ifindex < FIRST || (ifindex - FIRST) / 2 >= s->topo->n_links)
+	if (ifindex < PLAN_FABRIC_IFINDEX || number / 2 >= s->topo->n_links)
 		return false;
-	*ret_link = (ifindex - FIRST) / 2;
-	*ret_dir = !((ifindex - FIRST) % 2);
+	*ret_link = number / 2;
+	*ret_dir = !(number % 2);
 	return true;
 }
 

@@ -24,7 +24,7 @@ static void make_fabric_ends(struct plan_link *link, uint32_t number)
 		struct plan_fabric_end *e = &link->ends[end];
 
 		snprintf(e->name, sizeof(e->name), "L%u.%c", number, end ? 'b' : 'a');
-		e->ifindex = 2 + number * 2 + end;
+		e->ifindex = PLAN_FABRIC_IFINDEX + number * 2 + end;
 		make_mac(e->mac, MAC_FABRIC, number * 2 + end);
 	}
 }

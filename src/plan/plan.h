@@ -37,6 +37,9 @@
 enum {
 	PLAN_MTU_DEFAULT = 1500,
 	PLAN_LO_IFINDEX = 1,
+	/* Far from the nodes' own: a veth end whose peer has the same number elsewhere looks like no veth to linkwatch,
+	   which then takes up to a second over its carrier (linkwatch_urgent_event(), net/core/link_watch.c). */
+	PLAN_FABRIC_IFINDEX = 1 << 20,
 	/* A LAN of more members than this uses ARP and ND: permanent entries grow with the square (docs/adr). */
 	PLAN_NEIGHBOUR_MEMBERS_MAX = 64,
 };
@@ -57,7 +60,7 @@ struct plan_qdisc {
 	struct impairment impairment;
 };
 
-/** The fabric end of a link: named L<link>.a or .b, ifindex 2 + 2 * link + end. */
+/** The fabric end of a link: named L<link>.a or .b, ifindex PLAN_FABRIC_IFINDEX + 2 * link + end. */
 struct plan_fabric_end {
 	char name[16];
 	uint32_t ifindex;

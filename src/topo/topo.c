@@ -68,7 +68,7 @@ static void set_top(struct document *d, const char *file, const struct topo_over
 	t->hosts = top->hosts;
 	t->seed = top->seed;
 	if (!(top->set & 1u << TOP_SEED) && t->name)
-		t->seed = hash_mix(name_hash(NAME_HASH_INIT, t->name));
+		t->seed = hash_seed(hash_mix(name_hash(NAME_HASH_INIT, t->name)));
 	if (o && o->seed_set)
 		t->seed = o->seed;
 }
