@@ -3,7 +3,7 @@
  * Routes that netlab fills in (docs/adr/0003).
  *
  * A node with one link gets a default route. Every other gets the shortest way to each subnet, to the addresses on
- * other nodes' lo, and to single addresses of routers where the way to their subnet would be a detour. Then neighbouring
+ * other nodes' lo, and to single addresses where the way to their subnet would be a detour, or there is none. Then neighbouring
  * prefixes with the same next hops become one, as long as the two are exactly its halves: a table that covers not one
  * address more, and on a large network is hundreds of times shorter.
  */
@@ -353,8 +353,9 @@ static void push_destination(struct table *t, const struct destination *d, uint3
 	push_piece(t, (struct piece){ d->key, d->len, d->enclosing, label });
 }
 
-/* Routers of a LAN that are nearer, or reached elsewhere, than the router that leads to the LAN. */
-static void add_detours(struct table *t, const struct destination *d, uint32_t label)
+/* Members of a LAN that are better reached on their own: routers that are nearer, or reached elsewhere, than the router
+ * that leads to the LAN; all, when none leads there. */
+static void add_members(struct table *t, const struct destination *d, uint32_t label)
 {
 	const struct subnet *s = &t->b->subnets[t->family].items[d->index];
 
@@ -364,8 +365,10 @@ static void add_detours(struct table *t, const struct destination *d, uint32_t l
 						(uint32_t)topo_end_of(t->b, m->end)->node);
 		uint8_t bits = (uint8_t)ip_bits(&m->addr);
 
-		if (is_router(t->b, m) && own != label && own != PATHS_NO_LABEL &&
-		    !is_replaced(t->r, key_of(&m->addr), bits))
+		if (own == label || own == PATHS_NO_LABEL ||
+		    (label != PATHS_NO_LABEL && !is_router(t->b, m)))
+			continue;
+		if (!is_replaced(t->r, key_of(&m->addr), bits))
 			add_route(t, key_of(&m->addr), bits, own);
 	}
 }
@@ -398,10 +401,9 @@ static void add_destination(struct table *t, const struct destination *d)
 	switch (d->kind) {
 	case TO_SUBNET:
 		label = paths_subnet_label(t->f->paths, d->index);
-		if (label == PATHS_NO_LABEL)
-			return;
-		push_destination(t, d, label);
-		add_detours(t, d, label);
+		if (label != PATHS_NO_LABEL)
+			push_destination(t, d, label);
+		add_members(t, d, label);
 		break;
 	case TO_PAIR:
 		if (paths_subnet_label(t->f->paths, d->index) != PATHS_NO_LABEL)
