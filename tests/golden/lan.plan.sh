@@ -1,0 +1,285 @@
+#!/bin/sh
+# Lab 'lan', as 'netlab plan --format sh' prints it: what 'netlab up' makes, in words of iproute2 and
+# util-linux. Needs root.
+#
+#   sh lan.sh up               make the lab
+#   sh lan.sh exec NODE CMD... run a command in a node
+#   sh lan.sh down             remove it
+#
+# A lab is processes. Each node is one, asleep, which holds the node's namespaces; the "fabric" is one more,
+# whose network namespace has the middle of every link. When the processes are gone, so is the lab: nothing of
+# it is ever in the host's network namespace.
+# shellcheck disable=SC2016,SC2086 # what is in single quotes is for another shell; $settings are words
+set -eu
+lab='lan'
+state=${NETLAB_SH_STATE:-/run/netlab-sh}/$lab
+
+of_host='
+	net/ipv4/ip_forward=0
+	net/ipv4/conf/all/rp_filter=0
+	net/ipv4/conf/default/rp_filter=0
+	net/ipv6/conf/all/accept_dad=0
+	net/ipv6/conf/default/accept_dad=0
+	net/ipv6/conf/default/router_solicitations=0
+	net/ipv6/conf/all/accept_ra=0
+	net/ipv6/conf/default/accept_ra=0
+'
+
+of_switch='
+	net/ipv6/conf/all/disable_ipv6=1
+	net/ipv6/conf/default/disable_ipv6=1
+'
+
+die() {
+	echo "$lab: $*" >&2
+	exit 1
+}
+
+# Every process of the lab inherits descriptor 4 and with it the lock: it is free when the last has gone.
+# Each says "up" on descriptor 3, a pipe, when its namespaces are there.
+
+fabric() {
+	unshare --net sh -ec '
+		trap "echo failed >&3" EXIT
+		for which in all default; do # the fabric only moves frames
+			[ ! -d /proc/sys/net/ipv6 ] || echo 1 >/proc/sys/net/ipv6/conf/$which/disable_ipv6
+		done
+		echo up >&3
+		exec sleep infinity 3>&-
+	' </dev/null >>"$state/log" 2>&1 &
+	echo $! >"$state/pid/.fabric"
+	fabric=$!
+}
+
+# node NAME HOSTNAME [SYSCTL=VALUE]...: settings are there before any interface, which then inherits them
+node() {
+	name=$1 hostname=$2
+	shift 2
+	unshare --pid --net --mount --uts --ipc --kill-child --mount-proc sh -ec '
+		trap "echo failed >&3" EXIT
+		echo "$1" >/proc/sys/kernel/hostname
+		[ ! -e "$2" ] || mount --bind "$2" /etc/hosts
+		shift 2
+		for setting; do echo "${setting#*=}" >"/proc/sys/${setting%%=*}"; done
+		echo up >&3
+		exec sleep infinity 3>&-
+	' "node $name" "$hostname" "$state/hosts" $settings "$@" </dev/null >>"$state/log" 2>&1 &
+	echo $! >"$state/pid/$name"
+}
+
+# await N: until N processes have said "up"
+await() {
+	left=$1
+	while [ "$left" -gt 0 ]; do
+		read -r answer <&3
+		[ "$answer" = up ] || { cat "$state/log" >&2; die 'a node could not be set up'; }
+		left=$((left - 1))
+	done
+}
+
+# net PID CMD...: in that process's network namespace
+net() {
+	pid=$1
+	shift
+	nsenter --net="/proc/$pid/ns/net" "$@"
+}
+
+# inside PID CMD...: in all namespaces of that node
+inside() {
+	pid=$1
+	shift
+	nsenter --target "$pid" --net --mount --uts --ipc --pid="/proc/$pid/ns/pid_for_children" -- "$@"
+}
+
+down() {
+	[ -d "$state" ] || return 0
+	if ! flock -n "$state/lock" true; then
+		for file in "$state"/pid/* "$state"/pid/.fabric; do
+			[ ! -e "$file" ] || kill -KILL "$(cat "$file")" 2>/dev/null || :
+		done
+		flock "$state/lock" true
+	fi
+	rm -rf "$state"
+}
+
+begin() {
+	mkdir -p "$state/pid"
+	exec 4>"$state/lock"
+	flock -n 4 || die 'it is up already'
+	trap 'exec 4>&-; down' EXIT
+	trap 'exit 1' HUP INT TERM
+	rm -f "$state/ready"
+	mkfifo "$state/ready"
+	exec 3<>"$state/ready"
+}
+
+up() {
+	begin
+	cat >"$state/hosts" <<'END'
+127.0.0.1 localhost
+::1 localhost ip6-localhost ip6-loopback
+10.0.0.1 alice
+fd00:6e6c::1 alice
+10.0.0.2 bob
+fd00:6e6c::2 bob
+10.0.0.3 carol
+fd00:6e6c::3 carol
+10.0.0.4 web
+fd00:6e6c::4 web
+END
+
+	# the fabric and the nodes
+	fabric
+	settings=$of_switch
+	node sw sw
+	n0=$!
+	settings=$of_host
+	node alice alice
+	n1=$!
+	settings=$of_host
+	node bob bob
+	n2=$!
+	settings=$of_host
+	node carol carol
+	n3=$!
+	settings=$of_host
+	node web web
+	n4=$!
+	await 6
+
+	# links: each end is a pair of interfaces, one in the node and one in the fabric
+	net "$fabric" ip -batch - <<END
+link add L0.a index 2 address 06:6e:6c:00:00:00 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 2 address 02:6e:6c:00:00:00 mtu 1500 numtxqueues 1 numrxqueues 1 netns $n1
+link add L0.b index 3 address 06:6e:6c:00:00:01 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 2 address 02:6e:6c:00:00:01 mtu 1500 numtxqueues 1 numrxqueues 1 netns $n0
+link add L1.a index 4 address 06:6e:6c:00:00:02 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 2 address 02:6e:6c:00:00:02 mtu 1500 numtxqueues 1 numrxqueues 1 netns $n2
+link add L1.b index 5 address 06:6e:6c:00:00:03 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth1 index 3 address 02:6e:6c:00:00:03 mtu 1500 numtxqueues 1 numrxqueues 1 netns $n0
+link add L2.a index 6 address 06:6e:6c:00:00:04 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 2 address 02:6e:6c:00:00:04 mtu 1500 numtxqueues 1 numrxqueues 1 netns $n3
+link add L2.b index 7 address 06:6e:6c:00:00:05 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth2 index 4 address 02:6e:6c:00:00:05 mtu 1500 numtxqueues 1 numrxqueues 1 netns $n0
+link add L3.a index 8 address 06:6e:6c:00:00:06 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 2 address 02:6e:6c:00:00:06 mtu 1500 numtxqueues 1 numrxqueues 1 netns $n4
+link add L3.b index 9 address 06:6e:6c:00:00:07 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth3 index 5 address 02:6e:6c:00:00:07 mtu 1500 numtxqueues 1 numrxqueues 1 netns $n0
+END
+
+	# what comes in at one end in the fabric goes out at the other
+	net "$fabric" tc -batch - <<END
+qdisc add dev L0.a clsact
+qdisc add dev L0.b clsact
+qdisc add dev L1.a clsact
+qdisc add dev L1.b clsact
+qdisc add dev L2.a clsact
+qdisc add dev L2.b clsact
+qdisc add dev L3.a clsact
+qdisc add dev L3.b clsact
+filter add dev L0.a ingress protocol all pref 1 u32 match u32 0 0 action mirred egress redirect dev L0.b
+filter add dev L0.b ingress protocol all pref 1 u32 match u32 0 0 action mirred egress redirect dev L0.a
+filter add dev L1.a ingress protocol all pref 1 u32 match u32 0 0 action mirred egress redirect dev L1.b
+filter add dev L1.b ingress protocol all pref 1 u32 match u32 0 0 action mirred egress redirect dev L1.a
+filter add dev L2.a ingress protocol all pref 1 u32 match u32 0 0 action mirred egress redirect dev L2.b
+filter add dev L2.b ingress protocol all pref 1 u32 match u32 0 0 action mirred egress redirect dev L2.a
+filter add dev L3.a ingress protocol all pref 1 u32 match u32 0 0 action mirred egress redirect dev L3.b
+filter add dev L3.b ingress protocol all pref 1 u32 match u32 0 0 action mirred egress redirect dev L3.a
+END
+	net "$fabric" ip -batch - <<END
+link set dev L0.a up
+link set dev L0.b up
+link set dev L1.a up
+link set dev L1.b up
+link set dev L2.a up
+link set dev L2.b up
+link set dev L3.a up
+link set dev L3.b up
+END
+
+	# switch sw
+	net "$n0" ip -batch - <<'END'
+link add br0 index 6 address 0a:6e:6c:00:00:00 type bridge forward_delay 0 mcast_snooping 0
+link set dev br0 up
+link set dev eth0 master br0
+link set dev eth1 master br0
+link set dev eth2 master br0
+link set dev eth3 master br0
+link set dev lo up
+link set dev eth0 up
+link set dev eth1 up
+link set dev eth2 up
+link set dev eth3 up
+END
+
+	# host alice
+	net "$n1" ip -batch - <<'END'
+address add 10.0.0.1/29 dev eth0 broadcast +
+address add fd00:6e6c::1/64 dev eth0 nodad
+link set dev lo up
+link set dev eth0 up
+neighbour replace 10.0.0.2 lladdr 02:6e:6c:00:00:02 dev eth0 nud permanent
+neighbour replace fd00:6e6c::2 lladdr 02:6e:6c:00:00:02 dev eth0 nud permanent
+neighbour replace 10.0.0.3 lladdr 02:6e:6c:00:00:04 dev eth0 nud permanent
+neighbour replace fd00:6e6c::3 lladdr 02:6e:6c:00:00:04 dev eth0 nud permanent
+neighbour replace 10.0.0.4 lladdr 02:6e:6c:00:00:06 dev eth0 nud permanent
+neighbour replace fd00:6e6c::4 lladdr 02:6e:6c:00:00:06 dev eth0 nud permanent
+END
+
+	# host bob
+	net "$n2" ip -batch - <<'END'
+address add 10.0.0.2/29 dev eth0 broadcast +
+address add fd00:6e6c::2/64 dev eth0 nodad
+link set dev lo up
+link set dev eth0 up
+neighbour replace 10.0.0.1 lladdr 02:6e:6c:00:00:00 dev eth0 nud permanent
+neighbour replace fd00:6e6c::1 lladdr 02:6e:6c:00:00:00 dev eth0 nud permanent
+neighbour replace 10.0.0.3 lladdr 02:6e:6c:00:00:04 dev eth0 nud permanent
+neighbour replace fd00:6e6c::3 lladdr 02:6e:6c:00:00:04 dev eth0 nud permanent
+neighbour replace 10.0.0.4 lladdr 02:6e:6c:00:00:06 dev eth0 nud permanent
+neighbour replace fd00:6e6c::4 lladdr 02:6e:6c:00:00:06 dev eth0 nud permanent
+END
+
+	# host carol
+	net "$n3" ip -batch - <<'END'
+address add 10.0.0.3/29 dev eth0 broadcast +
+address add fd00:6e6c::3/64 dev eth0 nodad
+link set dev lo up
+link set dev eth0 up
+neighbour replace 10.0.0.1 lladdr 02:6e:6c:00:00:00 dev eth0 nud permanent
+neighbour replace fd00:6e6c::1 lladdr 02:6e:6c:00:00:00 dev eth0 nud permanent
+neighbour replace 10.0.0.2 lladdr 02:6e:6c:00:00:02 dev eth0 nud permanent
+neighbour replace fd00:6e6c::2 lladdr 02:6e:6c:00:00:02 dev eth0 nud permanent
+neighbour replace 10.0.0.4 lladdr 02:6e:6c:00:00:06 dev eth0 nud permanent
+neighbour replace fd00:6e6c::4 lladdr 02:6e:6c:00:00:06 dev eth0 nud permanent
+END
+
+	# host web
+	net "$n4" ip -batch - <<'END'
+address add 10.0.0.4/29 dev eth0 broadcast +
+address add fd00:6e6c::4/64 dev eth0 nodad
+link set dev lo up
+link set dev eth0 up
+neighbour replace 10.0.0.1 lladdr 02:6e:6c:00:00:00 dev eth0 nud permanent
+neighbour replace fd00:6e6c::1 lladdr 02:6e:6c:00:00:00 dev eth0 nud permanent
+neighbour replace 10.0.0.2 lladdr 02:6e:6c:00:00:02 dev eth0 nud permanent
+neighbour replace fd00:6e6c::2 lladdr 02:6e:6c:00:00:02 dev eth0 nud permanent
+neighbour replace 10.0.0.3 lladdr 02:6e:6c:00:00:04 dev eth0 nud permanent
+neighbour replace fd00:6e6c::3 lladdr 02:6e:6c:00:00:04 dev eth0 nud permanent
+END
+
+	# services, their output kept in the state directory
+	inside "$n4" env --chdir=/proc/sys/kernel python3 -m http.server 80 </dev/null >"$state/web.http.log" 2>&1 3>&- &
+	trap - EXIT HUP INT TERM
+}
+
+case ${1-} in
+up)
+	up
+	;;
+down)
+	down
+	;;
+exec)
+	if [ $# -lt 3 ] || ! [ -e "$state/pid/$2" ]; then die "no node '${2-}' that is up, or no command"; fi
+	node=$(cat "$state/pid/$2")
+	shift 2
+	inside "$node" "$@"
+	;;
+*)
+	echo "usage: $0 up | exec NODE COMMAND... | down" >&2
+	exit 2
+	;;
+esac
