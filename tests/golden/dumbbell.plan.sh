@@ -164,16 +164,16 @@ END
 
 	# links: each end is a pair of interfaces, one in the node and one in the fabric
 	net "$fabric" ip -batch - <<END
-link add L0.a index 2 address 06:6e:6c:00:00:00 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 2 address 02:6e:6c:00:00:00 mtu 1500 numtxqueues 1 numrxqueues 1 gso_max_segs 1 netns $n0
-link add L0.b index 3 address 06:6e:6c:00:00:01 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 2 address 02:6e:6c:00:00:01 mtu 1500 numtxqueues 1 numrxqueues 1 gso_max_segs 1 netns $n2
-link add L1.a index 4 address 06:6e:6c:00:00:02 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 2 address 02:6e:6c:00:00:02 mtu 1500 numtxqueues 1 numrxqueues 1 gso_max_segs 1 netns $n1
-link add L1.b index 5 address 06:6e:6c:00:00:03 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth1 index 3 address 02:6e:6c:00:00:03 mtu 1500 numtxqueues 1 numrxqueues 1 gso_max_segs 1 netns $n2
-link add L2.a index 6 address 06:6e:6c:00:00:04 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth2 index 4 address 02:6e:6c:00:00:04 mtu 1500 numtxqueues 1 numrxqueues 1 gso_max_segs 1 netns $n2
-link add L2.b index 7 address 06:6e:6c:00:00:05 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 2 address 02:6e:6c:00:00:05 mtu 1500 numtxqueues 1 numrxqueues 1 gso_max_segs 1 netns $n3
-link add L3.a index 8 address 06:6e:6c:00:00:06 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth1 index 3 address 02:6e:6c:00:00:06 mtu 1500 numtxqueues 1 numrxqueues 1 gso_max_segs 1 netns $n3
-link add L3.b index 9 address 06:6e:6c:00:00:07 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 2 address 02:6e:6c:00:00:07 mtu 1500 numtxqueues 1 numrxqueues 1 gso_max_segs 1 netns $n4
-link add L4.a index 10 address 06:6e:6c:00:00:08 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth2 index 4 address 02:6e:6c:00:00:08 mtu 1500 numtxqueues 1 numrxqueues 1 gso_max_segs 1 netns $n3
-link add L4.b index 11 address 06:6e:6c:00:00:09 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 2 address 02:6e:6c:00:00:09 mtu 1500 numtxqueues 1 numrxqueues 1 gso_max_segs 1 netns $n5
+link add L0.a index 1048576 address 06:6e:6c:00:00:00 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 2 address 02:6e:6c:00:00:00 mtu 1500 numtxqueues 1 numrxqueues 1 gso_max_segs 1 netns $n0
+link add L0.b index 1048577 address 06:6e:6c:00:00:01 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 2 address 02:6e:6c:00:00:01 mtu 1500 numtxqueues 1 numrxqueues 1 gso_max_segs 1 netns $n2
+link add L1.a index 1048578 address 06:6e:6c:00:00:02 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 2 address 02:6e:6c:00:00:02 mtu 1500 numtxqueues 1 numrxqueues 1 gso_max_segs 1 netns $n1
+link add L1.b index 1048579 address 06:6e:6c:00:00:03 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth1 index 3 address 02:6e:6c:00:00:03 mtu 1500 numtxqueues 1 numrxqueues 1 gso_max_segs 1 netns $n2
+link add L2.a index 1048580 address 06:6e:6c:00:00:04 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth2 index 4 address 02:6e:6c:00:00:04 mtu 1500 numtxqueues 1 numrxqueues 1 gso_max_segs 1 netns $n2
+link add L2.b index 1048581 address 06:6e:6c:00:00:05 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 2 address 02:6e:6c:00:00:05 mtu 1500 numtxqueues 1 numrxqueues 1 gso_max_segs 1 netns $n3
+link add L3.a index 1048582 address 06:6e:6c:00:00:06 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth1 index 3 address 02:6e:6c:00:00:06 mtu 1500 numtxqueues 1 numrxqueues 1 gso_max_segs 1 netns $n3
+link add L3.b index 1048583 address 06:6e:6c:00:00:07 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 2 address 02:6e:6c:00:00:07 mtu 1500 numtxqueues 1 numrxqueues 1 gso_max_segs 1 netns $n4
+link add L4.a index 1048584 address 06:6e:6c:00:00:08 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth2 index 4 address 02:6e:6c:00:00:08 mtu 1500 numtxqueues 1 numrxqueues 1 gso_max_segs 1 netns $n3
+link add L4.b index 1048585 address 06:6e:6c:00:00:09 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 2 address 02:6e:6c:00:00:09 mtu 1500 numtxqueues 1 numrxqueues 1 gso_max_segs 1 netns $n5
 END
 
 	# what comes in at one end in the fabric goes out at the other
@@ -320,16 +320,16 @@ END
 	seed= # netem's, which tc knows from 6.6 on
 	if tc qdisc add dev lo root netem help 2>&1 | grep -q seed; then seed=yes; fi
 	net "$fabric" tc -batch - <<END
-qdisc replace dev L0.b root netem limit 1753 delay 1000us${seed:+ seed 4906982031273231868}
-qdisc replace dev L0.a root netem limit 1753 delay 1000us${seed:+ seed 11743360211686168266}
-qdisc replace dev L1.b root netem limit 1753 delay 1000us${seed:+ seed 1726833334564609017}
-qdisc replace dev L1.a root netem limit 1753 delay 1000us${seed:+ seed 18315706604516524886}
-qdisc replace dev L2.b root netem limit 68 delay 20000us rate 10000000bit${seed:+ seed 1060161734224187912}
-qdisc replace dev L2.a root netem limit 68 delay 20000us rate 10000000bit${seed:+ seed 3999046901772273957}
-qdisc replace dev L3.b root netem limit 1753 delay 1000us${seed:+ seed 10794836474377290910}
-qdisc replace dev L3.a root netem limit 1753 delay 1000us${seed:+ seed 8610114583969768613}
-qdisc replace dev L4.b root netem limit 1753 delay 1000us${seed:+ seed 2646259853201304264}
-qdisc replace dev L4.a root netem limit 1753 delay 1000us${seed:+ seed 5092202591240018310}
+qdisc replace dev L0.b root netem limit 1753 delay 1000us${seed:+ seed 2341075702842712}
+qdisc replace dev L0.a root netem limit 1753 delay 1000us${seed:+ seed 7114769712429270}
+qdisc replace dev L1.b root netem limit 1753 delay 1000us${seed:+ seed 3653906592950936}
+qdisc replace dev L1.a root netem limit 1753 delay 1000us${seed:+ seed 6484980879010783}
+qdisc replace dev L2.b root netem limit 68 delay 20000us rate 10000000bit${seed:+ seed 3150970891124344}
+qdisc replace dev L2.a root netem limit 68 delay 20000us rate 10000000bit${seed:+ seed 6607433903870465}
+qdisc replace dev L3.b root netem limit 1753 delay 1000us${seed:+ seed 1657897950754596}
+qdisc replace dev L3.a root netem limit 1753 delay 1000us${seed:+ seed 5762053192670327}
+qdisc replace dev L4.b root netem limit 1753 delay 1000us${seed:+ seed 1291103271602394}
+qdisc replace dev L4.a root netem limit 1753 delay 1000us${seed:+ seed 2822178172198880}
 END
 
 	# services, their output kept in the state directory

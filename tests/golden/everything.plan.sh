@@ -172,26 +172,26 @@ END
 
 	# links: each end is a pair of interfaces, one in the node and one in the fabric
 	net "$fabric" ip -batch - <<END
-link add L0.a index 2 address 06:6e:6c:00:00:00 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name up index 2 address 02:6e:6c:00:00:00 mtu 1500 numtxqueues 1 numrxqueues 1 netns $n0
-link add L0.b index 3 address 06:6e:6c:00:00:01 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 2 address 02:6e:6c:00:00:01 mtu 1500 numtxqueues 1 numrxqueues 1 netns $n1
-link add L1.a index 4 address 06:6e:6c:00:00:02 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth1 index 3 address 02:6e:6c:00:00:02 mtu 1500 numtxqueues 1 numrxqueues 1 netns $n1
-link add L1.b index 5 address 06:6e:6c:00:00:03 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 2 address 02:6e:6c:00:00:03 mtu 1500 numtxqueues 1 numrxqueues 1 netns $n2
-link add L2.a index 6 address 06:6e:6c:00:00:04 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth1 index 3 address 02:6e:6c:00:00:04 mtu 1500 numtxqueues 1 numrxqueues 1 netns $n2
-link add L2.b index 7 address 06:6e:6c:00:00:05 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 2 address 02:6e:6c:00:00:05 mtu 1500 numtxqueues 1 numrxqueues 1 netns $n3
-link add L3.a index 8 address 06:6e:6c:00:00:06 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth2 index 4 address 02:6e:6c:00:00:06 mtu 1500 numtxqueues 1 numrxqueues 1 netns $n2
-link add L3.b index 9 address 06:6e:6c:00:00:07 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 2 address 02:6e:6c:00:00:07 mtu 1500 numtxqueues 1 numrxqueues 1 netns $n4
-link add L4.a index 10 address 06:6e:6c:00:00:08 mtu 1400 numtxqueues 1 numrxqueues 1 type veth peer name wan.100 index 3 address 02:00:00:00:00:01 mtu 1400 numtxqueues 1 numrxqueues 1 netns $n3
-link add L4.b index 11 address 06:6e:6c:00:00:09 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth1 index 3 address 02:6e:6c:00:00:09 mtu 1500 numtxqueues 1 numrxqueues 1 netns $n4
-link add L5.a index 12 address 06:6e:6c:00:00:0a mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth1 index 4 address 02:6e:6c:00:00:0a mtu 1500 numtxqueues 1 numrxqueues 1 gso_max_segs 1 netns $n3
-link add L5.b index 13 address 06:6e:6c:00:00:0b mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth2 index 4 address 02:6e:6c:00:00:0b mtu 1500 numtxqueues 1 numrxqueues 1 gso_max_segs 1 netns $n4
-link add L6.a index 14 address 06:6e:6c:00:00:0c mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth3 index 5 address 02:6e:6c:00:00:0c mtu 1500 numtxqueues 1 numrxqueues 1 gso_max_segs 1 netns $n4
-link add L6.b index 15 address 06:6e:6c:00:00:0d mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 2 address 02:6e:6c:00:00:0d mtu 1500 numtxqueues 1 numrxqueues 1 gso_max_segs 1 netns $n5
-link add L7.a index 16 address 06:6e:6c:00:00:0e mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth4 index 6 address 02:6e:6c:00:00:0e mtu 1500 numtxqueues 1 numrxqueues 1 netns $n4
-link add L7.b index 17 address 06:6e:6c:00:00:0f mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth1 index 3 address 02:6e:6c:00:00:0f mtu 1500 numtxqueues 1 numrxqueues 1 netns $n5
-link add L8.a index 18 address 06:6e:6c:00:00:10 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth5 index 7 address 02:6e:6c:00:00:10 mtu 1500 numtxqueues 1 numrxqueues 1 netns $n4
-link add L8.b index 19 address 06:6e:6c:00:00:11 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth2 index 4 address 02:6e:6c:00:00:11 mtu 1500 numtxqueues 1 numrxqueues 1 netns $n5
-link add L9.a index 20 address 06:6e:6c:00:00:12 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth6 index 8 address 02:6e:6c:00:00:12 mtu 1500 numtxqueues 1 numrxqueues 1 gso_max_segs 1 netns $n4
-link add L9.b index 21 address 06:6e:6c:00:00:13 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth3 index 5 address 02:6e:6c:00:00:13 mtu 1500 numtxqueues 1 numrxqueues 1 gso_max_segs 1 netns $n5
+link add L0.a index 1048576 address 06:6e:6c:00:00:00 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name up index 2 address 02:6e:6c:00:00:00 mtu 1500 numtxqueues 1 numrxqueues 1 netns $n0
+link add L0.b index 1048577 address 06:6e:6c:00:00:01 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 2 address 02:6e:6c:00:00:01 mtu 1500 numtxqueues 1 numrxqueues 1 netns $n1
+link add L1.a index 1048578 address 06:6e:6c:00:00:02 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth1 index 3 address 02:6e:6c:00:00:02 mtu 1500 numtxqueues 1 numrxqueues 1 netns $n1
+link add L1.b index 1048579 address 06:6e:6c:00:00:03 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 2 address 02:6e:6c:00:00:03 mtu 1500 numtxqueues 1 numrxqueues 1 netns $n2
+link add L2.a index 1048580 address 06:6e:6c:00:00:04 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth1 index 3 address 02:6e:6c:00:00:04 mtu 1500 numtxqueues 1 numrxqueues 1 netns $n2
+link add L2.b index 1048581 address 06:6e:6c:00:00:05 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 2 address 02:6e:6c:00:00:05 mtu 1500 numtxqueues 1 numrxqueues 1 netns $n3
+link add L3.a index 1048582 address 06:6e:6c:00:00:06 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth2 index 4 address 02:6e:6c:00:00:06 mtu 1500 numtxqueues 1 numrxqueues 1 netns $n2
+link add L3.b index 1048583 address 06:6e:6c:00:00:07 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 2 address 02:6e:6c:00:00:07 mtu 1500 numtxqueues 1 numrxqueues 1 netns $n4
+link add L4.a index 1048584 address 06:6e:6c:00:00:08 mtu 1400 numtxqueues 1 numrxqueues 1 type veth peer name wan.100 index 3 address 02:00:00:00:00:01 mtu 1400 numtxqueues 1 numrxqueues 1 netns $n3
+link add L4.b index 1048585 address 06:6e:6c:00:00:09 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth1 index 3 address 02:6e:6c:00:00:09 mtu 1500 numtxqueues 1 numrxqueues 1 netns $n4
+link add L5.a index 1048586 address 06:6e:6c:00:00:0a mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth1 index 4 address 02:6e:6c:00:00:0a mtu 1500 numtxqueues 1 numrxqueues 1 gso_max_segs 1 netns $n3
+link add L5.b index 1048587 address 06:6e:6c:00:00:0b mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth2 index 4 address 02:6e:6c:00:00:0b mtu 1500 numtxqueues 1 numrxqueues 1 gso_max_segs 1 netns $n4
+link add L6.a index 1048588 address 06:6e:6c:00:00:0c mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth3 index 5 address 02:6e:6c:00:00:0c mtu 1500 numtxqueues 1 numrxqueues 1 gso_max_segs 1 netns $n4
+link add L6.b index 1048589 address 06:6e:6c:00:00:0d mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 2 address 02:6e:6c:00:00:0d mtu 1500 numtxqueues 1 numrxqueues 1 gso_max_segs 1 netns $n5
+link add L7.a index 1048590 address 06:6e:6c:00:00:0e mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth4 index 6 address 02:6e:6c:00:00:0e mtu 1500 numtxqueues 1 numrxqueues 1 netns $n4
+link add L7.b index 1048591 address 06:6e:6c:00:00:0f mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth1 index 3 address 02:6e:6c:00:00:0f mtu 1500 numtxqueues 1 numrxqueues 1 netns $n5
+link add L8.a index 1048592 address 06:6e:6c:00:00:10 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth5 index 7 address 02:6e:6c:00:00:10 mtu 1500 numtxqueues 1 numrxqueues 1 netns $n4
+link add L8.b index 1048593 address 06:6e:6c:00:00:11 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth2 index 4 address 02:6e:6c:00:00:11 mtu 1500 numtxqueues 1 numrxqueues 1 netns $n5
+link add L9.a index 1048594 address 06:6e:6c:00:00:12 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth6 index 8 address 02:6e:6c:00:00:12 mtu 1500 numtxqueues 1 numrxqueues 1 gso_max_segs 1 netns $n4
+link add L9.b index 1048595 address 06:6e:6c:00:00:13 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth3 index 5 address 02:6e:6c:00:00:13 mtu 1500 numtxqueues 1 numrxqueues 1 gso_max_segs 1 netns $n5
 END
 
 	# what comes in at one end in the fabric goes out at the other
@@ -418,13 +418,13 @@ END
 	if tc qdisc add dev lo root netem help 2>&1 | grep -q seed; then seed=yes; fi
 	net "$fabric" tc -batch - <<END
 qdisc replace dev L5.b root netem limit 19917 delay 10000us 2000us loss state 1% 20% 2% 50% 0.5% duplicate 1% corrupt 0.1% reorder 5% gap 5${seed:+ seed 5}
-qdisc replace dev L5.a root netem limit 19917 delay 10000us 2000us loss state 1% 20% 2% 50% 0.5% duplicate 1% corrupt 0.1% reorder 5% gap 5${seed:+ seed 17135117000978413616}
-qdisc replace dev L6.b root netem limit 22 loss random 1% ecn rate 1000000bit 20 48 5 slot 1000us 2000us packets 10${seed:+ seed 6853436741372883628}
-qdisc replace dev L6.a root netem limit 22 delay 1500us 100us rate 1000000bit 20 48 5${seed:+ seed 12042907032905727244}
-qdisc replace dev L8.b root netem limit 6707 delay 1us 1000us distribution pareto rate 1000000000000bit${seed:+ seed 11093317281144830144}
-qdisc replace dev L8.a root netem limit 6707 delay 1us 1000us distribution pareto rate 1000000000000bit${seed:+ seed 1079416190254381324}
-qdisc replace dev L9.b root netem limit 1000${seed:+ seed 7109654018528427864}
-qdisc replace dev L9.a root netem limit 1000${seed:+ seed 10918938382798811329}
+qdisc replace dev L5.a root netem limit 19917 delay 10000us 2000us loss state 1% 20% 2% 50% 0.5% duplicate 1% corrupt 0.1% reorder 5% gap 5${seed:+ seed 8366756348133991}
+qdisc replace dev L6.b root netem limit 22 loss random 1% ecn rate 1000000bit 20 48 5 slot 1000us 2000us packets 10${seed:+ seed 3346404658873478}
+qdisc replace dev L6.a root netem limit 22 delay 1500us 100us rate 1000000bit 20 48 5${seed:+ seed 5880325699660999}
+qdisc replace dev L8.b root netem limit 6707 delay 1us 1000us distribution pareto rate 1000000000000bit${seed:+ seed 5416658828683999}
+qdisc replace dev L8.a root netem limit 6707 delay 1us 1000us distribution pareto rate 1000000000000bit${seed:+ seed 527058686647647}
+qdisc replace dev L9.b root netem limit 1000${seed:+ seed 3471510751234583}
+qdisc replace dev L9.a root netem limit 1000${seed:+ seed 5331512882225982}
 END
 
 	# services, their output kept in the state directory

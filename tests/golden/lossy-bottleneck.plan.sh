@@ -132,8 +132,8 @@ END
 
 	# links: each end is a pair of interfaces, one in the node and one in the fabric
 	net "$fabric" ip -batch - <<END
-link add L0.a index 2 address 06:6e:6c:00:00:00 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 2 address 02:6e:6c:00:00:00 mtu 1500 numtxqueues 1 numrxqueues 1 gso_max_segs 1 netns $n0
-link add L0.b index 3 address 06:6e:6c:00:00:01 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 2 address 02:6e:6c:00:00:01 mtu 1500 numtxqueues 1 numrxqueues 1 gso_max_segs 1 netns $n1
+link add L0.a index 1048576 address 06:6e:6c:00:00:00 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 2 address 02:6e:6c:00:00:00 mtu 1500 numtxqueues 1 numrxqueues 1 gso_max_segs 1 netns $n0
+link add L0.b index 1048577 address 06:6e:6c:00:00:01 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 2 address 02:6e:6c:00:00:01 mtu 1500 numtxqueues 1 numrxqueues 1 gso_max_segs 1 netns $n1
 END
 
 	# what comes in at one end in the fabric goes out at the other
@@ -174,8 +174,8 @@ END
 	seed= # netem's, which tc knows from 6.6 on
 	if tc qdisc add dev lo root netem help 2>&1 | grep -q seed; then seed=yes; fi
 	net "$fabric" tc -batch - <<END
-qdisc replace dev L0.b root netem limit 250 delay 30000us 5000us distribution normal loss gemodel 0.25252525% 25% 100% 0% rate 20000000bit${seed:+ seed 1711583004256292923}
-qdisc replace dev L0.a root netem limit 250 delay 30000us 5000us distribution normal loss random 0.5% duplicate 0.1% rate 20000000bit${seed:+ seed 9141505459022484351}
+qdisc replace dev L0.b root netem limit 250 delay 30000us 5000us distribution normal loss gemodel 0.25252525% 25% 100% 0% rate 20000000bit${seed:+ seed 835733888797018}
+qdisc replace dev L0.a root netem limit 250 delay 30000us 5000us distribution normal loss random 0.5% duplicate 0.1% rate 20000000bit${seed:+ seed 4463625712413322}
 END
 
 	# services, their output kept in the state directory
