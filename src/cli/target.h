@@ -43,7 +43,8 @@ int cli_find(struct cli *c, const json_t *doc, const char *lab, const char *what
 /**
  * After a backend call failed with c->err: if what was named is not there, says that instead, with the nearest name.
  * Costs nothing when all goes well.
- * @param[in] node, link  may be NULL
+ * @param[in] node  may be NULL
+ * @param[in] link  may be NULL
  */
 void cli_explain(struct cli *c, const char *lab, const char *node, const char *link);
 

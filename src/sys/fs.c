@@ -143,6 +143,9 @@ int sys_read_file(const char *path, size_t max, char **ret, size_t *ret_len)
 		r = -errno;
 	else if (S_ISDIR(st.st_mode))
 		r = -EISDIR;
+	else if (S_ISFIFO(st.st_mode) &&
+		 fcntl(fd, F_SETFL, 0) < 0) /* its writer may take its time: <(command) */
+		r = -errno;
 	while (r == 0) {
 		ssize_t n;
 

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -156,6 +157,38 @@ static void test_unreadable_files(void **state)
 		assert_int_equal(run.code, 125);
 	}
 	assert_calls("");
+}
+
+/* What `netlab check <(generator)` is: a pipe whose writer is slower than we are. */
+static void test_pipe(void **state)
+{
+	enum { BLANKS = 1 << 20 };
+	char path[32];
+	int fds[2], status;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(pipe(fds), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		bool good = true;
+
+		(void)close(fds[0]);
+		for (int i = 0; i < BLANKS; i++)
+			good = good && write(fds[1], i == 0 ? "\n" : " ", 1) == 1;
+		_exit(good && write(fds[1], two, strlen(two)) == (ssize_t)strlen(two) ? 0 : 1);
+	}
+	(void)close(fds[1]);
+	(void)snprintf(path, sizeof(path), "/dev/fd/%d", fds[0]);
+	{
+		_cleanup_answer_ struct cli_answer a = fake_cli("check", path, NULL);
+
+		assert_int_equal(a.code, 0);
+	}
+	(void)close(fds[0]);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
 }
 
 static void test_plan(void **state)
@@ -912,33 +945,20 @@ static int teardown(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		TEST(check),
-		TEST(check_json),
-		TEST(check_plans),
-		TEST(unreadable_files),
-		TEST(plan),
-		TEST(schema),
-		TEST(up),
-		TEST(up_talk),
-		TEST(up_fails),
-		TEST(up_invalid),
-		TEST(down),
-		TEST(down_files),
-		TEST(down_incomplete),
-		TEST(run),
-		TEST(run_fails),
-		TEST(exec),
-		TEST(targets),
-		TEST(shell),
-		TEST(ls),
-		TEST(ls_color),
-		TEST(ps),
-		TEST(show),
-		TEST(show_parts),
-		TEST(logs),
-		TEST(logs_unknown),
-		TEST(link),
-		TEST(link_fails),
+		TEST(check),       TEST(check_json),
+		TEST(check_plans), TEST(unreadable_files),
+		TEST(pipe),        TEST(plan),
+		TEST(schema),      TEST(up),
+		TEST(up_talk),     TEST(up_fails),
+		TEST(up_invalid),  TEST(down),
+		TEST(down_files),  TEST(down_incomplete),
+		TEST(run),         TEST(run_fails),
+		TEST(exec),        TEST(targets),
+		TEST(shell),       TEST(ls),
+		TEST(ls_color),    TEST(ps),
+		TEST(show),        TEST(show_parts),
+		TEST(logs),        TEST(logs_unknown),
+		TEST(link),        TEST(link_fails),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
