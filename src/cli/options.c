@@ -260,6 +260,7 @@ static int take_word(struct cli *c, char **argv, int i)
 
 int cli_parse(struct cli *c, int argc, char **argv)
 {
+	const char *action;
 	bool dashes = false;
 	int r = 0;
 
@@ -287,11 +288,12 @@ int cli_parse(struct cli *c, int argc, char **argv)
 	/* `netlab up --help` is no wrong usage although TOPO is missing */
 	if (r < 0 || !c->command || cli_has(c, OPT_HELP) || cli_has(c, OPT_VERSION))
 		return r;
-	if (c->command->actions && c->n_args > 0) {
+	action = cli_arg(c, 0);
+	if (c->command->actions && action) {
 		char before[64];
 
 		(void)snprintf(before, sizeof(before), "%s ", c->command->name);
-		r = check_choice(c, "", c->args[0], c->command->actions, before);
+		r = check_choice(c, "", action, c->command->actions, before);
 	}
 	return r < 0 ? r : check_counts(c);
 }

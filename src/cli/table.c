@@ -2,6 +2,7 @@
 /* Tables for people: columns as wide as their widest cell. */
 #include "cli/output.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -83,6 +84,7 @@ int cli_table_print(struct cli *c, struct cli_table *t)
 	size_t width[COLUMNS_MAX] = { 0 };
 	int code = NETLAB_EXIT_OK;
 
+	assert(t->n_columns > 0 && t->n_columns <= COLUMNS_MAX);
 	if (t->failed) {
 		(void)err_errno(&c->err, ENOMEM, "printing the answer");
 		code = cli_fail(c, &c->err);
