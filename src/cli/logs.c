@@ -60,12 +60,6 @@ static int add_log(struct logs *l, const char *lab, const char *node, const char
 		       : err_errno(&c->err, ENOMEM, "listing the services");
 }
 
-/* A service is told by its name, alone or as a member of an object. */
-static const char *service_name(const json_t *item)
-{
-	return json_is_string(item) ? json_string_value(item) : cli_json_string(item, "name", "");
-}
-
 static int add_node(struct logs *l, const char *lab, const char *node, const json_t *doc,
 		    const char *service)
 {
@@ -80,7 +74,7 @@ static int add_node(struct logs *l, const char *lab, const char *node, const jso
 	if (!names)
 		return err_errno(&c->err, ENOMEM, "listing the services");
 	for (size_t i = 0; i < json_array_size(services) && r == 0; i++) {
-		const char *name = service_name(json_array_get(services, i));
+		const char *name = cli_json_string(json_array_get(services, i), "name", "");
 
 		names[n++] = name;
 		if (service && strcmp(service, name) != 0)

@@ -115,20 +115,21 @@ static void print_heading(struct cli *c, const json_t *doc)
 static void add_node_start(struct cli_table *t, const char *name, const json_t *node, bool first)
 {
 	if (!first) {
-		for (int i = 0; i < 3; i++)
+		for (int i = 0; i < 4; i++)
 			cli_table_add(t, "");
 		return;
 	}
 	cli_table_add(t, name);
 	cli_table_add(t, cli_json_string(node, "kind", NULL));
+	cli_table_add(t, cli_json_string(node, "state", NULL));
 	cli_table_add_int(t, node, "pid");
 }
 
 static int print_nodes(struct cli *c, const json_t *nodes)
 {
-	static const char *const headers[] = { "NODE", "KIND", "PID",      "INTERFACE",
-					       "MAC",  "LINK", "ADDRESSES" };
-	struct cli_table t = { .headers = headers, .n_columns = 7, .right = 0x04 };
+	static const char *const headers[] = { "NODE",      "KIND", "STATE", "PID",
+					       "INTERFACE", "MAC",  "LINK",  "ADDRESSES" };
+	struct cli_table t = { .headers = headers, .n_columns = 8, .right = 0x08 };
 	const char *name;
 	json_t *node, *interface;
 
@@ -157,6 +158,31 @@ static int print_nodes(struct cli *c, const json_t *nodes)
 	return cli_table_print(c, &t);
 }
 
+/* Nothing where no node has a service. */
+static int print_services(struct cli *c, const json_t *nodes)
+{
+	static const char *const headers[] = { "SERVICE", "STATE", "EXIT CODE" };
+	struct cli_table t = { .headers = headers, .n_columns = 3, .right = 0x04 };
+	const char *name;
+	json_t *node, *service;
+
+	json_object_foreach((json_t *)nodes, name, node)
+	{
+		size_t i;
+
+		json_array_foreach(json_object_get(node, "services"), i, service)
+		{
+			cli_table_addf(&t, "%s/%s", name, cli_json_string(service, "name", "?"));
+			cli_table_add(&t, cli_json_string(service, "state", NULL));
+			cli_table_add_int(&t, service, "exit_code");
+		}
+	}
+	if (t.n == 0 && !t.failed)
+		return NETLAB_EXIT_OK;
+	(void)fputc('\n', c->io->out);
+	return cli_table_print(c, &t);
+}
+
 /* What the kernel reports for a direction: an object like what was asked, or text. */
 static void add_in_force(struct cli_table *t, const json_t *link, const char *arrow)
 {
@@ -176,13 +202,15 @@ int cli_print_links(struct cli *c, const json_t *links)
 					       "TO",   "ASKED", "IN FORCE" };
 	static const char *const arrows[] = { "->", "<-" };
 	struct cli_table t = { .headers = headers, .n_columns = 7, .right = 0x04 };
-	const char *name;
+	const char *name, *reason = NULL;
 	json_t *link;
+	int code;
 
 	json_object_foreach((json_t *)links, name, link)
 	{
 		const json_t *ends = json_object_get(link, "endpoints");
 
+		reason = cli_json_string(link, "reason", NULL);
 		for (size_t i = 0; i < 2; i++) {
 			_cleanup_buf_ struct buf asked = { 0 };
 
@@ -199,7 +227,11 @@ int cli_print_links(struct cli *c, const json_t *links)
 			add_in_force(&t, link, arrows[i]);
 		}
 	}
-	return cli_table_print(c, &t);
+	code = cli_table_print(c, &t);
+	/* one link: also why it is joined as it is */
+	if (code == 0 && reason && json_object_size(links) == 1)
+		(void)fprintf(c->io->out, "join: %s\n", reason);
+	return code;
 }
 
 int cmd_show(struct cli *c)
@@ -220,6 +252,8 @@ int cmd_show(struct cli *c)
 	if (json_object_size(json_object_get(doc, "nodes")) > 0) {
 		(void)fputc('\n', c->io->out);
 		code = print_nodes(c, json_object_get(doc, "nodes"));
+		if (code == 0)
+			code = print_services(c, json_object_get(doc, "nodes"));
 	}
 	if (code == 0 && json_object_size(json_object_get(doc, "links")) > 0) {
 		(void)fputc('\n', c->io->out);

@@ -721,11 +721,16 @@ static void test_show(void **state)
 		a.out,
 		"lab 'dumbbell', engine netem, seed 42\n"
 		"\n"
-		"NODE    KIND    PID  INTERFACE  MAC                LINK        ADDRESSES\n"
-		"client  host    101  eth0       02:00:00:00:00:01  client--r1  10.0.0.0/31 fd00::/127\n"
-		"r1      router  102  eth0       02:00:00:00:00:02  client--r1  -\n"
-		"                     eth1       02:00:00:00:00:03  bottleneck  -\n"
-		"web     host    103  -          -                  -           -\n"
+		"NODE    KIND    STATE    PID  INTERFACE  MAC                LINK        ADDRESSES\n"
+		"client  host    running  101  eth0       02:00:00:00:00:01  client--r1  10.0.0.0/31 fd00::/127\n"
+		"r1      router  dead     102  eth0       02:00:00:00:00:02  client--r1  -\n"
+		"                              eth1       02:00:00:00:00:03  bottleneck  -\n"
+		"web     host    running  103  -          -                  -           -\n"
+		"\n"
+		"SERVICE   STATE    EXIT CODE\n"
+		"r1/bgp    running          -\n"
+		"r1/ospf   running          -\n"
+		"web/http  exited           3\n"
 		"\n"
 		"LINK        JOIN    MTU  FROM         TO           ASKED               IN FORCE\n"
 		"client--r1  patch  1500  client:eth0  r1:eth0      -                   -\n"
@@ -783,6 +788,7 @@ static void test_show_parts(void **state)
 	a = fake_cli("show", "bottleneck", NULL);
 	assert_int_equal(a.code, 0);
 	assert_contains(a.out, "\nbottleneck  netem");
+	assert_contains(a.out, "\njoin: the kernel has it\n");
 	assert_null(strstr(a.out, "client--r1"));
 }
 
