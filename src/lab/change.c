@@ -21,7 +21,8 @@ static int no_such(struct netlab_err *err, const char *kind, const char *name)
 	return err_set(err, ENOENT, "%s '%s': no such %s in this lab", kind, name, kind);
 }
 
-static int choose_directions(struct supervisor *s, const char *from, struct change *c, struct netlab_err *err)
+static int choose_directions(struct supervisor *s, const char *from, struct change *c,
+			     struct netlab_err *err)
 {
 	const struct topo_link *link = &s->topo->links[c->link];
 	size_t node;
@@ -62,7 +63,8 @@ static int apply_settings(const json_t *request, struct change *c, struct netlab
 	bool one_way = json_object_get(request, "from") != NULL;
 	size_t i;
 
-	json_array_foreach(settings, i, item) {
+	json_array_foreach(settings, i, item)
+	{
 		const char *setting = json_string_value(item);
 		int r = 0;
 
@@ -106,7 +108,8 @@ static void clear(struct supervisor *s, bool none, struct change *c)
 }
 
 /** Reads the request into what shall be. */
-static int understand(struct supervisor *s, const json_t *request, struct change *c, struct netlab_err *err)
+static int understand(struct supervisor *s, const json_t *request, struct change *c,
+		      struct netlab_err *err)
 {
 	const char *verb = json_string_value(json_object_get(request, "verb"));
 	const char *name = json_string_value(json_object_get(request, "link"));
@@ -143,7 +146,8 @@ static bool is_down(const struct impairment *m)
 }
 
 /** Cuts or mends a direction: without the redirect, what comes in goes nowhere. */
-static int set_redirect(struct supervisor *s, size_t link, unsigned dir, bool on, struct netlab_err *err)
+static int set_redirect(struct supervisor *s, size_t link, unsigned dir, bool on,
+			struct netlab_err *err)
 {
 	const struct plan_fabric_end *ends = s->plan->links[link].ends;
 	int r;
@@ -161,7 +165,8 @@ static int set_redirect(struct supervisor *s, size_t link, unsigned dir, bool on
 }
 
 /** Interface of a node that an end of a link makes; NULL when the node is dead. */
-static const struct plan_interface *node_end(const struct supervisor *s, size_t link, unsigned end, int *ret_rtnl_fd)
+static const struct plan_interface *node_end(const struct supervisor *s, size_t link, unsigned end,
+					     int *ret_rtnl_fd)
 {
 	size_t node = s->topo->links[link].ends[end].node;
 	const struct plan_node *p = &s->plan->nodes[node];

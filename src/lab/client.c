@@ -22,7 +22,8 @@
 #include "sys/sock.h"
 
 enum {
-	DOWN_PATIENCE_MS = 15000, /* services have 2 s, and a thousand nodes take the kernel a second */
+	DOWN_PATIENCE_MS =
+		15000, /* services have 2 s, and a thousand nodes take the kernel a second */
 	KILL_PATIENCE_MS = 15000,
 };
 
@@ -147,7 +148,8 @@ static int receive_answer(int fd, struct buf *answer, int *ret_fd, struct netlab
 		ssize_t n = sys_sock_recv(fd, message, sizeof(message), fds, &n_fds);
 
 		if (n <= 0)
-			return err_errno(err, n < 0 ? (int)n : ECONNRESET, "the lab did not answer");
+			return err_errno(err, n < 0 ? (int)n : ECONNRESET,
+					 "the lab did not answer");
 		if (n_fds == 1) {
 			if (ret_fd && *ret_fd < 0)
 				*ret_fd = fds[0];
@@ -246,8 +248,8 @@ int lab_link_change(const char *state_dir, const char *name, const struct lab_li
 		}
 		json_array_append_new(settings, one);
 	}
-	request = json_pack("{s:s,s:s,s:s,s:o,s:b}", "op", "link", "verb", verbs[c->verb], "link", c->link,
-			    "settings", settings, "none", c->none);
+	request = json_pack("{s:s,s:s,s:s,s:o,s:b}", "op", "link", "verb", verbs[c->verb], "link",
+			    c->link, "settings", settings, "none", c->none);
 	if (c->from)
 		json_object_set_new(request, "from", json_string(c->from));
 	return lab_request(state_dir, name, request, NULL, NULL, err);
@@ -313,9 +315,12 @@ int lab_down(const char *state_dir, const char *name, bool *ret_was_running, str
 		}
 		close(pidfd);
 		if (r < 0) {
-			err_set(err, ETIME, "lab '%s' does not end: its supervisor outlives SIGKILL", name);
+			err_set(err, ETIME,
+				"lab '%s' does not end: its supervisor outlives SIGKILL", name);
 			err_class(err, NETLAB_EXIT_TEARDOWN);
-			return err_hint(err, "left: its processes (`netlab ps %s`) and the run directory", name);
+			return err_hint(
+				err, "left: its processes (`netlab ps %s`) and the run directory",
+				name);
 		}
 	}
 	if (ret_was_running)
@@ -334,7 +339,8 @@ int lab_log_path(const char *state_dir, const char *lab, const char *node, const
 		why = name_check(service);
 	if (why)
 		return err_set(err, EINVAL, "'%s/%s/%s': %s", lab, node, service, why);
-	if (snprintf(ret, 4096, "%s/%s/" RUNDIR_LOGS "/%s/%s.log", state_dir, lab, node, service) >= 4096)
+	if (snprintf(ret, 4096, "%s/%s/" RUNDIR_LOGS "/%s/%s.log", state_dir, lab, node, service) >=
+	    4096)
 		return err_set(err, ENAMETOOLONG, "path of the log is too long");
 	return 0;
 }

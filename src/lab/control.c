@@ -89,7 +89,8 @@ static void accept_client(struct loop *l)
 
 static void want_write(struct loop *l, unsigned i, bool on)
 {
-	struct epoll_event e = { .events = EPOLLIN | (on ? EPOLLOUT : 0), .data.u64 = EVENT_CLIENT + i };
+	struct epoll_event e = { .events = EPOLLIN | (on ? EPOLLOUT : 0),
+				 .data.u64 = EVENT_CLIENT + i };
 
 	(void)epoll_ctl(l->epoll_fd, EPOLL_CTL_MOD, l->clients[i].fd, &e);
 }
@@ -109,7 +110,8 @@ static void push(struct loop *l, unsigned i)
 			n = room;
 		message[0] = last ? CONTROL_LAST : CONTROL_MORE;
 		memcpy(message + 1, c->answer + c->sent, n);
-		r = sys_sock_send(c->fd, message, n + 1, &c->pass_fd, c->sent == 0 && c->pass_fd >= 0);
+		r = sys_sock_send(c->fd, message, n + 1, &c->pass_fd,
+				  c->sent == 0 && c->pass_fd >= 0);
 		if (r == -EAGAIN) {
 			want_write(l, i, true);
 			return;
@@ -132,13 +134,15 @@ static void push(struct loop *l, unsigned i)
 
 /* --- requests --- */
 
-static int find_live_node(struct supervisor *s, const json_t *request, size_t *ret, struct netlab_err *err)
+static int find_live_node(struct supervisor *s, const json_t *request, size_t *ret,
+			  struct netlab_err *err)
 {
 	const char *name = json_string_value(json_object_get(request, "node"));
 
 	*ret = name ? topo_find_node(s->topo, name) : SIZE_MAX;
 	if (*ret == SIZE_MAX)
-		return err_set(err, ENOENT, "node '%s': no such node in this lab", name ? name : "");
+		return err_set(err, ENOENT, "node '%s': no such node in this lab",
+			       name ? name : "");
 	if (s->nodes[*ret].pid == 0) {
 		err_set(err, ESRCH, "node '%s' is dead", name);
 		return err_hint(err, "see `netlab ps`; `netlab down` and `up` again bring it back");
@@ -147,7 +151,8 @@ static int find_live_node(struct supervisor *s, const json_t *request, size_t *r
 }
 
 /** What `exec` needs: the node's pidfd, and how its processes start. */
-static json_t *answer_exec(struct supervisor *s, const json_t *request, int *ret_fd, struct netlab_err *err)
+static json_t *answer_exec(struct supervisor *s, const json_t *request, int *ret_fd,
+			   struct netlab_err *err)
 {
 	const struct topo_node *node;
 	json_t *env;
@@ -163,12 +168,14 @@ static json_t *answer_exec(struct supervisor *s, const json_t *request, int *ret
 	node = &s->topo->nodes[i];
 	env = json_array();
 	for (size_t j = 0; j < node->n_env; j++)
-		json_array_append_new(env, json_sprintf("%s=%s", node->env[j].key, node->env[j].value));
-	return json_pack("{s:o,s:s?,s:s?,s:b}", "env", env, "cwd", node->cwd, "user", node->user, "rootless",
-			 s->rootless);
+		json_array_append_new(env,
+				      json_sprintf("%s=%s", node->env[j].key, node->env[j].value));
+	return json_pack("{s:o,s:s?,s:s?,s:b}", "env", env, "cwd", node->cwd, "user", node->user,
+			 "rootless", s->rootless);
 }
 
-static json_t *answer(struct supervisor *s, const json_t *request, int *ret_fd, struct netlab_err *err)
+static json_t *answer(struct supervisor *s, const json_t *request, int *ret_fd,
+		      struct netlab_err *err)
 {
 	const char *op = json_string_value(json_object_get(request, "op"));
 
@@ -185,7 +192,9 @@ static json_t *answer(struct supervisor *s, const json_t *request, int *ret_fd, 
 		return json_object();
 	}
 	err_set(err, EPROTO, "request '%s' is unknown to this lab", op ? op : "");
-	err_hint(err, "the lab was started by another version of netlab: `netlab down` it with that one");
+	err_hint(
+		err,
+		"the lab was started by another version of netlab: `netlab down` it with that one");
 	return NULL;
 }
 
@@ -209,7 +218,8 @@ static void serve(struct loop *l, unsigned i)
 	else
 		err_set(&err, EPROTO, "malformed request");
 	json_decref(request);
-	reply = result ? json_pack("{s:o}", "result", result) : json_pack("{s:o}", "error", report_error(&err));
+	reply = result ? json_pack("{s:o}", "result", result)
+		       : json_pack("{s:o}", "error", report_error(&err));
 	c->answer = reply ? json_dumps(reply, JSON_COMPACT) : NULL;
 	json_decref(reply);
 	if (!c->answer) {

@@ -20,7 +20,7 @@
 struct job {
 	const struct lab_exec_options *options;
 	struct node_command command;
-	int node_fd;    /**< pidfd of the node's init */
+	int node_fd; /**< pidfd of the node's init */
 	bool rootless;
 	int failure_fd; /**< struct netlab_err when the command could not be executed; closed by exec */
 	struct sys_pty *pty;
@@ -129,8 +129,7 @@ static const char **merge_env(const json_t *reply, const struct lab_exec_options
 		return NULL;
 	env[n++] = own[0];
 	env[n++] = own[1];
-	json_array_foreach(node_env, i, item)
-		env[n++] = json_string_value(item);
+	json_array_foreach(node_env, i, item) env[n++] = json_string_value(item);
 	for (i = 0; i < extra; i++)
 		env[n++] = o->env[i];
 	return env;
@@ -145,8 +144,8 @@ int lab_exec(const struct lab_exec_options *o, int *ret_status, struct netlab_er
 	json_t *reply = NULL;
 	int r;
 
-	r = lab_request(o->state_dir, o->lab, json_pack("{s:s,s:s}", "op", "exec", "node", o->node), &reply,
-			&j.node_fd, err);
+	r = lab_request(o->state_dir, o->lab, json_pack("{s:s,s:s}", "op", "exec", "node", o->node),
+			&reply, &j.node_fd, err);
 	if (r < 0)
 		return r;
 	if (asprintf(&lab_env, "NETLAB_LAB=%s", o->lab) < 0)

@@ -92,8 +92,9 @@ static json_t *read_process(const char *pid, const char *node)
 		return NULL;
 	*close_paren = '\0';
 	read_command(pid, open_paren + 1, command, sizeof(command));
-	return json_pack("{s:s,s:I,s:i,s:o,s:o,s:o}", "node", node, "pid", (json_int_t)strtol(pid, NULL, 10), "ppid",
-			 ppid, "user", user_name(st.st_uid), "state", json_stringn_nocheck(&state, 1), "command",
+	return json_pack("{s:s,s:I,s:i,s:o,s:o,s:o}", "node", node, "pid",
+			 (json_int_t)strtol(pid, NULL, 10), "ppid", ppid, "user",
+			 user_name(st.st_uid), "state", json_stringn_nocheck(&state, 1), "command",
 			 lossy_string(command));
 }
 
@@ -106,10 +107,12 @@ static int find_namespaces(const json_t *lab, struct node_ns **ret, size_t *ret_
 
 	if (!ns)
 		return -ENOMEM;
-	json_object_foreach(nodes, name, node) {
+	json_object_foreach(nodes, name, node)
+	{
 		char pid[24];
 
-		snprintf(pid, sizeof(pid), "%lld", (long long)json_integer_value(json_object_get(node, "pid")));
+		snprintf(pid, sizeof(pid), "%lld",
+			 (long long)json_integer_value(json_object_get(node, "pid")));
 		ns[n].node = name;
 		ns[n].pid_ns = pid_namespace(pid);
 		if (ns[n].pid_ns)

@@ -68,7 +68,8 @@ static int spawn(struct supervisor *s, uint32_t node, int hello_fd, struct netla
 	if (pid == 0)
 		node_init(&boot);
 	if (pid < 0) {
-		err_errno(err, pid, "node '%s': creating its namespaces", s->topo->nodes[node].name);
+		err_errno(err, pid, "node '%s': creating its namespaces",
+			  s->topo->nodes[node].name);
 		if (pid == -ENOSPC)
 			err_hint(err, "raise user.max_*_namespaces (sysctl)");
 		else if (pid == -EAGAIN)
@@ -182,7 +183,8 @@ static int make_veth(struct supervisor *s, const struct plan_op *op, struct netl
 	};
 
 	for (size_t i = 1; i < node->n_interfaces; i++) {
-		if (node->interfaces[i].link == op->link.link && node->interfaces[i].end == op->link.end)
+		if (node->interfaces[i].link == op->link.link &&
+		    node->interfaces[i].end == op->link.end)
 			in = &node->interfaces[i];
 	}
 	if (!in)
@@ -260,7 +262,8 @@ static int sync_fabric(struct supervisor *s, struct netlab_err *err)
 		if (op->kind != PLAN_FABRIC_UP)
 			continue;
 		s->batch.cookie = i;
-		r = rt_sync_carrier(&s->batch, s->plan->links[op->link.link].ends[op->link.end].ifindex, err);
+		r = rt_sync_carrier(&s->batch,
+				    s->plan->links[op->link.link].ends[op->link.end].ifindex, err);
 		if (r == 0 && ++n % SYNCS_PER_FLUSH == 0)
 			r = flush(s, err);
 	}
@@ -327,7 +330,9 @@ static int bring_up(struct supervisor *s, const struct plan_interface *in, struc
 {
 	int r = rt_set_up(&s->batch, in->ifindex, true, err);
 
-	return r < 0 || in->ifindex == PLAN_LO_IFINDEX ? r : rt_sync_carrier(&s->batch, in->ifindex, err);
+	return r < 0 || in->ifindex == PLAN_LO_IFINDEX
+		       ? r
+		       : rt_sync_carrier(&s->batch, in->ifindex, err);
 }
 
 static int make_node_op(struct supervisor *s, size_t index, struct netlab_err *err)
@@ -341,7 +346,8 @@ static int make_node_op(struct supervisor *s, size_t index, struct netlab_err *e
 	case PLAN_BRIDGE:
 		return make_bridge(s, op, err);
 	case PLAN_PORT:
-		return rt_set_master(&s->batch, in[op->interface].ifindex, node->bridge_ifindex, err);
+		return rt_set_master(&s->batch, in[op->interface].ifindex, node->bridge_ifindex,
+				     err);
 	case PLAN_SYSCTL:
 		r = rt_flush(&s->batch, err);
 		return r < 0 ? r : supervisor_order(s, op->node, NODE_SYSCTL, (uint32_t)index, err);
@@ -349,12 +355,13 @@ static int make_node_op(struct supervisor *s, size_t index, struct netlab_err *e
 		r = rt_set_offloads(s->nodes[op->node].rtnl_fd, in[op->interface].name, false);
 		return r < 0 ? err_errno(err, r, "turning segmentation offloads off") : 0;
 	case PLAN_ADDRESS:
-		return rt_new_address(&s->batch, in[op->address.interface].ifindex, &op->address.prefix, err);
+		return rt_new_address(&s->batch, in[op->address.interface].ifindex,
+				      &op->address.prefix, err);
 	case PLAN_UP:
 		return bring_up(s, &in[op->interface], err);
 	case PLAN_NEIGHBOUR:
-		return rt_new_neighbour(&s->batch, in[op->neighbour.interface].ifindex, &op->neighbour.addr,
-					op->neighbour.mac, err);
+		return rt_new_neighbour(&s->batch, in[op->neighbour.interface].ifindex,
+					&op->neighbour.addr, op->neighbour.mac, err);
 	case PLAN_ROUTE:
 		return make_route(s, op, err);
 	case PLAN_FABRIC:
@@ -411,7 +418,7 @@ static int count_unsettled(void *ctx, const struct rt_link_state *l)
 /** Waits until every port of a switch with STP forwards or blocks. */
 static int wait_for_tree(struct supervisor *s, size_t node, struct netlab_err *err)
 {
-	int fd = s->nodes[node].rtnl_fd, r = rt_subscribe_links(fd);
+	int fd = s->nodes[node].rtnl_fd, r = rt_hear_links(fd, true);
 
 	if (r < 0)
 		return err_errno(err, r, "hearing of port states");
@@ -422,11 +429,13 @@ static int wait_for_tree(struct supervisor *s, size_t node, struct netlab_err *e
 		if (r < 0)
 			return err_errno(err, r, "reading port states");
 		if (unsettled == 0)
-			return 0;
+			break;
 		r = wait_for(s, fd, err);
 		if (r < 0)
 			return r;
 	}
+	(void)rt_hear_links(fd, false);
+	return 0;
 }
 
 static int wait_for_trees(struct supervisor *s, struct netlab_err *err)
@@ -496,7 +505,9 @@ static int write_hosts(struct supervisor *s, struct netlab_err *err)
 	if (r < 0) {
 		err_errno(err, r, "binding the lab's hosts file over /etc/hosts");
 		if (r == -ENOENT)
-			err_hint(err, "make an empty /etc/hosts on this machine, or say \"hosts\": false");
+			err_hint(
+				err,
+				"make an empty /etc/hosts on this machine, or say \"hosts\": false");
 	}
 	return r;
 }
@@ -506,9 +517,13 @@ int realise(struct supervisor *s, struct netlab_err *err)
 	static const struct {
 		const char *phase;
 		int (*run)(struct supervisor *s, struct netlab_err *err);
-	} before_links[] = { { "fabric", prepare_fabric }, { "hosts", write_hosts }, { "nodes", make_nodes } },
-	  after_links[] = { { "addresses", configure_nodes }, { "carrier", sync_fabric },
-			    { "shaping", shape_all },	      { "spanning-tree", wait_for_trees },
+	} before_links[] = { { "fabric", prepare_fabric },
+			     { "hosts", write_hosts },
+			     { "nodes", make_nodes } },
+	  after_links[] = { { "addresses", configure_nodes },
+			    { "carrier", sync_fabric },
+			    { "shaping", shape_all },
+			    { "spanning-tree", wait_for_trees },
 			    { "services", start_services } };
 	static const enum plan_op_kind fabric_ops[] = { PLAN_REDIRECT, PLAN_FABRIC_UP };
 	int r = 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What a lab says about itself, as JSON (cli.md, "--json shapes"). */
 #include <jansson.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -49,15 +50,16 @@ static char *started_text(int64_t seconds)
 json_t *report_summary(struct supervisor *s)
 {
 	return json_pack("{s:s,s:I,s:I,s:s,s:I,s:s,s:f,s:s}", "name", s->topo->name, "nodes",
-			 (json_int_t)s->topo->n_nodes, "links", (json_int_t)s->topo->n_links, "engine",
-			 engine_name(s), "pid", (json_int_t)s->host_pid, "started", started_text(s->started_s),
-			 "uptime_s", (double)(monotonic_ns() - s->ready_ns) / 1e9, "state", lab_state(s));
+			 (json_int_t)s->topo->n_nodes, "links", (json_int_t)s->topo->n_links,
+			 "engine", engine_name(s), "pid", (json_int_t)s->host_pid, "started",
+			 started_text(s->started_s), "uptime_s",
+			 (double)(monotonic_ns() - s->ready_ns) / 1e9, "state", lab_state(s));
 }
 
 json_t *report_error(const struct netlab_err *err)
 {
-	return json_pack("{s:i,s:s,s:s,s:s,s:i}", "code", -err->code, "message", err->message, "where",
-			 err->where, "hint", err->hint, "exit", (int)err->exit);
+	return json_pack("{s:i,s:s,s:s,s:s,s:i}", "code", -err->code, "message", err->message,
+			 "where", err->where, "hint", err->hint, "exit", (int)err->exit);
 }
 
 /* --- nodes --- */
@@ -68,18 +70,22 @@ static json_t *report_interface(const struct supervisor *s, const struct plan_in
 	char mac[18], text[IP_TEXT_MAX];
 
 	for (size_t i = 0; i < in->n_addresses; i++)
-		json_array_append_new(addresses, json_string(ip_format_prefix(&in->addresses[i], text)));
-	snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", in->mac[0], in->mac[1], in->mac[2],
-		 in->mac[3], in->mac[4], in->mac[5]);
-	return json_pack("{s:s,s:s,s:o,s:i,s:o}", "name", in->name, "mac", mac, "addresses", addresses, "mtu",
-			 (int)in->mtu, "link",
-			 in->link == SIZE_MAX ? json_null() : json_string(s->topo->links[in->link].name));
+		json_array_append_new(addresses,
+				      json_string(ip_format_prefix(&in->addresses[i], text)));
+	snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", in->mac[0], in->mac[1],
+		 in->mac[2], in->mac[3], in->mac[4], in->mac[5]);
+	return json_pack("{s:s,s:s,s:o,s:i,s:o}", "name", in->name, "mac", mac, "addresses",
+			 addresses, "mtu", (int)in->mtu, "link",
+			 in->link == SIZE_MAX ? json_null()
+					      : json_string(s->topo->links[in->link].name));
 }
 
 static json_t *report_service(const struct topo_service *service, const struct lab_service *state)
 {
 	json_t *o = json_pack("{s:s,s:s}", "name", service->name, "state",
-			      state->pid ? "running" : state->exited ? "exited" : "starting");
+			      state->pid      ? "running"
+			      : state->exited ? "exited"
+					      : "starting");
 
 	if (state->pid)
 		json_object_set_new(o, "pid_in_node", json_integer(state->pid));
@@ -97,13 +103,16 @@ static json_t *report_node(const struct supervisor *s, size_t index)
 
 	for (size_t i = 0; i < plan->n_interfaces; i++) {
 		if (i > 0 || plan->interfaces[0].n_addresses > 0)
-			json_array_append_new(interfaces, report_interface(s, &plan->interfaces[i]));
+			json_array_append_new(interfaces,
+					      report_interface(s, &plan->interfaces[i]));
 	}
 	for (size_t i = 0; i < topo->n_services; i++)
-		json_array_append_new(services, report_service(&topo->services[i], &node->services[i]));
-	return json_pack("{s:s,s:s,s:I,s:s,s:o,s:o}", "kind", topo_kind_name(topo->kind), "hostname",
-			 topo->hostname, "pid", (json_int_t)(node->pid ? node->host_pid : 0), "state",
-			 node->pid ? "running" : "dead", "interfaces", interfaces, "services", services);
+		json_array_append_new(services,
+				      report_service(&topo->services[i], &node->services[i]));
+	return json_pack(
+		"{s:s,s:s,s:I,s:s,s:o,s:o}", "kind", topo_kind_name(topo->kind), "hostname",
+		topo->hostname, "pid", (json_int_t)(node->pid ? node->host_pid : 0), "state",
+		node->pid ? "running" : "dead", "interfaces", interfaces, "services", services);
 }
 
 /* --- links --- */
@@ -124,21 +133,31 @@ static json_t *report_impairment(const struct impairment *m)
 	return from_text(&b);
 }
 
+/** The upper half of the u64 does not fit JSON integers as jansson keeps them: those seeds are strings. */
+static json_t *seed_json(uint64_t seed)
+{
+	if (seed <= INT64_MAX)
+		return json_integer((json_int_t)seed);
+	return json_sprintf("%llu", (unsigned long long)seed);
+}
+
+/** Nine digits are what 32 bits can tell: 1 % reads 0.01, not 0.010000000011641532. */
 static double share(uint32_t of32)
 {
-	return (double)of32 / UINT32_MAX;
+	return rint((double)of32 / UINT32_MAX * 1e9) / 1e9;
 }
 
 static json_t *report_netem_loss(const struct rt_netem *n)
 {
 	switch (n->loss_model) {
 	case 1:
-		return json_pack("{s:{s:f,s:f,s:f,s:f,s:f}}", "state", "p13", share(n->state[0]), "p31",
-				 share(n->state[1]), "p32", share(n->state[2]), "p23", share(n->state[4]), "p14",
-				 share(n->state[3]));
+		return json_pack("{s:{s:f,s:f,s:f,s:f,s:f}}", "state", "p13", share(n->state[0]),
+				 "p31", share(n->state[1]), "p32", share(n->state[2]), "p23",
+				 share(n->state[4]), "p14", share(n->state[3]));
 	case 2:
-		return json_pack("{s:{s:f,s:f,s:f,s:f}}", "gemodel", "p", share(n->ge[0]), "r", share(n->ge[1]),
-				 "1-h", 1 - share(n->ge[2]), "1-k", share(n->ge[3]));
+		return json_pack("{s:{s:f,s:f,s:f,s:f}}", "gemodel", "p", share(n->ge[0]), "r",
+				 share(n->ge[1]), "1-h", 1 - share(n->ge[2]), "1-k",
+				 share(n->ge[3]));
 	default:
 		return json_pack("{s:f}", "random", share(n->loss));
 	}
@@ -152,9 +171,12 @@ static void set_share(json_t *o, const char *key, uint32_t value)
 
 static json_t *report_netem(const struct rt_netem *n)
 {
-	json_t *o = json_pack("{s:s,s:I,s:I,s:I}", "qdisc", "netem", "limit_packets", (json_int_t)n->limit,
-			      "delay_ns", (json_int_t)n->latency_ns, "jitter_ns", (json_int_t)n->jitter_ns);
+	json_t *o = json_pack("{s:s,s:I}", "qdisc", "netem", "limit_packets", (json_int_t)n->limit);
 
+	if (n->latency_ns)
+		json_object_set_new(o, "delay_ns", json_integer((json_int_t)n->latency_ns));
+	if (n->jitter_ns)
+		json_object_set_new(o, "jitter_ns", json_integer((json_int_t)n->jitter_ns));
 	if (n->rate_bytes)
 		json_object_set_new(o, "rate_bps", json_integer((json_int_t)(n->rate_bytes * 8)));
 	if (n->loss_model || n->loss)
@@ -174,14 +196,13 @@ static json_t *report_netem(const struct rt_netem *n)
 	if (n->has_slot && (n->slot_min_ns || n->slot_max_ns || n->slot_dist_delay_ns))
 		json_object_set_new(o, "slot",
 				    json_pack("{s:I,s:I,s:I,s:I,s:i,s:i}", "min_ns",
-					      (json_int_t)n->slot_min_ns, "max_ns", (json_int_t)n->slot_max_ns,
-					      "delay_ns", (json_int_t)n->slot_dist_delay_ns, "jitter_ns",
-					      (json_int_t)n->slot_dist_jitter_ns, "packets", n->slot_packets,
-					      "bytes", n->slot_bytes));
+					      (json_int_t)n->slot_min_ns, "max_ns",
+					      (json_int_t)n->slot_max_ns, "delay_ns",
+					      (json_int_t)n->slot_dist_delay_ns, "jitter_ns",
+					      (json_int_t)n->slot_dist_jitter_ns, "packets",
+					      n->slot_packets, "bytes", n->slot_bytes));
 	if (n->has_seed)
-		/* a u64 in a JSON integer of 64 bits with sign: the upper half reads back negative otherwise */
-		json_object_set_new(o, "seed", n->seed <= INT64_MAX ? json_integer((json_int_t)n->seed)
-								    : json_real((double)n->seed));
+		json_object_set_new(o, "seed", seed_json(n->seed));
 	return o;
 }
 
@@ -194,7 +215,8 @@ static const char *join_reason(const struct supervisor *s, size_t link)
 		return "nothing is asked of it";
 	if (l->qdisc[0].kind == PLAN_QDISC_TBF || l->qdisc[1].kind == PLAN_QDISC_TBF)
 		return "rate only, and this kernel has no sch_netem: tbf";
-	return shapes ? "this kernel has sch_netem" : "it was shaped before; an idle netem keeps packets in flight";
+	return shapes ? "this kernel has sch_netem"
+		      : "it was shaped before; an idle netem keeps packets in flight";
 }
 
 static bool has_qdisc(const struct lab_link *l)
@@ -213,17 +235,19 @@ static json_t *report_link(const struct supervisor *s, size_t index)
 
 		for (size_t i = 1; i < node->n_interfaces; i++) {
 			if (node->interfaces[i].link == index && node->interfaces[i].end == e)
-				json_array_append_new(ends, json_sprintf("%s:%s",
-									 s->topo->nodes[topo->ends[e].node].name,
-									 node->interfaces[i].name));
+				json_array_append_new(
+					ends, json_sprintf("%s:%s",
+							   s->topo->nodes[topo->ends[e].node].name,
+							   node->interfaces[i].name));
 		}
 	}
-	return json_pack("{s:o,s:s,s:s,s:i,s:i,s:b,s:b,s:o,s:o,s:{s:{},s:{}}}", "endpoints", ends, "join",
-			 plan_join_name(has_qdisc(link) ? PLAN_JOIN_NETEM : PLAN_JOIN_PATCH), "reason",
-			 join_reason(s, index), "mtu", (int)s->plan->links[index].mtu, "cost", (int)topo->cost,
-			 "carrier", link->carrier, "offload", !link->no_offload, "->",
-			 report_impairment(&link->asked[0]), "<-", report_impairment(&link->asked[1]), "in_force",
-			 "->", "<-");
+	return json_pack("{s:o,s:s,s:s,s:i,s:i,s:b,s:b,s:o,s:o,s:{s:{},s:{}}}", "endpoints", ends,
+			 "join",
+			 plan_join_name(has_qdisc(link) ? PLAN_JOIN_NETEM : PLAN_JOIN_PATCH),
+			 "reason", join_reason(s, index), "mtu", (int)s->plan->links[index].mtu,
+			 "cost", (int)topo->cost, "carrier", link->carrier, "offload",
+			 !link->no_offload, "->", report_impairment(&link->asked[0]), "<-",
+			 report_impairment(&link->asked[1]), "in_force", "->", "<-");
 }
 
 struct in_force {
@@ -244,23 +268,28 @@ static int add_in_force(void *ctx, const struct rt_qdisc *q)
 	if (strcmp(q->kind, "netem") == 0)
 		o = report_netem(&q->netem);
 	else if (strcmp(q->kind, "tbf") == 0)
-		o = json_pack("{s:s,s:I,s:I,s:I}", "qdisc", "tbf", "rate_bps", (json_int_t)(q->tbf_rate_bytes * 8),
-			      "burst_bytes", (json_int_t)q->tbf_burst_bytes, "limit_bytes",
+		o = json_pack("{s:s,s:I,s:I,s:I}", "qdisc", "tbf", "rate_bps",
+			      (json_int_t)(q->tbf_rate_bytes * 8), "burst_bytes",
+			      (json_int_t)q->tbf_burst_bytes, "limit_bytes",
 			      (json_int_t)q->tbf_limit_bytes);
 	else
 		return 0;
 	link = json_object_get(f->links, f->s->topo->links[index].name);
-	return json_object_set_new(json_object_get(link, "in_force"), dir == 0 ? "->" : "<-", o) < 0 ? -1 : 0;
+	return json_object_set_new(json_object_get(link, "in_force"), dir == 0 ? "->" : "<-", o) < 0
+		       ? -1
+		       : 0;
 }
 
 static void add_cuts(const struct supervisor *s, json_t *links)
 {
 	for (size_t i = 0; i < s->topo->n_links; i++) {
-		json_t *f = json_object_get(json_object_get(links, s->topo->links[i].name), "in_force");
+		json_t *f = json_object_get(json_object_get(links, s->topo->links[i].name),
+					    "in_force");
 
 		for (unsigned d = 0; d < 2; d++) {
 			if (!s->links[i].redirected[d])
-				json_object_set_new(json_object_get(f, d == 0 ? "->" : "<-"), "down", json_true());
+				json_object_set_new(json_object_get(f, d == 0 ? "->" : "<-"),
+						    "down", json_true());
 		}
 	}
 }
@@ -284,8 +313,7 @@ json_t *report_lab(struct supervisor *s, struct netlab_err *err)
 		return NULL;
 	}
 	add_cuts(s, links);
-	json_object_set_new(lab, "seed", s->topo->seed <= INT64_MAX ? json_integer((json_int_t)s->topo->seed)
-								     : json_real((double)s->topo->seed));
+	json_object_set_new(lab, "seed", seed_json(s->topo->seed));
 	json_object_set_new(lab, "nodes", nodes);
 	json_object_set_new(lab, "links", links);
 	return lab;

@@ -15,9 +15,9 @@
 #include "sys/fs.h"
 #include "sys/sock.h"
 
-#define LOCK_NAME "lock"
+#define LOCK_NAME   "lock"
 #define HOLDER_MARK "netlab process "
-#define NEW_PREFIX ".new-"
+#define NEW_PREFIX  ".new-"
 
 static void close_all(struct rundir *d)
 {
@@ -42,7 +42,8 @@ static bool is_ours(int lock_fd)
 {
 	char text[sizeof(HOLDER_MARK)] = "";
 
-	return pread(lock_fd, text, sizeof(text) - 1, 0) == sizeof(text) - 1 && strcmp(text, HOLDER_MARK) == 0;
+	return pread(lock_fd, text, sizeof(text) - 1, 0) == sizeof(text) - 1 &&
+	       strcmp(text, HOLDER_MARK) == 0;
 }
 
 /**
@@ -107,7 +108,8 @@ static int name_holder(int state_fd, const char *name, struct netlab_err *err)
 	if (sys_read_value(state_fd, path, holder, sizeof(holder)) <= 0)
 		snprintf(holder, sizeof(holder), "a process that is just starting it");
 	err_set(err, EEXIST, "lab '%s' is already running (held by %s)", name, holder);
-	return err_hint(err, "stop it with `netlab down %s`, or give this one another --name", name);
+	return err_hint(err, "stop it with `netlab down %s`, or give this one another --name",
+			name);
 }
 
 /** Makes a directory with a held lock and logs/ in it under a name that nobody looks at. */
@@ -152,7 +154,8 @@ static int publish(struct rundir *d, const char *temporary, const char *name)
 	}
 }
 
-int rundir_create(const char *state_dir, const char *name, struct rundir *ret, struct netlab_err *err)
+int rundir_create(const char *state_dir, const char *name, struct rundir *ret,
+		  struct netlab_err *err)
 {
 	struct rundir d = { .state_fd = -1, .fd = -1, .lock_fd = -1 };
 	char temporary[NAME_MAX + 1];
@@ -181,7 +184,9 @@ int rundir_create(const char *state_dir, const char *name, struct rundir *ret, s
 		if (r == -ENOSPC || r == -EDQUOT)
 			err_hint(err, "make room there, or use another place with --state-dir");
 		else if (r == -ENOTEMPTY)
-			err_hint(err, "it was not made by netlab: remove it, or use another --state-dir");
+			err_hint(
+				err,
+				"it was not made by netlab: remove it, or use another --state-dir");
 	}
 	(void)sys_remove_tree(d.state_fd, temporary);
 fail:

@@ -12,9 +12,9 @@
 #include "netlab/err.h"
 
 #define RUNDIR_CONTROL "control"
-#define RUNDIR_LOGS "logs"
-#define RUNDIR_HOSTS "hosts"
-#define RUNDIR_LOG "supervisor.log"
+#define RUNDIR_LOGS    "logs"
+#define RUNDIR_HOSTS   "hosts"
+#define RUNDIR_LOG     "supervisor.log"
 
 struct rundir {
 	char *path;   /**< owned */
@@ -25,7 +25,8 @@ struct rundir {
 
 /** Makes the directory and takes its lock. A dead lab's leftovers are swept first.
  *  @return 0; -EEXIST when a live lab has the name (its holder is named) */
-int rundir_create(const char *state_dir, const char *name, struct rundir *ret, struct netlab_err *err);
+int rundir_create(const char *state_dir, const char *name, struct rundir *ret,
+		  struct netlab_err *err);
 /** Removes it with all in it; only for the holder of the lock. */
 void rundir_remove(struct rundir *d, const char *name);
 /** Closes the descriptors (and so gives up the lock, unless another process has copies). */

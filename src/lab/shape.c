@@ -35,7 +35,8 @@ static const char *direction_name(unsigned dir)
 	return dir == 0 ? "->" : "<-";
 }
 
-static int wrap_direction(const struct supervisor *s, size_t link, unsigned dir, struct netlab_err *err)
+static int wrap_direction(const struct supervisor *s, size_t link, unsigned dir,
+			  struct netlab_err *err)
 {
 	return err_wrap(err, "link '%s' %s", s->topo->links[link].name, direction_name(dir));
 }
@@ -44,7 +45,8 @@ static int wrap_direction(const struct supervisor *s, size_t link, unsigned dir,
 
 static uint32_t share32(double share)
 {
-	return (uint32_t)rint(share * UINT32_MAX); /* as tc does: iproute2 lib/utils.c, tc/q_netem.c */
+	return (uint32_t)rint(share *
+			      UINT32_MAX); /* as tc does: iproute2 lib/utils.c, tc/q_netem.c */
 }
 
 static bool near32(uint32_t a, uint32_t b)
@@ -70,12 +72,15 @@ static bool same_loss(const struct impairment *m, const struct rt_netem *n)
 		return n->loss_model == 0 && near32(n->loss, share32(l->random));
 	case IMPAIR_LOSS_BURST:
 	case IMPAIR_LOSS_GEMODEL:
-		return n->loss_model == 2 && near32(n->ge[0], share32(l->p)) && near32(n->ge[1], share32(l->r)) &&
-		       near32(n->ge[2], share32(1 - l->one_minus_h)) && near32(n->ge[3], share32(l->one_minus_k));
+		return n->loss_model == 2 && near32(n->ge[0], share32(l->p)) &&
+		       near32(n->ge[1], share32(l->r)) &&
+		       near32(n->ge[2], share32(1 - l->one_minus_h)) &&
+		       near32(n->ge[3], share32(l->one_minus_k));
 	case IMPAIR_LOSS_STATE:
 		/* struct tc_netem_gimodel: p13 p31 p32 p14 p23 */
 		return n->loss_model == 1 && near32(n->state[0], share32(l->p13)) &&
-		       near32(n->state[1], share32(l->p31)) && near32(n->state[2], share32(l->p32)) &&
+		       near32(n->state[1], share32(l->p31)) &&
+		       near32(n->state[2], share32(l->p32)) &&
 		       near32(n->state[3], share32(l->p14)) && near32(n->state[4], share32(l->p23));
 	}
 	return false;
@@ -89,7 +94,8 @@ static double asked_share(const struct impairment *m, enum impair_key key, doubl
 static bool same_slot(const struct impairment *m, const struct rt_netem *n)
 {
 	if (!asks(m, IMPAIR_SLOT))
-		return !n->has_slot || (n->slot_min_ns == 0 && n->slot_max_ns == 0 && n->slot_dist_delay_ns == 0);
+		return !n->has_slot ||
+		       (n->slot_min_ns == 0 && n->slot_max_ns == 0 && n->slot_dist_delay_ns == 0);
 	return n->has_slot && (uint32_t)n->slot_packets == m->slot.packets &&
 	       (uint32_t)n->slot_bytes == m->slot.bytes;
 }
@@ -143,7 +149,7 @@ struct pass {
 	struct supervisor *s;
 	struct rt_batch batch;
 	struct netlab_err *err;
-	uint32_t only_ifindex; /**< 0 = all */
+	uint32_t only_ifindex;                  /**< 0 = all */
 	const struct rt_netem_amendment *extra; /**< for one change, NULL otherwise */
 	unsigned seeds_ignored;
 	size_t found;
@@ -179,7 +185,8 @@ static int check_one(void *ctx, const struct rt_qdisc *q)
 	unsigned dir;
 	size_t link;
 
-	if ((p->only_ifindex && q->ifindex != p->only_ifindex) || !shape_locate(p->s, q->ifindex, &link, &dir))
+	if ((p->only_ifindex && q->ifindex != p->only_ifindex) ||
+	    !shape_locate(p->s, q->ifindex, &link, &dir))
 		return 0;
 	want = &p->s->links[link].qdisc[dir];
 	if (want->kind == PLAN_QDISC_NONE)
@@ -190,7 +197,8 @@ static int check_one(void *ctx, const struct rt_qdisc *q)
 	if (want->kind != PLAN_QDISC_NETEM)
 		return q->tbf_rate_bytes == want->impairment.rate_bps / 8
 			       ? 0
-			       : err_set(p->err, EIO, "the kernel holds another rate than was asked");
+			       : err_set(p->err, EIO,
+					 "the kernel holds another rate than was asked");
 	difference = shape_difference(want, &q->netem);
 	if (!difference)
 		return 0;
@@ -217,7 +225,8 @@ static int amend(struct pass *p)
 	if (r == 0) {
 		r = rt_flush(&p->batch, p->err);
 		if (r < 0)
-			wrap_direction(p->s, p->batch.failed_cookie / 2, p->batch.failed_cookie % 2, p->err);
+			wrap_direction(p->s, p->batch.failed_cookie / 2, p->batch.failed_cookie % 2,
+				       p->err);
 	}
 	close(p->batch.fd);
 	rt_batch_deinit(&p->batch);
@@ -231,11 +240,14 @@ static int read_back(struct pass *p, size_t expected)
 	if (r < 0)
 		return p->err->code ? r : err_errno(p->err, r, "reading qdiscs back");
 	if (p->found != expected)
-		return err_set(p->err, EIO, "the kernel holds %zu of %zu qdiscs", p->found, expected);
+		return err_set(p->err, EIO, "the kernel holds %zu of %zu qdiscs", p->found,
+			       expected);
 	if (p->seeds_ignored)
-		supervisor_warn(p->s, "this kernel's netem takes no seed (Linux 6.6 does): losses on %u link "
-				      "directions will differ from run to run",
-				p->seeds_ignored);
+		supervisor_warn(
+			p->s,
+			"this kernel's netem takes no seed (Linux 6.6 does): losses on %u link "
+			"directions will differ from run to run",
+			p->seeds_ignored);
 	return 0;
 }
 
@@ -252,7 +264,8 @@ int shape_all(struct supervisor *s, struct netlab_err *err)
 
 		if (op->kind != PLAN_QDISC)
 			continue;
-		buf_printf(&lines, "qdisc add dev %s root ", device(s, op->link.link, op->link.end));
+		buf_printf(&lines, "qdisc add dev %s root ",
+			   device(s, op->link.link, op->link.end));
 		plan_qdisc_print(&lines, &s->links[op->link.link].qdisc[op->link.end]);
 		buf_puts(&lines, "\n");
 		n++;
@@ -268,7 +281,8 @@ int shape_all(struct supervisor *s, struct netlab_err *err)
 				last = i + 1;
 		}
 		if (last)
-			wrap_direction(s, s->plan->ops[last - 1].link.link, s->plan->ops[last - 1].link.end, err);
+			wrap_direction(s, s->plan->ops[last - 1].link.link,
+				       s->plan->ops[last - 1].link.end, err);
 		return r;
 	}
 	r = amend(&pass);

@@ -137,7 +137,8 @@ void supervisor_node_event(struct supervisor *s, size_t i)
 		forget_node(s, i); /* its init is gone; SIGCHLD follows */
 }
 
-int supervisor_order(struct supervisor *s, size_t i, int kind, uint32_t index, struct netlab_err *err)
+int supervisor_order(struct supervisor *s, size_t i, int kind, uint32_t index,
+		     struct netlab_err *err)
 {
 	struct node_order order = { .kind = (enum node_order_kind)kind, .index = index };
 	struct lab_node *node = &s->nodes[i];
@@ -241,7 +242,8 @@ static int detach(struct supervisor *s, struct netlab_err *err)
 static bool any_shaping(const struct topo *t)
 {
 	for (size_t i = 0; i < t->n_links; i++) {
-		if (impairment_is_shaping(&t->links[i].dir[0]) || impairment_is_shaping(&t->links[i].dir[1]) ||
+		if (impairment_is_shaping(&t->links[i].dir[0]) ||
+		    impairment_is_shaping(&t->links[i].dir[1]) ||
 		    t->links[i].join == TOPO_JOIN_NETEM)
 			return true;
 	}
@@ -277,7 +279,8 @@ static int make_tables(struct supervisor *s, struct netlab_err *err)
 		return err_set(err, ENOMEM, "out of memory");
 	for (size_t i = 0; i < s->topo->n_nodes; i++) {
 		s->nodes[i].control_fd = s->nodes[i].rtnl_fd = -1;
-		s->nodes[i].services = calloc(s->topo->nodes[i].n_services + 1, sizeof(struct lab_service));
+		s->nodes[i].services = calloc(s->topo->nodes[i].n_services + 1,
+					      sizeof(struct lab_service));
 		if (!s->nodes[i].services)
 			return err_set(err, ENOMEM, "out of memory");
 	}
@@ -321,7 +324,9 @@ static int listen_control(struct supervisor *s, struct netlab_err *err)
 	/* by descriptor: a path may be longer than the 107 bytes of sun_path */
 	snprintf(path, sizeof(path), "/proc/self/fd/%d/" RUNDIR_CONTROL, s->dir->fd);
 	s->listen_fd = sys_sock_listen(path);
-	return s->listen_fd < 0 ? err_errno(err, s->listen_fd, "control socket in '%s'", s->dir->path) : 0;
+	return s->listen_fd < 0
+		       ? err_errno(err, s->listen_fd, "control socket in '%s'", s->dir->path)
+		       : 0;
 }
 
 /** Says that the lab is usable, and learns whether it shall outlive the caller. */

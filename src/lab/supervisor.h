@@ -35,7 +35,7 @@ struct up_message {
 
 /** Caller -> supervisor, one byte each. */
 enum up_reply {
-	UP_GO = 'g',   /**< the user namespace's maps are written: go on (first thing, rootless only) */
+	UP_GO = 'g', /**< the user namespace's maps are written: go on (first thing, rootless only) */
 	UP_KEEP = 'k', /**< after READY: the lab outlives the caller */
 };
 
@@ -46,7 +46,7 @@ struct lab_service {
 };
 
 struct lab_node {
-	pid_t pid;      /**< of its init, in the lab's PID namespace; 0 = dead */
+	pid_t pid; /**< of its init, in the lab's PID namespace; 0 = dead */
 	pid_t host_pid;
 	int control_fd; /**< to its init */
 	int rtnl_fd;    /**< opened inside its network namespace */
@@ -60,7 +60,7 @@ struct lab_link {
 	struct plan_qdisc qdisc[2]; /**< in force; kind NONE = no root qdisc of ours */
 	bool redirected[2];         /**< frames of the direction pass */
 	bool carrier;
-	bool no_offload;            /**< the node ends' segmentation offloads are off */
+	bool no_offload; /**< the node ends' segmentation offloads are off */
 };
 
 struct supervisor {
@@ -69,19 +69,19 @@ struct supervisor {
 	struct plan *plan; /**< owned */
 	struct plan_host host;
 	struct rundir *dir;
-	int up_fd;         /**< to the caller of lab_up(); -1 once it is gone */
+	int up_fd; /**< to the caller of lab_up(); -1 once it is gone */
 	int host_proc_fd, log_dir_fd, signal_fd, listen_fd;
-	int fabric_fd;     /**< rtnetlink socket of the fabric */
+	int fabric_fd; /**< rtnetlink socket of the fabric */
 	struct rt_batch batch;
-	pid_t host_pid;    /**< our own, as the host's /proc numbers it */
+	pid_t host_pid; /**< our own, as the host's /proc numbers it */
 	struct sys_nofile nofile;
 	struct lab_node *nodes;
 	struct lab_link *links;
-	uint64_t deadline_ns;   /**< CLOCK_MONOTONIC; for `up` */
+	uint64_t deadline_ns; /**< CLOCK_MONOTONIC; for `up` */
 	uint64_t phase_start_ns;
-	uint64_t ready_ns;      /**< CLOCK_MONOTONIC when it became usable */
-	int64_t started_s;      /**< CLOCK_REALTIME, seconds since the epoch */
-	bool rootless; /**< in a user namespace: our uid 0 is the owner */
+	uint64_t ready_ns; /**< CLOCK_MONOTONIC when it became usable */
+	int64_t started_s; /**< CLOCK_REALTIME, seconds since the epoch */
+	bool rootless;     /**< in a user namespace: our uid 0 is the owner */
 	bool stopping;
 	uint64_t stop_deadline_ns;
 };
@@ -100,13 +100,15 @@ void supervisor_main(const struct supervisor_boot *boot) __attribute__((noreturn
 uint64_t monotonic_ns(void);
 /** Reports the end of a phase of `up` to the caller. */
 void supervisor_phase(struct supervisor *s, const char *phase);
-void supervisor_warn(struct supervisor *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void supervisor_warn(struct supervisor *s, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
 /** Reaps children; a node that died loses its descriptors. @return whether any node died */
 bool supervisor_reap(struct supervisor *s);
 /** Reads what inits have to say when nothing is asked of them (services that end). */
 void supervisor_node_event(struct supervisor *s, size_t node);
 /** Asks an init to do something and waits for NODE_DONE. @return 0, negative errno with *err */
-int supervisor_order(struct supervisor *s, size_t node, int kind, uint32_t index, struct netlab_err *err);
+int supervisor_order(struct supervisor *s, size_t node, int kind, uint32_t index,
+		     struct netlab_err *err);
 /** Begins to stop: services get SIGTERM; the loop ends when they are gone or their time is over. */
 void supervisor_stop(struct supervisor *s);
 

@@ -22,12 +22,12 @@ enum { DEFAULT_TIMEOUT_S = 60 };
 struct coming_up {
 	const struct lab_up_options *options;
 	struct rundir dir;
-	int up_fd;  /**< to the supervisor */
+	int up_fd; /**< to the supervisor */
 	pid_t pid;
 	int pidfd;
 	int signal_fd;
 	sigset_t old_mask;
-	int got_signal; /**< the user wants to stop */
+	int got_signal;  /**< the user wants to stop */
 	char phase[512]; /**< the last that ended */
 };
 
@@ -37,10 +37,14 @@ static void name_privilege(int error, struct netlab_err *err)
 		return;
 	err_class(err, NETLAB_EXIT_UNSUPPORTED);
 	if (geteuid() == 0)
-		err_hint(err, "this root lacks CAP_SYS_ADMIN (a container?), or user.max_*_namespaces is too low");
+		err_hint(
+			err,
+			"this root lacks CAP_SYS_ADMIN (a container?), or user.max_*_namespaces is too low");
 	else
-		err_hint(err, "allow user namespaces (sysctl user.max_user_namespaces > 0, "
-			      "kernel.apparmor_restrict_unprivileged_userns = 0 on Ubuntu), or run as root");
+		err_hint(
+			err,
+			"allow user namespaces (sysctl user.max_user_namespaces > 0, "
+			"kernel.apparmor_restrict_unprivileged_userns = 0 on Ubuntu), or run as root");
 }
 
 /** Signals that end us must not leave a run directory behind: they are read, acted upon, and then raised again. */
@@ -150,7 +154,8 @@ static int report_death(struct coming_up *c, struct netlab_err *err)
 
 	(void)waitid(P_PID, (id_t)c->pid, &info, WEXITED | WNOWAIT);
 	if (info.si_code == CLD_KILLED || info.si_code == CLD_DUMPED)
-		err_set(err, ECHILD, "the lab's supervisor was killed by signal %d", info.si_status);
+		err_set(err, ECHILD, "the lab's supervisor was killed by signal %d",
+			info.si_status);
 	else
 		err_set(err, ECHILD, "the lab's supervisor ended with status %d", info.si_status);
 	if (c->phase[0])
@@ -173,10 +178,14 @@ static int follow(struct coming_up *c, struct netlab_err *err)
 
 		if (now >= deadline_ns) {
 			err_set(err, ETIME, "not up after %.3g s (last phase done: '%s')",
-				(double)c->options->timeout_ns / 1e9, c->phase[0] ? c->phase : "none");
-			return err_hint(err, "give it more with --timeout; -v shows the time of each phase");
+				(double)c->options->timeout_ns / 1e9,
+				c->phase[0] ? c->phase : "none");
+			return err_hint(
+				err,
+				"give it more with --timeout; -v shows the time of each phase");
 		}
-		if (poll(p, ARRAY_SIZE(p), (int)((deadline_ns - now) / 1000000) + 1) < 0 && errno != EINTR)
+		if (poll(p, ARRAY_SIZE(p), (int)((deadline_ns - now) / 1000000) + 1) < 0 &&
+		    errno != EINTR)
 			return err_errno(err, errno, "poll");
 		if (p[1].revents) {
 			struct signalfd_siginfo info;
@@ -191,7 +200,8 @@ static int follow(struct coming_up *c, struct netlab_err *err)
 		if (n == 0)
 			return report_death(c, err);
 		if (n != (ssize_t)sizeof(m))
-			return err_errno(err, n < 0 ? (int)n : EPROTO, "hearing from the supervisor");
+			return err_errno(err, n < 0 ? (int)n : EPROTO,
+					 "hearing from the supervisor");
 		r = on_message(c, &m, err);
 		if (r != 0)
 			return r < 0 ? r : 0;

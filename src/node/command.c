@@ -16,7 +16,8 @@ static void reset_signals(void)
 	sigset_t none;
 
 	for (int s = 1; s < NSIG; s++)
-		(void)signal(s, SIG_DFL); /* SIGKILL, SIGSTOP and glibc's own refuse: as they should */
+		(void)signal(s,
+			     SIG_DFL); /* SIGKILL, SIGSTOP and glibc's own refuse: as they should */
 	sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
@@ -29,7 +30,8 @@ static int set_environment(const char *const *env, struct netlab_err *err)
 		int r;
 
 		if (!eq || eq == *env)
-			return err_set(err, EINVAL, "environment setting '%s' is not KEY=VALUE", *env);
+			return err_set(err, EINVAL, "environment setting '%s' is not KEY=VALUE",
+				       *env);
 		key = strndup(*env, (size_t)(eq - *env));
 		r = key ? setenv(key, eq + 1, 1) : -1;
 		free(key);
@@ -53,7 +55,8 @@ int node_exec(const struct node_command *c, struct netlab_err *err)
 	if (c->user) {
 		r = sys_become_user(c->user, err);
 		if (r < 0)
-			return r == -ENOENT ? -EINVAL : r; /* the *program* was not looked for yet */
+			return r == -ENOENT ? -EINVAL
+					    : r; /* the *program* was not looked for yet */
 	}
 	reset_signals();
 	execvp(c->argv[0], (char *const *)c->argv);

@@ -10,10 +10,11 @@
 
 /** What a program in a node starts with. All strings borrowed. */
 struct node_command {
-	const char *const *argv;      /**< NULL-terminated; argv[0] is searched in PATH */
-	const char *const *env;       /**< "K=V", NULL-terminated: set over the caller's environment, later ones win */
-	const char *cwd;              /**< NULL = "/" */
-	const char *user;             /**< NULL = as we are */
+	const char *const *argv; /**< NULL-terminated; argv[0] is searched in PATH */
+	const char *const *
+		env; /**< "K=V", NULL-terminated: set over the caller's environment, later ones win */
+	const char *cwd;  /**< NULL = "/" */
+	const char *user; /**< NULL = as we are */
 };
 
 /**

@@ -43,7 +43,8 @@ static int write_sysctl(const struct plan_sysctl *s, struct netlab_err *err)
 	if (r < 0) {
 		err_errno(err, r, "sysctl '%s' = '%s'", s->key, s->value);
 		if (r == -ENOENT)
-			err_hint(err, "this kernel has no such setting (see `sysctl -a` in a node)");
+			err_hint(err,
+				 "this kernel has no such setting (see `sysctl -a` in a node)");
 	}
 	return r;
 }
@@ -87,7 +88,8 @@ static void say_hello(struct init *n, struct netlab_err *err)
 		(void)sys_sock_send(n->boot->hello_fd, &hello, sizeof(hello), NULL, 0);
 		_exit(1);
 	}
-	r = sys_sock_send(n->boot->hello_fd, &hello, sizeof(hello), (int[]){ pair[0], n->rtnl_fd }, 2);
+	r = sys_sock_send(n->boot->hello_fd, &hello, sizeof(hello), (int[]){ pair[0], n->rtnl_fd },
+			  2);
 	if (r < 0)
 		_exit(1);
 	n->control_fd = pair[1];
@@ -206,7 +208,8 @@ static void signal_services(struct init *n, int signo)
 {
 	for (size_t i = n->topo->n_services; i > 0; i--) {
 		if (n->service_pids[i - 1])
-			(void)kill(-n->service_pids[i - 1], signo); /* each is a process group: setsid() */
+			(void)kill(-n->service_pids[i - 1],
+				   signo); /* each is a process group: setsid() */
 	}
 }
 
@@ -276,7 +279,8 @@ static void on_signal(struct init *n)
 static void block_signals(sigset_t *ret_handled)
 {
 	/* what a user may want to reach the services through their init; job control and faults stay out of it */
-	static const int handled[] = { SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH };
+	static const int handled[] = { SIGCHLD, SIGTERM, SIGINT,  SIGHUP,
+				       SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH };
 	sigset_t all;
 
 	sigfillset(&all);

@@ -22,14 +22,15 @@
 /** Init -> supervisor on the shared hello socket, once. */
 struct node_hello {
 	uint32_t node;
-	pid_t host_pid;        /**< as the host's /proc numbers the init */
-	struct netlab_err err; /**< code 0: fine, and two descriptors come along: control, rtnetlink */
+	pid_t host_pid; /**< as the host's /proc numbers the init */
+	struct netlab_err
+		err; /**< code 0: fine, and two descriptors come along: control, rtnetlink */
 };
 
 enum node_order_kind {
 	NODE_START,  /**< start services[index]; answered by NODE_DONE */
 	NODE_SYSCTL, /**< write the sysctl of the plan's ops[index]; answered by NODE_DONE */
-	NODE_STOP,   /**< SIGTERM to all services, last started first; answered by NODE_STOPPED when none is left */
+	NODE_STOP, /**< SIGTERM to all services, last started first; answered by NODE_STOPPED when none is left */
 };
 
 struct node_order {
@@ -38,8 +39,8 @@ struct node_order {
 };
 
 enum node_event_kind {
-	NODE_DONE,    /**< an order was carried out (err.code 0), or why not */
-	NODE_EXITED,  /**< a service ended: status as waitpid() gave it */
+	NODE_DONE,   /**< an order was carried out (err.code 0), or why not */
+	NODE_EXITED, /**< a service ended: status as waitpid() gave it */
 	NODE_STOPPED,
 };
 
@@ -55,9 +56,9 @@ struct node_event {
 struct node_boot {
 	const struct plan *plan;
 	uint32_t node;
-	int hello_fd;       /**< supervisor's hello socket, write end */
-	int host_proc_fd;   /**< directory of the host's /proc */
-	int log_dir_fd;     /**< directory for this lab's logs */
+	int hello_fd;             /**< supervisor's hello socket, write end */
+	int host_proc_fd;         /**< directory of the host's /proc */
+	int log_dir_fd;           /**< directory for this lab's logs */
 	struct sys_nofile nofile; /**< limits to give back to services */
 };
 

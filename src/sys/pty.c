@@ -124,7 +124,8 @@ static int relay(struct sys_pty *p, pid_t child, int signal_fd)
 	while (!ended || open_out) {
 		struct pollfd fds[] = { { .fd = signal_fd, .events = POLLIN },
 					{ .fd = open_out ? p->master : -1, .events = POLLIN },
-					{ .fd = open_in && !ended ? STDIN_FILENO : -1, .events = POLLIN } };
+					{ .fd = open_in && !ended ? STDIN_FILENO : -1,
+					  .events = POLLIN } };
 
 		if (poll(fds, ARRAY_SIZE(fds), ended ? 0 : -1) < 0 && errno != EINTR)
 			break;
@@ -157,7 +158,8 @@ int sys_pty_relay(struct sys_pty *p, pid_t child)
 		cfmakeraw(&raw);
 		(void)tcsetattr(STDIN_FILENO, TCSADRAIN, &raw);
 	}
-	code = signal_fd < 0 ? sys_relay_wait(child, SYS_RELAY_SIGNALS) : relay(p, child, signal_fd);
+	code = signal_fd < 0 ? sys_relay_wait(child, SYS_RELAY_SIGNALS)
+			     : relay(p, child, signal_fd);
 	if (p->was_terminal)
 		(void)tcsetattr(STDIN_FILENO, TCSADRAIN, &p->saved);
 	if (signal_fd >= 0)

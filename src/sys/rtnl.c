@@ -86,7 +86,8 @@ static int send_batch(struct rt_batch *b)
 	ssize_t n;
 
 	do
-		n = sendto(b->fd, b->data, b->len, 0, (const struct sockaddr *)&kernel, sizeof(kernel));
+		n = sendto(b->fd, b->data, b->len, 0, (const struct sockaddr *)&kernel,
+			   sizeof(kernel));
 	while (n < 0 && errno == EINTR);
 	return n < 0 ? -errno : 0;
 }
@@ -170,11 +171,13 @@ int rt_add(struct rt_batch *b, const char *op, struct nl_msg *msg, struct netlab
 		r = rt_flush(b, err);
 		if (r < 0 || len > RT_BATCH_BYTES) {
 			nlmsg_free(msg);
-			return r < 0 ? r : err_set(err, EMSGSIZE, "message of %zu bytes is too long", len);
+			return r < 0 ? r
+				     : err_set(err, EMSGSIZE, "message of %zu bytes is too long",
+					       len);
 		}
 	}
 	if (b->seq == 0)
-		b->seq = 1; /* 0 is what the kernel uses for its own notifications */
+		b->seq = 1;              /* 0 is what the kernel uses for its own notifications */
 	h->nlmsg_flags |= NLM_F_REQUEST; /* libnl-route leaves that to libnl's own sending */
 	h->nlmsg_seq = b->seq++;
 	b->last = b->len;
@@ -209,7 +212,8 @@ int rt_dump(int fd, int type, const void *header, size_t size, rt_dump_fn *fn, v
 		int left;
 
 		n = recv(fd, buffer, RECEIVE_BYTES, 0);
-		if (n < 0 && errno == EINTR)
+		/* ENOBUFS: notifications that this socket also hears were lost; the dump itself waits for room */
+		if (n < 0 && (errno == EINTR || errno == ENOBUFS))
 			continue;
 		if (n < 0)
 			return -errno;

@@ -23,18 +23,19 @@ struct nlmsghdr;
 
 enum {
 	RT_BATCH_BYTES = 32 * 1024,
-	RT_BATCH_MESSAGES = 256, /**< at most; so that as many errors fit the socket's receive buffer */
+	RT_BATCH_MESSAGES =
+		256, /**< at most; so that as many errors fit the socket's receive buffer */
 };
 
 /** Messages on their way to one socket. Zero-initialise; reusable for other sockets after a flush. */
 struct rt_batch {
-	int fd;          /**< borrowed; set it before the first message */
-	size_t cookie;   /**< what an error of the next messages is reported as; set by the caller */
+	int fd;        /**< borrowed; set it before the first message */
+	size_t cookie; /**< what an error of the next messages is reported as; set by the caller */
 	size_t failed_cookie; /**< set when an operation failed: the cookie of the first message that did */
 	uint8_t *data;
 	size_t len;
-	size_t last;     /**< offset of the last message */
-	uint32_t seq;    /**< of the next message */
+	size_t last;  /**< offset of the last message */
+	uint32_t seq; /**< of the next message */
 	unsigned n;
 	size_t cookies[RT_BATCH_MESSAGES];
 };
@@ -66,12 +67,13 @@ struct rt_end {
 	const char *name;
 	uint32_t ifindex;
 	uint8_t mac[6];
-	pid_t netns_pid;   /**< 0 = the socket's own namespace */
-	bool one_segment;  /**< IFLA_GSO_MAX_SEGS 1: the kernel segments before this device */
+	pid_t netns_pid;  /**< 0 = the socket's own namespace */
+	bool one_segment; /**< IFLA_GSO_MAX_SEGS 1: the kernel segments before this device */
 };
 
 /** A veth pair, both ends born where they belong, one queue each. ends[0] must be in the socket's namespace. */
-int rt_new_veth(struct rt_batch *b, const struct rt_end ends[2], uint32_t mtu, struct netlab_err *err);
+int rt_new_veth(struct rt_batch *b, const struct rt_end ends[2], uint32_t mtu,
+		struct netlab_err *err);
 
 struct rt_bridge {
 	const char *name;
@@ -83,7 +85,8 @@ struct rt_bridge {
 int rt_new_bridge(struct rt_batch *b, const struct rt_bridge *br, struct netlab_err *err);
 int rt_set_master(struct rt_batch *b, uint32_t ifindex, uint32_t master, struct netlab_err *err);
 int rt_set_up(struct rt_batch *b, uint32_t ifindex, bool up, struct netlab_err *err);
-int rt_set_gso_max_segs(struct rt_batch *b, uint32_t ifindex, uint32_t segments, struct netlab_err *err);
+int rt_set_gso_max_segs(struct rt_batch *b, uint32_t ifindex, uint32_t segments,
+			struct netlab_err *err);
 /** Asks about a link and throws the answer away: RTM_GETLINK runs a pending carrier change of the device first
  *  (linkwatch_sync_dev() in rtnl_getlink(), Linux >= 6.8), so that its qdisc is active when the batch returns. */
 int rt_sync_carrier(struct rt_batch *b, uint32_t ifindex, struct netlab_err *err);
@@ -91,25 +94,26 @@ int rt_sync_carrier(struct rt_batch *b, uint32_t ifindex, struct netlab_err *err
 struct rt_link_state {
 	uint32_t ifindex;
 	char name[16];
-	bool up, running;  /**< IFF_UP, IFF_RUNNING */
-	int stp_state;     /**< BR_STATE_* of linux/if_bridge.h, -1 = no bridge port */
+	bool up, running; /**< IFF_UP, IFF_RUNNING */
+	int stp_state;    /**< BR_STATE_* of linux/if_bridge.h, -1 = no bridge port */
 };
 typedef int rt_link_fn(void *ctx, const struct rt_link_state *state);
 /** Calls fn for every link of the socket's namespace. */
 int rt_each_link(int fd, rt_link_fn *fn, void *ctx);
-/** Makes a fresh rtnl socket of the wanted namespace hear its link changes, bridge port states among them: readable
- *  means that something changed. @return 0, negative errno */
-int rt_subscribe_links(int fd);
+/** Makes a socket hear its namespace's link changes, bridge port states among them: readable means that something
+ *  changed; rt_each_link() reads past it. @return 0, negative errno */
+int rt_hear_links(int fd, bool on);
 /** Turns segmentation and receive offloads (tso, gso, gro) on or off through a socket of the device's namespace.
  *  @return 0, negative errno */
 int rt_set_offloads(int fd, const char *ifname, bool on);
 
 /* --- addresses, neighbours, routes (rtnl_ip.c) --- */
 
-int rt_new_address(struct rt_batch *b, uint32_t ifindex, const struct ip_prefix *p, struct netlab_err *err);
+int rt_new_address(struct rt_batch *b, uint32_t ifindex, const struct ip_prefix *p,
+		   struct netlab_err *err);
 /** A permanent entry. */
-int rt_new_neighbour(struct rt_batch *b, uint32_t ifindex, const struct ip_addr *a, const uint8_t mac[6],
-		       struct netlab_err *err);
+int rt_new_neighbour(struct rt_batch *b, uint32_t ifindex, const struct ip_addr *a,
+		     const uint8_t mac[6], struct netlab_err *err);
 
 enum rt_route_type { RT_ROUTE_UNICAST, RT_ROUTE_BLACKHOLE, RT_ROUTE_UNREACHABLE };
 struct rt_hop {
@@ -139,9 +143,9 @@ struct rt_netem {
 	uint64_t latency_ns, jitter_ns, rate_bytes, seed;
 	uint32_t limit, gap;
 	uint32_t loss, duplicate, corrupt, reorder; /**< shares of UINT32_MAX */
-	int loss_model;                             /**< 0 random, 1 four-state, 2 Gilbert-Elliott */
-	uint32_t state[5];                          /**< p13 p31 p32 p14 p23 (struct order) */
-	uint32_t ge[4];                             /**< p r h k1 */
+	int loss_model;    /**< 0 random, 1 four-state, 2 Gilbert-Elliott */
+	uint32_t state[5]; /**< p13 p31 p32 p14 p23 (struct order) */
+	uint32_t ge[4];    /**< p r h k1 */
 	int32_t overhead, cell_overhead;
 	uint32_t cell;
 	bool ecn, has_seed, has_slot;
@@ -155,7 +159,7 @@ struct rt_qdisc {
 	uint32_t handle;
 	uint32_t queued_packets, drops, overlimits;
 	uint64_t sent_packets, sent_bytes;
-	struct rt_netem netem;      /**< when kind is "netem" */
+	struct rt_netem netem;                                     /**< when kind is "netem" */
 	uint64_t tbf_rate_bytes, tbf_limit_bytes, tbf_burst_bytes; /**< when kind is "tbf" */
 	const struct nlattr *options; /**< TCA_OPTIONS as dumped; valid during the call */
 };

@@ -52,7 +52,8 @@ static int set_broadcast(struct rtnl_addr *object, const struct ip_prefix *p)
 	return failed;
 }
 
-int rt_new_address(struct rt_batch *b, uint32_t ifindex, const struct ip_prefix *p, struct netlab_err *err)
+int rt_new_address(struct rt_batch *b, uint32_t ifindex, const struct ip_prefix *p,
+		   struct netlab_err *err)
 {
 	struct rtnl_addr *object = rtnl_addr_alloc();
 	struct nl_addr *local = address(&p->addr, p->len);
@@ -74,8 +75,8 @@ int rt_new_address(struct rt_batch *b, uint32_t ifindex, const struct ip_prefix 
 	return rt_add(b, "rtnl newaddr", built(failed, msg), err);
 }
 
-int rt_new_neighbour(struct rt_batch *b, uint32_t ifindex, const struct ip_addr *a, const uint8_t mac[6],
-		     struct netlab_err *err)
+int rt_new_neighbour(struct rt_batch *b, uint32_t ifindex, const struct ip_addr *a,
+		     const uint8_t mac[6], struct netlab_err *err)
 {
 	struct rtnl_neigh *object = rtnl_neigh_alloc();
 	struct nl_addr *dst = address(a, ip_bits(a));
@@ -88,7 +89,8 @@ int rt_new_neighbour(struct rt_batch *b, uint32_t ifindex, const struct ip_addr 
 		rtnl_neigh_set_state(object, NUD_PERMANENT);
 		rtnl_neigh_set_lladdr(object, lladdr);
 		failed |= rtnl_neigh_set_dst(object, dst) < 0;
-		failed |= rtnl_neigh_build_add_request(object, NLM_F_CREATE | NLM_F_REPLACE, &msg) < 0;
+		failed |= rtnl_neigh_build_add_request(object, NLM_F_CREATE | NLM_F_REPLACE, &msg) <
+			  0;
 	}
 	nl_addr_put(dst);
 	nl_addr_put(lladdr);
@@ -142,8 +144,9 @@ int rt_new_route(struct rt_batch *b, const struct rt_route *r, struct netlab_err
 		failed |= rtnl_route_set_dst(object, to) < 0;
 		rtnl_route_set_table(object, RT_TABLE_MAIN);
 		rtnl_route_set_protocol(object, RTPROT_STATIC);
-		rtnl_route_set_scope(object, r->n_hops > 0 && !r->hops[0].via.family ? RT_SCOPE_LINK
-										    : RT_SCOPE_UNIVERSE);
+		rtnl_route_set_scope(object, r->n_hops > 0 && !r->hops[0].via.family
+						     ? RT_SCOPE_LINK
+						     : RT_SCOPE_UNIVERSE);
 		failed |= rtnl_route_set_type(object, kernel_route_type(r->type)) < 0;
 		if (r->metric)
 			rtnl_route_set_priority(object, r->metric);

@@ -50,12 +50,13 @@ static struct nl_msg *checked(struct nl_msg *msg, int failed)
 	return msg;
 }
 
-int rt_new_veth(struct rt_batch *b, const struct rt_end ends[2], uint32_t mtu, struct netlab_err *err)
+int rt_new_veth(struct rt_batch *b, const struct rt_end ends[2], uint32_t mtu,
+		struct netlab_err *err)
 {
 	struct ifinfomsg main_header = { .ifi_index = (int)ends[0].ifindex };
 	struct ifinfomsg peer_header = { .ifi_index = (int)ends[1].ifindex };
 	struct nl_msg *msg = rt_message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &main_header,
-					  sizeof(main_header));
+					sizeof(main_header));
 	struct nlattr *info, *data, *peer;
 	int r;
 
@@ -84,8 +85,8 @@ int rt_new_bridge(struct rt_batch *b, const struct rt_bridge *br, struct netlab_
 	   BR_MIN_MAX_AGE: net/bridge/br_private_stp.h), so that a tree stands in about 4 s instead of 30. */
 	const uint32_t forward_delay_s = br->stp ? 2 : 0, hello_s = 1, max_age_s = 6;
 	struct ifinfomsg header = { .ifi_index = (int)br->ifindex };
-	struct nl_msg *msg =
-		rt_message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &header, sizeof(header));
+	struct nl_msg *msg = rt_message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &header,
+					sizeof(header));
 	struct nlattr *info, *data;
 	int r;
 
@@ -120,8 +121,8 @@ int rt_set_master(struct rt_batch *b, uint32_t ifindex, uint32_t master, struct 
 	struct ifinfomsg header = { .ifi_index = (int)ifindex };
 	struct nl_msg *msg = rt_message(RTM_NEWLINK, 0, &header, sizeof(header));
 
-	return rt_add(b, "rtnl setlink master", checked(msg, msg && nla_put_u32(msg, IFLA_MASTER, master)),
-			err);
+	return rt_add(b, "rtnl setlink master",
+		      checked(msg, msg && nla_put_u32(msg, IFLA_MASTER, master)), err);
 }
 
 int rt_set_up(struct rt_batch *b, uint32_t ifindex, bool up, struct netlab_err *err)
@@ -132,16 +133,18 @@ int rt_set_up(struct rt_batch *b, uint32_t ifindex, bool up, struct netlab_err *
 		.ifi_change = IFF_UP,
 	};
 
-	return rt_add(b, "rtnl setlink up", rt_message(RTM_NEWLINK, 0, &header, sizeof(header)), err);
+	return rt_add(b, "rtnl setlink up", rt_message(RTM_NEWLINK, 0, &header, sizeof(header)),
+		      err);
 }
 
-int rt_set_gso_max_segs(struct rt_batch *b, uint32_t ifindex, uint32_t segments, struct netlab_err *err)
+int rt_set_gso_max_segs(struct rt_batch *b, uint32_t ifindex, uint32_t segments,
+			struct netlab_err *err)
 {
 	struct ifinfomsg header = { .ifi_index = (int)ifindex };
 	struct nl_msg *msg = rt_message(RTM_NEWLINK, 0, &header, sizeof(header));
 
 	return rt_add(b, "rtnl setlink gso",
-			checked(msg, msg && nla_put_u32(msg, IFLA_GSO_MAX_SEGS, segments)), err);
+		      checked(msg, msg && nla_put_u32(msg, IFLA_GSO_MAX_SEGS, segments)), err);
 }
 
 int rt_sync_carrier(struct rt_batch *b, uint32_t ifindex, struct netlab_err *err)
@@ -193,11 +196,14 @@ int rt_each_link(int fd, rt_link_fn *fn, void *ctx)
 	return rt_dump(fd, RTM_GETLINK, &header, sizeof(header), on_link, &each);
 }
 
-int rt_subscribe_links(int fd)
+int rt_hear_links(int fd, bool on)
 {
 	const int group = RTNLGRP_LINK;
 
-	return setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) < 0 ? -errno : 0;
+	return setsockopt(fd, SOL_NETLINK, on ? NETLINK_ADD_MEMBERSHIP : NETLINK_DROP_MEMBERSHIP,
+			  &group, sizeof(group)) < 0
+		       ? -errno
+		       : 0;
 }
 
 int rt_set_offloads(int fd, const char *ifname, bool on)
@@ -209,7 +215,8 @@ int rt_set_offloads(int fd, const char *ifname, bool on)
 		return r;
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
 		/* GRO is off by default on veth and stays so: it is never turned on here */
-		struct ethtool_value value = { .cmd = commands[i], .data = on && commands[i] != ETHTOOL_SGRO };
+		struct ethtool_value value = { .cmd = commands[i],
+					       .data = on && commands[i] != ETHTOOL_SGRO };
 		struct ifreq request = { .ifr_data = (void *)&value };
 
 		strncpy(request.ifr_name, ifname, IFNAMSIZ - 1);

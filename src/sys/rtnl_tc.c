@@ -39,10 +39,11 @@ int rt_new_clsact(struct rt_batch *b, uint32_t ifindex, struct netlab_err *err)
 		.tcm_handle = TC_H_MAKE(TC_H_CLSACT, 0),
 		.tcm_parent = TC_H_CLSACT,
 	};
-	struct nl_msg *msg = rt_message(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL, &header, sizeof(header));
+	struct nl_msg *msg = rt_message(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL, &header,
+					sizeof(header));
 
-	return rt_add(b, "rtnl newqdisc clsact", checked(msg, msg && nla_put_string(msg, TCA_KIND, "clsact")),
-		      err);
+	return rt_add(b, "rtnl newqdisc clsact",
+		      checked(msg, msg && nla_put_string(msg, TCA_KIND, "clsact")), err);
 }
 
 static struct tcmsg redirect_header(uint32_t from)
@@ -64,7 +65,8 @@ int rt_new_redirect(struct rt_batch *b, uint32_t from, uint32_t to, struct netla
 		.eaction = TCA_EGRESS_REDIR,
 		.ifindex = to,
 	};
-	struct nl_msg *msg = rt_message(RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL, &header, sizeof(header));
+	struct nl_msg *msg = rt_message(RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL, &header,
+					sizeof(header));
 	struct nlattr *options, *attr, *actions, *action, *parameters;
 	int r;
 
@@ -102,7 +104,8 @@ int rt_delete_redirect(struct rt_batch *b, uint32_t from, struct netlab_err *err
 	struct tcmsg header = redirect_header(from);
 	struct nl_msg *msg = rt_message(RTM_DELTFILTER, 0, &header, sizeof(header));
 
-	return rt_add(b, "rtnl deltfilter", checked(msg, msg && nla_put_string(msg, TCA_KIND, "u32")), err);
+	return rt_add(b, "rtnl deltfilter",
+		      checked(msg, msg && nla_put_string(msg, TCA_KIND, "u32")), err);
 }
 
 /* --- reading back --- */
@@ -205,8 +208,9 @@ static void read_netem(struct rt_netem *n, const struct nlattr *options)
 	n->loss = opt.loss;
 	n->duplicate = opt.duplicate;
 	/* the attributes follow the struct without a nest header: research/netem.md 1.6 */
-	nla_for_each_attr(attr, (struct nlattr *)((char *)nla_data(options) + NLA_ALIGN(sizeof(opt))), left, left)
-		read_netem_attr(n, attr);
+	nla_for_each_attr(attr,
+			  (struct nlattr *)((char *)nla_data(options) + NLA_ALIGN(sizeof(opt))),
+			  left, left) read_netem_attr(n, attr);
 }
 
 static void read_tbf(struct rt_qdisc *q, const struct nlattr *options)
@@ -221,7 +225,8 @@ static void read_tbf(struct rt_qdisc *q, const struct nlattr *options)
 	q->tbf_rate_bytes = rate64 ? nla_get_u64((struct nlattr *)rate64) : opt.rate.rate;
 	q->tbf_limit_bytes = opt.limit;
 	/* opt.buffer is the time that the burst takes at the rate, in ticks of 64 ns (psched) */
-	q->tbf_burst_bytes = (uint64_t)((double)opt.buffer * 64e-9 * (double)q->tbf_rate_bytes + 0.5);
+	q->tbf_burst_bytes = (uint64_t)((double)opt.buffer * 64e-9 * (double)q->tbf_rate_bytes +
+					0.5);
 }
 
 static void read_statistics(struct rt_qdisc *q, const struct nlattr *nest)
@@ -330,8 +335,9 @@ int rt_amend_netem(struct rt_batch *b, const struct rt_qdisc *q, const struct rt
 	r |= nla_put_string(msg, TCA_KIND, "netem");
 	options = nla_nest_start(msg, TCA_OPTIONS);
 	r |= nlmsg_append(msg, &opt, sizeof(opt), NLMSG_ALIGNTO);
-	nla_for_each_attr(attr, (struct nlattr *)((char *)nla_data(q->options) + NLA_ALIGN(sizeof(opt))), left,
-			  left)
+	nla_for_each_attr(attr,
+			  (struct nlattr *)((char *)nla_data(q->options) + NLA_ALIGN(sizeof(opt))),
+			  left, left)
 	{
 		if (is_kept(attr, a))
 			r |= nla_put(msg, nla_type(attr), nla_len(attr), nla_data(attr));
@@ -355,7 +361,8 @@ int rt_probe_netem(int fd, struct netlab_err *err)
 	struct tcmsg header = { .tcm_ifindex = LO_IFINDEX, .tcm_parent = TC_H_ROOT };
 	struct tc_netem_qopt opt = { .limit = 1 };
 	struct rt_batch b = { .fd = fd };
-	struct nl_msg *msg = rt_message(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL, &header, sizeof(header));
+	struct nl_msg *msg = rt_message(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL, &header,
+					sizeof(header));
 	int r;
 
 	r = rt_add(&b, "rtnl probe netem",
@@ -366,8 +373,8 @@ int rt_probe_netem(int fd, struct netlab_err *err)
 		r = rt_flush(&b, err);
 	if (r == 0) {
 		msg = rt_message(RTM_DELQDISC, 0, &header, sizeof(header));
-		r = rt_add(&b, "rtnl probe netem", checked(msg, msg && nla_put_string(msg, TCA_KIND, "netem")),
-			   err);
+		r = rt_add(&b, "rtnl probe netem",
+			   checked(msg, msg && nla_put_string(msg, TCA_KIND, "netem")), err);
 		if (r == 0)
 			r = rt_flush(&b, err);
 	}

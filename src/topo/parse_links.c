@@ -179,8 +179,8 @@ static void seed_directions(const struct topo *t, struct topo_link *link)
 	for (size_t i = 0; i < 2; i++) {
 		/* of the name, not of the index: appending or removing other links changes nothing */
 		if (!(link->dir[i].set & IMPAIR_BIT(IMPAIR_SEED)))
-			link->dir[i].seed =
-				hash_seed(hash_mix(name_hash(hash_mix(t->seed), link->name) + i));
+			link->dir[i].seed = hash_seed(
+				hash_mix(name_hash(hash_mix(t->seed), link->name) + i));
 		link->dir[i].set |= IMPAIR_BIT(IMPAIR_SEED);
 	}
 }

@@ -54,7 +54,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	memcpy(words, data, size);
 	words[size] = '\0';
-	for (char *p = words, *end; argc <= WORDS_MAX && (end = strchr(p, '\n')) != NULL; p = end + 1) {
+	for (char *p = words, *end; argc <= WORDS_MAX && (end = strchr(p, '\n')) != NULL;
+	     p = end + 1) {
 		*end = '\0';
 		argv[argc++] = p;
 	}
