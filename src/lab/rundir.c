@@ -107,6 +107,8 @@ static int name_holder(int state_fd, const char *name, struct netlab_err *err)
 	snprintf(path, sizeof(path), "%s/" LOCK_NAME, name);
 	if (sys_read_value(state_fd, path, holder, sizeof(holder)) <= 0)
 		snprintf(holder, sizeof(holder), "a process that is just starting it");
+	for (size_t n = strlen(holder); n > 0 && holder[n - 1] == ' '; n--)
+		holder[n - 1] = '\0'; /* rundir_note_holder() pads */
 	err_set(err, EEXIST, "lab '%s' is already running (held by %s)", name, holder);
 	return err_hint(err, "stop it with `netlab down %s`, or give this one another --name",
 			name);

@@ -299,7 +299,9 @@ int shape_build(struct supervisor *s, size_t link, unsigned dir, const struct im
 	int r;
 
 	if (impairment_is_shaping(m)) {
-		r = plan_qdisc_build(m, s->plan->links[link].mtu, &s->host, ret, err);
+		r = supervisor_probe(s, err);
+		if (r == 0)
+			r = plan_qdisc_build(m, s->plan->links[link].mtu, &s->host, ret, err);
 		return r < 0 ? wrap_direction(s, link, dir, err) : 0;
 	}
 	*ret = (struct plan_qdisc){ .kind = PLAN_QDISC_NONE, .impairment = *m };

@@ -18,6 +18,7 @@
 
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "base/names.h"
 #include "node/init.h"
 #include "sys/fs.h"
 #include "sys/sock.h"
@@ -193,15 +194,17 @@ static int open_log(const struct rundir *dir)
 static int detach(struct supervisor *s, struct netlab_err *err)
 {
 	int keep[] = { s->up_fd, s->dir->state_fd, s->dir->fd, s->dir->lock_fd };
-	int log_fd, r;
+	char title[NAME_MAX_BYTES + 8];
 	sigset_t all, handled;
+	int log_fd, r;
 
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	(void)signal(SIGPIPE, SIG_IGN);
 	setsid();
 	umask(022);
-	sys_set_comm("netlab-lab");
+	snprintf(title, sizeof(title), "lab %s", s->topo->name);
+	sys_set_title("netlab-lab", title);
 	for (size_t i = 1; i < ARRAY_SIZE(keep); i++) {
 		for (size_t j = i; j > 0 && keep[j - 1] > keep[j]; j--) {
 			int t = keep[j];
@@ -250,16 +253,12 @@ static bool any_shaping(const struct topo *t)
 	return false;
 }
 
-/** Opens the fabric's socket and finds out what the plan needs to know about this kernel. */
-static int open_fabric(struct supervisor *s, struct netlab_err *err)
+int supervisor_probe(struct supervisor *s, struct netlab_err *err)
 {
 	struct netlab_err probe = { 0 };
 	int r;
 
-	s->fabric_fd = rt_open();
-	if (s->fabric_fd < 0)
-		return err_errno(err, s->fabric_fd, "rtnetlink socket of the fabric");
-	if (!any_shaping(s->topo))
+	if (s->probed)
 		return 0;
 	r = rt_probe_netem(s->fabric_fd, &probe);
 	if (r == -ENOENT || r == -EOPNOTSUPP)
@@ -268,7 +267,17 @@ static int open_fabric(struct supervisor *s, struct netlab_err *err)
 		*err = probe;
 		return err_wrap(err, "trying netem");
 	}
+	s->probed = true;
 	return 0;
+}
+
+/** Opens the fabric's socket and finds out what the plan needs to know about this kernel. */
+static int open_fabric(struct supervisor *s, struct netlab_err *err)
+{
+	s->fabric_fd = rt_open();
+	if (s->fabric_fd < 0)
+		return err_errno(err, s->fabric_fd, "rtnetlink socket of the fabric");
+	return any_shaping(s->topo) ? supervisor_probe(s, err) : 0;
 }
 
 static int make_tables(struct supervisor *s, struct netlab_err *err)

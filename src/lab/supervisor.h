@@ -68,6 +68,7 @@ struct supervisor {
 	const struct topo *topo;
 	struct plan *plan; /**< owned */
 	struct plan_host host;
+	bool probed; /**< `host` is known: a lab that shapes nothing does not ask */
 	struct rundir *dir;
 	int up_fd; /**< to the caller of lab_up(); -1 once it is gone */
 	int host_proc_fd, log_dir_fd, signal_fd, listen_fd;
@@ -98,6 +99,8 @@ struct supervisor_boot {
 void supervisor_main(const struct supervisor_boot *boot) __attribute__((noreturn));
 
 uint64_t monotonic_ns(void);
+/** Finds out what this kernel can shape with, once. */
+int supervisor_probe(struct supervisor *s, struct netlab_err *err);
 /** Reports the end of a phase of `up` to the caller. */
 void supervisor_phase(struct supervisor *s, const char *phase);
 void supervisor_warn(struct supervisor *s, const char *fmt, ...)
