@@ -125,6 +125,9 @@ bool ip_add(struct ip_addr *a, uint64_t n, unsigned shift)
 	unsigned bytes = ip_len_bytes(a), carry = 0;
 	unsigned at = shift / 8, bit = shift % 8;
 
+	/* bits of n << shift that the family's addresses do not have */
+	if (shift >= bytes * 8 ? n != 0 : bytes * 8 - shift < 64 && n >> (bytes * 8 - shift) != 0)
+		return false;
 	/* schoolbook addition of n << shift, least significant byte first */
 	for (unsigned i = 0; i < bytes; i++) {
 		unsigned add = carry;
@@ -140,10 +143,6 @@ bool ip_add(struct ip_addr *a, uint64_t n, unsigned shift)
 		add += a->bytes[bytes - 1 - i];
 		a->bytes[bytes - 1 - i] = (uint8_t)add;
 		carry = add >> 8;
-	}
-	for (unsigned k = (bytes - at) * 8; k < 64 + 8; k += 8) {
-		if (k < 64 && (n >> k) != 0)
-			return false;
 	}
 	return carry == 0;
 }
