@@ -80,7 +80,9 @@ static void check_lone_nodes(struct document *d)
 	const struct topo *t = d->p.topo;
 	bool *linked;
 
-	if (t->n_nodes < 2 || (d->top.links.value && !json_is_array(d->top.links.value)))
+	/* one node needs no link; links that could not be read say nothing about who is alone */
+	if (t->n_nodes < 2 || json_array_size(d->top.links.value) != t->n_links ||
+	    (d->top.links.value && !json_is_array(d->top.links.value)))
 		return;
 	linked = parser_array(&d->p, t->n_nodes, sizeof(*linked));
 	if (!linked)

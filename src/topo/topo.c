@@ -110,9 +110,14 @@ static int parse_text(struct document *d, const char *text, size_t len, const ch
 
 	if (!scan_limits(&d->p.diags, text, len))
 		return 0;
-	root = json_loadb(text ? text : "", len, JSON_REJECT_DUPLICATES, &error);
+	if (!text)
+		text = "";
+	root = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
+	/* jansson 2.14 tells of memory that ran out inside a string as of an invalid token: so it is asked twice */
+	if (!root)
+		root = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
 	if (!root) {
-		if (json_error_code(&error) == json_error_out_of_memory)
+		if (json_error_code(&error) == json_error_out_of_memory || error.text[0] == '\0')
 			return -ENOMEM;
 		scan_syntax_error(&d->p.diags, text, len, &error);
 		return 0;

@@ -42,9 +42,23 @@ static void test_parse(void **state)
 		{ "::/0", "::/0" },
 	};
 	static const char *const bad[] = {
-		"",	       "/",	     "10.0.0.1/",      "10.0.0.1/33",	"10.0.0.1/-1", "10.0.0.1/+8",
-		"10.0.0.1/ 8", "10.0.0/24",  "10.0.0.256/24",  "010.0.0.1.1/8", "::1/129",     "::1/1000",
-		"fe80::1%eth0/64", "a",	     "10.0.0.1/24/24", "10.0.0.1 /24",	"10.0.0.1/0x8",
+		"",
+		"/",
+		"10.0.0.1/",
+		"10.0.0.1/33",
+		"10.0.0.1/-1",
+		"10.0.0.1/+8",
+		"10.0.0.1/ 8",
+		"10.0.0/24",
+		"10.0.0.256/24",
+		"010.0.0.1.1/8",
+		"::1/129",
+		"::1/1000",
+		"fe80::1%eth0/64",
+		"a",
+		"10.0.0.1/24/24",
+		"10.0.0.1 /24",
+		"10.0.0.1/0x8",
 		"1111111111111111111111111111111111111111111111111111111111111111111111111/8",
 	};
 	struct ip_prefix p;
@@ -67,9 +81,12 @@ static void test_network(void **state)
 	static const struct {
 		const char *text, *network;
 	} cases[] = {
-		{ "10.1.2.3/8", "10.0.0.0/8" },	      { "10.1.2.3/31", "10.1.2.2/31" },
-		{ "10.1.2.3/32", "10.1.2.3/32" },     { "10.1.2.3/0", "0.0.0.0/0" },
-		{ "192.0.2.129/26", "192.0.2.128/26" }, { "2001:db8:ffff::1/33", "2001:db8:8000::/33" },
+		{ "10.1.2.3/8", "10.0.0.0/8" },
+		{ "10.1.2.3/31", "10.1.2.2/31" },
+		{ "10.1.2.3/32", "10.1.2.3/32" },
+		{ "10.1.2.3/0", "0.0.0.0/0" },
+		{ "192.0.2.129/26", "192.0.2.128/26" },
+		{ "2001:db8:ffff::1/33", "2001:db8:8000::/33" },
 		{ "fd00::ff/127", "fd00::fe/127" },
 	};
 	char text[IP_TEXT_MAX];
@@ -88,11 +105,16 @@ static void test_contains(void **state)
 		const char *net, *addr;
 		bool inside;
 	} cases[] = {
-		{ "10.0.0.0/8", "10.255.0.1", true },	   { "10.0.0.0/8", "11.0.0.1", false },
-		{ "0.0.0.0/0", "1.2.3.4", true },	   { "0.0.0.0/0", "::1", false },
-		{ "10.0.0.4/31", "10.0.0.5", true },	   { "10.0.0.4/31", "10.0.0.6", false },
-		{ "10.0.0.5/32", "10.0.0.5", true },	   { "2001:db8::/33", "2001:db8:7fff::1", true },
-		{ "2001:db8::/33", "2001:db8:8000::1", false }, { "::/0", "ff02::1", true },
+		{ "10.0.0.0/8", "10.255.0.1", true },
+		{ "10.0.0.0/8", "11.0.0.1", false },
+		{ "0.0.0.0/0", "1.2.3.4", true },
+		{ "0.0.0.0/0", "::1", false },
+		{ "10.0.0.4/31", "10.0.0.5", true },
+		{ "10.0.0.4/31", "10.0.0.6", false },
+		{ "10.0.0.5/32", "10.0.0.5", true },
+		{ "2001:db8::/33", "2001:db8:7fff::1", true },
+		{ "2001:db8::/33", "2001:db8:8000::1", false },
+		{ "::/0", "ff02::1", true },
 	};
 
 	(void)state;
@@ -106,7 +128,8 @@ static void test_contains(void **state)
 
 static void test_overlaps(void **state)
 {
-	struct ip_prefix wide = prefix("10.0.0.0/8"), narrow = prefix("10.5.0.0/16"), other = prefix("11.0.0.0/16");
+	struct ip_prefix wide = prefix("10.0.0.0/8"), narrow = prefix("10.5.0.0/16"),
+			 other = prefix("11.0.0.0/16");
 	struct ip_prefix six = prefix("::/0");
 
 	(void)state;
@@ -164,7 +187,8 @@ static void test_add(void **state)
 		char text[IP_TEXT_MAX];
 		bool fits = ip_add(&a, cases[i].n, cases[i].shift);
 
-		print_message("%s + %llu << %u\n", cases[i].from, (unsigned long long)cases[i].n, cases[i].shift);
+		print_message("%s + %llu << %u\n", cases[i].from, (unsigned long long)cases[i].n,
+			      cases[i].shift);
 		assert_int_equal(fits, cases[i].to != NULL);
 		if (cases[i].to)
 			assert_string_equal(ip_format_addr(&a, text), cases[i].to);
@@ -174,8 +198,9 @@ static void test_add(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_parse),	 cmocka_unit_test(test_network), cmocka_unit_test(test_contains),
-		cmocka_unit_test(test_overlaps), cmocka_unit_test(test_compare), cmocka_unit_test(test_add),
+		cmocka_unit_test(test_parse),    cmocka_unit_test(test_network),
+		cmocka_unit_test(test_contains), cmocka_unit_test(test_overlaps),
+		cmocka_unit_test(test_compare),  cmocka_unit_test(test_add),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -70,9 +70,15 @@ static void test_link_names(void **state)
 
 static void test_interfaces(void **state)
 {
-	static const char *const good[] = { "eth0", "up0", "a", "123456789012345", "eth0.5", "br-lan", "@x" };
-	static const char *const bad[] = { "",	    "1234567890123456", ".",   "..",  "all", "default", "a/b",
-					   "a:b",   "a b",		"a\t", "a%d", "a\"", "\x7f",	"\xc3\xa4" };
+	static const char *const good[] = { "eth0",   "up0",    "a", "123456789012345",
+					    "eth0.5", "br-lan", "@x" };
+	static const char *const bad[] = { "",     "1234567890123456",
+					   ".",    "..",
+					   "all",  "default",
+					   "a/b",  "a:b",
+					   "a b",  "a\t",
+					   "a%d",  "a\"",
+					   "\x7f", "\xc3\xa4" };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(good); i++)
@@ -83,7 +89,8 @@ static void test_interfaces(void **state)
 
 static void test_nearest(void **state)
 {
-	static const char *const words[] = { "loss", "delay", "jitter", "rate", "queue", NULL, "", "a" };
+	static const char *const words[] = { "loss",  "delay", "jitter", "rate",
+					     "queue", NULL,    "",       "a" };
 	static const struct {
 		int number;
 		const char *name;
@@ -91,16 +98,22 @@ static void test_nearest(void **state)
 	char huge[1000];
 
 	(void)state;
-	assert_string_equal(name_nearest("lose", words, ARRAY_SIZE(words), sizeof(words[0])), "loss");
-	assert_string_equal(name_nearest("dealy", words, ARRAY_SIZE(words), sizeof(words[0])), "delay");
-	assert_string_equal(name_nearest("jiter", words, ARRAY_SIZE(words), sizeof(words[0])), "jitter");
-	assert_string_equal(name_nearest("loss", words, ARRAY_SIZE(words), sizeof(words[0])), "loss");
+	assert_string_equal(name_nearest("lose", words, ARRAY_SIZE(words), sizeof(words[0])),
+			    "loss");
+	assert_string_equal(name_nearest("dealy", words, ARRAY_SIZE(words), sizeof(words[0])),
+			    "delay");
+	assert_string_equal(name_nearest("jiter", words, ARRAY_SIZE(words), sizeof(words[0])),
+			    "jitter");
+	assert_string_equal(name_nearest("loss", words, ARRAY_SIZE(words), sizeof(words[0])),
+			    "loss");
 	assert_null(name_nearest("bandwidth", words, ARRAY_SIZE(words), sizeof(words[0])));
 	assert_null(name_nearest("", words, ARRAY_SIZE(words), sizeof(words[0])));
 	/* one letter is no likeness to another */
 	assert_null(name_nearest("b", words, ARRAY_SIZE(words), sizeof(words[0])));
 	assert_null(name_nearest("x", words, 0, sizeof(words[0])));
-	assert_string_equal(name_nearest("noeds", &table[0].name, ARRAY_SIZE(table), sizeof(table[0])), "nodes");
+	assert_string_equal(
+		name_nearest("noeds", &table[0].name, ARRAY_SIZE(table), sizeof(table[0])),
+		"nodes");
 	memset(huge, 'a', sizeof(huge) - 1);
 	huge[sizeof(huge) - 1] = '\0';
 	assert_null(name_nearest(huge, words, ARRAY_SIZE(words), sizeof(words[0])));
@@ -148,8 +161,9 @@ static void test_map(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_names),	cmocka_unit_test(test_link_names), cmocka_unit_test(test_interfaces),
-		cmocka_unit_test(test_nearest), cmocka_unit_test(test_hash),	   cmocka_unit_test(test_map),
+		cmocka_unit_test(test_names),      cmocka_unit_test(test_link_names),
+		cmocka_unit_test(test_interfaces), cmocka_unit_test(test_nearest),
+		cmocka_unit_test(test_hash),       cmocka_unit_test(test_map),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -133,18 +133,27 @@ static void test_share(void **state)
 		const char *text;
 		double value;
 	} good[] = {
-		{ "1%", 0.01 },	 { "0.01", 0.01 }, { "0%", 0 },	     { "100%", 1 },	      { "1", 1 },
-		{ "0", 0 },	 { "0.3%", 0.003 }, { "12.5%", 0.125 }, { "33.333333333333%", 0.33333333333333 },
-		{ "0.05%", 5e-4 }, { "0.000001%", 1e-8 },
+		{ "1%", 0.01 },
+		{ "0.01", 0.01 },
+		{ "0%", 0 },
+		{ "100%", 1 },
+		{ "1", 1 },
+		{ "0", 0 },
+		{ "0.3%", 0.003 },
+		{ "12.5%", 0.125 },
+		{ "33.333333333333%", 0.33333333333333 },
+		{ "0.05%", 5e-4 },
+		{ "0.000001%", 1e-8 },
 	};
 	static const struct {
 		const char *text;
 		int code;
 	} bad[] = {
-		{ "", -EINVAL },    { "%", -EINVAL },	 { "-1%", -EINVAL },  { "1%%", -EINVAL },
-		{ "1 %", -EINVAL }, { "1.%", -EINVAL },	 { ".5", -EINVAL },   { "1.2.3", -EINVAL },
-		{ "nan", -EINVAL }, { "1e-2", -EINVAL }, { "120%", -ERANGE }, { "1.1", -ERANGE },
-		{ "inf", -EINVAL }, { "1% 25%", -EINVAL }, { "100.0000001%", -ERANGE },
+		{ "", -EINVAL },     { "%", -EINVAL },      { "-1%", -EINVAL },
+		{ "1%%", -EINVAL },  { "1 %", -EINVAL },    { "1.%", -EINVAL },
+		{ ".5", -EINVAL },   { "1.2.3", -EINVAL },  { "nan", -EINVAL },
+		{ "1e-2", -EINVAL }, { "120%", -ERANGE },   { "1.1", -ERANGE },
+		{ "inf", -EINVAL },  { "1% 25%", -EINVAL }, { "100.0000001%", -ERANGE },
 	};
 	double value = 7;
 	char long_text[2000];
@@ -263,8 +272,9 @@ static void test_format(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_good), cmocka_unit_test(test_bad),    cmocka_unit_test(test_share),
-		cmocka_unit_test(test_u64),  cmocka_unit_test(test_format),
+		cmocka_unit_test(test_good),   cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_share),  cmocka_unit_test(test_u64),
+		cmocka_unit_test(test_format),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
