@@ -48,17 +48,20 @@ void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t n, size_t size);
 void *__libc_realloc(void *p, size_t size);
 
-void *malloc(size_t size)
+/* hidden, as the build makes symbols, they would not replace those that jansson calls */
+#define REPLACES __attribute__((visibility("default")))
+
+REPLACES void *malloc(size_t size)
 {
 	return fails() ? NULL : __libc_malloc(size);
 }
 
-void *calloc(size_t n, size_t size)
+REPLACES void *calloc(size_t n, size_t size)
 {
 	return fails() ? NULL : __libc_calloc(n, size);
 }
 
-void *realloc(void *p, size_t size)
+REPLACES void *realloc(void *p, size_t size)
 {
 	return fails() ? NULL : __libc_realloc(p, size);
 }
