@@ -18,7 +18,6 @@
 
 #include "base/cleanup.h"
 #include "base/err.h"
-#include "base/names.h"
 #include "node/init.h"
 #include "sys/fs.h"
 #include "sys/sock.h"
@@ -194,7 +193,6 @@ static int open_log(const struct rundir *dir)
 static int detach(struct supervisor *s, struct netlab_err *err)
 {
 	int keep[] = { s->up_fd, s->dir->state_fd, s->dir->fd, s->dir->lock_fd };
-	char title[NAME_MAX_BYTES + 8];
 	sigset_t all, handled;
 	int log_fd, r;
 
@@ -203,8 +201,7 @@ static int detach(struct supervisor *s, struct netlab_err *err)
 	(void)signal(SIGPIPE, SIG_IGN);
 	setsid();
 	umask(022);
-	snprintf(title, sizeof(title), "lab %s", s->topo->name);
-	sys_set_title("netlab-lab", title);
+	sys_set_comm("netlab-lab");
 	for (size_t i = 1; i < ARRAY_SIZE(keep); i++) {
 		for (size_t j = i; j > 0 && keep[j - 1] > keep[j]; j--) {
 			int t = keep[j];

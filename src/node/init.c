@@ -15,7 +15,6 @@
 
 #include "base/cleanup.h"
 #include "base/err.h"
-#include "base/names.h"
 #include "node/command.h"
 #include "sys/fs.h"
 #include "sys/rtnl.h"
@@ -317,13 +316,11 @@ void node_init(const struct node_boot *boot)
 		.signal_fd = -1,
 	};
 	struct netlab_err err = { 0 };
-	char title[2 * NAME_MAX_BYTES + 16];
 	sigset_t handled;
 
 	block_signals(&handled);
 	close_inherited(boot);
-	snprintf(title, sizeof(title), "init of %s:%s", boot->plan->topo->name, n.topo->name);
-	sys_set_title("netlab-init", title);
+	sys_set_comm(NODE_INIT_COMM);
 	(void)set_up(&n, &err);
 	say_hello(&n, &err);
 	n.signal_fd = signalfd(-1, &handled, SFD_CLOEXEC | SFD_NONBLOCK);

@@ -19,6 +19,9 @@
 #include "plan/plan.h"
 #include "sys/proc.h"
 
+/** What ps calls an init. */
+#define NODE_INIT_COMM "netlab-init"
+
 /** Init -> supervisor on the shared hello socket, once. */
 struct node_hello {
 	uint32_t node;

@@ -11,7 +11,6 @@
 #include <pwd.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -116,17 +115,9 @@ int sys_die_with_parent(bool on)
 	return prctl(PR_SET_PDEATHSIG, on ? SIGKILL : 0) < 0 ? -errno : 0;
 }
 
-void sys_set_title(const char *comm, const char *title)
+void sys_set_comm(const char *name)
 {
-	static char line[160];
-	int n = snprintf(line, sizeof(line), "netlab: %s", title);
-	uintptr_t start = (uintptr_t)line;
-	uintptr_t end = start + (n < (int)sizeof(line) ? (size_t)n : sizeof(line) - 1) + 1;
-
-	(void)prctl(PR_SET_NAME, comm);
-	/* the kernel wants start <= end at every moment, and this memory lies below the stack's: start first */
-	if (prctl(PR_SET_MM, PR_SET_MM_ARG_START, start, 0, 0) == 0)
-		(void)prctl(PR_SET_MM, PR_SET_MM_ARG_END, end, 0, 0);
+	(void)prctl(PR_SET_NAME, name);
 }
 
 void sys_close_all_but(int first, const int *keep, unsigned n_keep)

@@ -51,9 +51,8 @@ pid_t sys_pid_seen_from(int proc_fd);
 
 /** Makes the caller die by SIGKILL when its parent dies; false undoes it. @return 0, negative errno */
 int sys_die_with_parent(bool on);
-/** What ps shows of the calling process: a short name (cut to 15 bytes), and "netlab: TITLE" as its command line where
- *  that is allowed (CAP_SYS_RESOURCE). */
-void sys_set_title(const char *comm, const char *title);
+/** Names the calling process for ps and top (cut to 15 bytes). */
+void sys_set_comm(const char *name);
 /** Closes all descriptors from `first` on but those in keep[] (ascending order). */
 void sys_close_all_but(int first, const int *keep, unsigned n_keep);
 /** Raises RLIMIT_NOFILE as far as allowed, up to SYS_FDS_MAX. @param[out] ret_before  for sys_restore_nofile() */
