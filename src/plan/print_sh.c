@@ -38,6 +38,17 @@ static void put_word(struct buf *b, const char *text)
 	buf_puts(b, "'");
 }
 
+/* A word that was put together; one that is incomplete makes the whole so. */
+static void put_buf(struct buf *b, const struct buf *word)
+{
+	const char *text = buf_text(word);
+
+	if (text)
+		put_word(b, text);
+	else
+		b->failed = true;
+}
+
 /* `ip -batch` takes '#' for a comment wherever it stands, and the here-documents of links are read by the shell. */
 static const char *unprintable_name(const struct plan *p)
 {
@@ -151,7 +162,7 @@ static void put_node(struct script *s, uint32_t n)
 		put_sysctl_path(&setting, node->sysctls[i].key);
 		buf_printf(&setting, "=%s", node->sysctls[i].value);
 		buf_puts(s->b, " \\\n\t\t");
-		put_word(s->b, buf_text(&setting) ? setting.data : "");
+		put_buf(s->b, &setting);
 	}
 	buf_printf(s->b, "\n\tn%u=$!\n", n);
 }
@@ -292,13 +303,12 @@ static void put_route(struct script *s, const struct plan_op *op)
 
 static void put_late_sysctl(struct script *s, const struct plan_op *op)
 {
-	_cleanup_buf_ struct buf text = { 0 };
-
 	close_stream(s);
 	buf_printf(s->b, "\tnet \"$n%u\" sh -c 'echo \"$1\" >\"/proc/sys/$2\"' sysctl ", op->node);
 	put_word(s->b, op->sysctl.value);
-	put_sysctl_path(&text, op->sysctl.key);
-	buf_printf(s->b, " %s\n", buf_text(&text) ? buf_text(&text) : "");
+	buf_puts(s->b, " ");
+	put_sysctl_path(s->b, op->sysctl.key);
+	buf_puts(s->b, "\n");
 }
 
 static void put_offload(struct script *s, const struct plan_op *op)
@@ -331,7 +341,7 @@ static void put_service(struct script *s, const struct plan_op *op)
 
 		buf_printf(&setting, "%s=%s", e->key, e->value);
 		buf_puts(s->b, " ");
-		put_word(s->b, buf_text(&setting) ? setting.data : "");
+		put_buf(s->b, &setting);
 	}
 	for (size_t i = 0; service->run[i]; i++) {
 		buf_puts(s->b, " ");
