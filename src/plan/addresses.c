@@ -12,6 +12,7 @@
 enum {
 	V6_LAN_BITS = 64,     /* SLAAC and most software expect /64 on a LAN (RFC 4291, 2.5.1) */
 	V6_LAN_POOL_MAX = 56, /* a smaller pool holds too few /64 */
+	V6_MTU_MIN = 1280,    /* RFC 8200, 5: below, the kernel has no IPv6 on an interface */
 };
 
 /* A prefix that was given to a segment; they are made in ascending order. */
@@ -72,6 +73,16 @@ static bool is_by_hand(const struct build *b, const struct segment *s, unsigned 
 {
 	for (uint32_t i = 0; i < s->n_ends; i++) {
 		if (has_family(topo_end_of(b, s->ends[i]), family))
+			return true;
+	}
+	return false;
+}
+
+/* A segment on which the kernel would refuse an address of the family (the checker has warned). */
+static bool is_too_narrow(struct build *b, const struct segment *s, unsigned family)
+{
+	for (uint32_t i = 0; family && i < s->n_ends; i++) {
+		if (interface_of(b, s->ends[i])->mtu < V6_MTU_MIN)
 			return true;
 	}
 	return false;
@@ -140,7 +151,7 @@ static int fill_in(struct build *b, unsigned family, struct grant *grants, size_
 		if (s->n_ends == 0)
 			continue;
 		cursor = base + step;
-		if (is_by_hand(b, s, family))
+		if (is_by_hand(b, s, family) || is_too_narrow(b, s, family))
 			continue;
 		needed = cursor;
 		if (cursor > size)

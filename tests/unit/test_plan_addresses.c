@@ -318,6 +318,29 @@ static void test_cuts(void **state)
 	topo_builder_free(t);
 }
 
+/* RFC 8200: a link must carry 1280 bytes for IPv6; the kernel refuses addresses on an interface that does not. */
+static void test_small_mtu_has_no_ipv6(void **state)
+{
+	struct topo *t = topo_builder_ring(3);
+	struct plan *p;
+
+	(void)state;
+	t->links[0].mtu = 1279;
+	t->links[1].mtu = 1280;
+	t->links[2].ends[1].mtu = 576;
+	p = plan_of(t);
+	for (size_t i = 0; i < t->n_nodes; i++) {
+		for (size_t j = 1; j < p->nodes[i].n_interfaces; j++) {
+			const struct plan_interface *on = &p->nodes[i].interfaces[j];
+
+			assert_int_equal(on->n_addresses, on->link == 1 ? 2 : 1);
+			assert_int_equal(on->addresses[0].addr.family, IP_V4);
+		}
+	}
+	plan_free(p);
+	topo_builder_free(t);
+}
+
 /* Order that realise relies on: everything of one node is together, and nodes before links before nodes' insides. */
 static void test_order_of_operations(void **state)
 {
@@ -354,6 +377,7 @@ int main(void)
 		cmocka_unit_test(test_sysctl_of_no_interface),
 		cmocka_unit_test(test_large_lans_use_arp),
 		cmocka_unit_test(test_cuts),
+		cmocka_unit_test(test_small_mtu_has_no_ipv6),
 		cmocka_unit_test(test_order_of_operations),
 	};
 
