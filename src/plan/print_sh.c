@@ -463,6 +463,15 @@ static bool has_op(const struct plan *p, enum plan_op_kind kind)
 	return false;
 }
 
+/* Switches with STP forward nothing for the first seconds. */
+static void put_settling(struct script *s)
+{
+	for (uint32_t n = 0; n < s->p->topo->n_nodes; n++) {
+		if (s->p->nodes[n].bridge_ifindex && s->p->topo->nodes[n].stp)
+			buf_printf(s->b, "\tsettle \"$n%u\"\n", n);
+	}
+}
+
 static bool uses_netem(const struct plan *p)
 {
 	for (size_t l = 0; l < p->topo->n_links; l++) {
@@ -512,6 +521,7 @@ void plan_print_sh(struct buf *b, const struct plan *p)
 	put_insides(&s);
 	if (has_op(p, PLAN_QDISC))
 		put_shaping(&s);
+	put_settling(&s);
 	if (has_op(p, PLAN_SERVICE)) {
 		buf_puts(b, "\n\t# services, their output kept in the state directory\n");
 		each(&s, PLAN_SERVICE, put_service);

@@ -108,6 +108,13 @@ inside() {
 	nsenter --target "$pid" --net --mount --uts --ipc --pid="/proc/$pid/ns/pid_for_children" -- "$@"
 }
 
+# settle PID: until no port of that switch is still finding its place in the spanning tree
+settle() {
+	while net "$1" ip -d -o link show type bridge_slave | grep -qE 'state (listening|learning)'; do
+		sleep 0.1
+	done
+}
+
 down() {
 	[ -d "$state" ] || return 0
 	if ! flock -n "$state/lock" true; then
@@ -426,6 +433,7 @@ qdisc replace dev L8.a root netem limit 6707 delay 1us 1000us distribution paret
 qdisc replace dev L9.b root netem limit 1000${seed:+ seed 3471510751234583}
 qdisc replace dev L9.a root netem limit 1000${seed:+ seed 5331512882225982}
 END
+	settle "$n1"
 
 	# services, their output kept in the state directory
 	inside "$n0" env --chdir=/tmp 'GREETING=it'\''s here' sh -c 'echo "$GREETING"; exec sleep 1000' </dev/null >"$state/h1.one.log" 2>&1 3>&- &

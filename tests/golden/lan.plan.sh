@@ -91,6 +91,13 @@ inside() {
 	nsenter --target "$pid" --net --mount --uts --ipc --pid="/proc/$pid/ns/pid_for_children" -- "$@"
 }
 
+# settle PID: until no port of that switch is still finding its place in the spanning tree
+settle() {
+	while net "$1" ip -d -o link show type bridge_slave | grep -qE 'state (listening|learning)'; do
+		sleep 0.1
+	done
+}
+
 down() {
 	[ -d "$state" ] || return 0
 	if ! flock -n "$state/lock" true; then

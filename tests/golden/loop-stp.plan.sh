@@ -91,6 +91,13 @@ inside() {
 	nsenter --target "$pid" --net --mount --uts --ipc --pid="/proc/$pid/ns/pid_for_children" -- "$@"
 }
 
+# settle PID: until no port of that switch is still finding its place in the spanning tree
+settle() {
+	while net "$1" ip -d -o link show type bridge_slave | grep -qE 'state (listening|learning)'; do
+		sleep 0.1
+	done
+}
+
 down() {
 	[ -d "$state" ] || return 0
 	if ! flock -n "$state/lock" true; then
@@ -280,6 +287,9 @@ neighbour replace fd00:6e6c::1 lladdr 02:6e:6c:00:00:06 dev eth0 nud permanent
 neighbour replace 10.0.0.2 lladdr 02:6e:6c:00:00:08 dev eth0 nud permanent
 neighbour replace fd00:6e6c::2 lladdr 02:6e:6c:00:00:08 dev eth0 nud permanent
 END
+	settle "$n0"
+	settle "$n1"
+	settle "$n2"
 	trap - EXIT HUP INT TERM
 }
 

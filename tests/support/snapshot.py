@@ -1,0 +1,86 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""snapshot.py PID: what the kernel says of that process's network namespace, one fact a line, without what depends on
+time or chance, so that two namespaces compare with diff."""
+import json
+import os
+import re
+import subprocess
+import sys
+
+# Counters, timers, and numbers that the kernel hands out as it goes.
+VOLATILE = {
+    "link_netnsid", "stats", "stats64", "expires", "used", "bytes", "packets", "drops", "overlimits", "requeues",
+    "qlen", "backlog", "installed", "last_used", "first_used", "seed", "ref", "bind", "refcnt",
+    "valid_life_time", "preferred_life_time", "gc_timer", "hello_timer", "tcn_timer", "topology_change_timer",
+    "topology_change", "topology_change_detected", "message_age_timer", "forward_delay_timer", "hold_timer", "config_pending",
+}
+VOLATILE_SYSCTL = re.compile(r"(stable_secret|fastopen_key|_count|tcp_mem|udp_mem|netdev_rss_key|dev_weight|somaxconn_)")
+FEATURES = ("tcp-segmentation-offload", "generic-segmentation-offload", "generic-receive-offload")
+
+
+def run(*words):
+    done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"{' '.join(words)}: {done.stderr}")
+    return done.stdout
+
+
+def facts(where, value):
+    """Flattens JSON into `path = value` lines."""
+    if isinstance(value, dict):
+        for key in sorted(value):
+            if key not in VOLATILE:
+                yield from facts(f"{where}.{key}", value[key])
+    elif isinstance(value, list):
+        for item in value:
+            yield from facts(where, item)
+    else:
+        yield f"{where} = {value}"
+
+
+def listing(title, items, name):
+    for item in sorted(items, key=lambda i: json.dumps(i, sort_keys=True)):
+        yield from facts(f"{title} {name(item)}", item)
+
+
+def sysctls():
+    for folder, _, names in os.walk("/proc/sys/net"):
+        for name in names:
+            path = os.path.join(folder, name)
+            if VOLATILE_SYSCTL.search(path):
+                continue
+            try:
+                with open(path, encoding="ascii") as file:
+                    yield f"{path} = {file.read().strip()}"
+            except OSError:
+                pass  # write-only
+
+
+def main():
+    pid = sys.argv[1]
+    if os.environ.get("SNAPSHOT_INSIDE") != pid:
+        os.environ["SNAPSHOT_INSIDE"] = pid
+        os.execvp("nsenter", ["nsenter", f"--net=/proc/{pid}/ns/net", sys.executable, *sys.argv])
+    lines = []
+    links = json.loads(run("ip", "-j", "-d", "link"))
+    lines += listing("link", links, lambda i: i["ifname"])
+    lines += listing("address", json.loads(run("ip", "-j", "address")), lambda i: i["ifname"])
+    for family in ("-4", "-6"):
+        routes = json.loads(run("ip", family, "-j", "route", "show", "table", "all") or "[]")
+        lines += listing(f"route {family}", routes, lambda i: i.get("dst", "?"))
+    lines += listing("neighbour", json.loads(run("ip", "-j", "neigh", "show", "nud", "permanent")), lambda i: i["dst"])
+    lines += listing("qdisc", json.loads(run("tc", "-j", "qdisc")), lambda i: i["dev"])
+    for link in links:
+        name = link["ifname"]
+        if any(q["kind"] == "clsact" for q in json.loads(run("tc", "-j", "qdisc", "show", "dev", name))):
+            filters = json.loads(run("tc", "-j", "filter", "show", "dev", name, "ingress") or "[]")
+            lines += listing(f"filter {name}", filters, lambda i: i.get("kind", ""))
+        for line in run("ethtool", "-k", name).splitlines():
+            if line.startswith(FEATURES):
+                lines.append(f"offload {name} {line}")
+    lines += sorted(sysctls())
+    print("\n".join(lines))
+
+
+main()
