@@ -53,6 +53,7 @@ END
 # tc's parser is asked about the words of qdiscs that this kernel has not: it complains of words before it looks for
 # the device, which is not there.
 check_words() {
+	# shellcheck disable=SC2016 # ${seed is the script's text
 	sed -n 's/^\(qdisc replace .*\)\${seed.*/\1/p' "$1" >"$work/words"
 	[ -s "$work/words" ] || fail "$1 shapes nothing"
 	unshare --net tc -force -batch "$work/words" >"$work/said" 2>&1 || true
@@ -68,9 +69,11 @@ see_differences() {
 
 	pid=$(cat "$1")
 	"$snapshot" "$pid" >"$work/once"
-	"$snapshot" "$pid" | diff -q "$work/once" - >/dev/null || fail 'two snapshots of one namespace differ'
+	"$snapshot" "$pid" >"$work/again"
+	diff "$work/once" "$work/again" || fail 'two snapshots of one namespace differ'
 	nsenter --net="/proc/$pid/ns/net" ip route add 203.0.113.0/24 dev lo
-	! "$snapshot" "$pid" | diff -q "$work/once" - >/dev/null || fail 'a snapshot does not see a route'
+	"$snapshot" "$pid" >"$work/again"
+	if diff "$work/once" "$work/again" >/dev/null; then fail 'a snapshot does not see a route'; fi
 }
 
 build_both_ways() {
@@ -90,7 +93,7 @@ build_both_ways() {
 		pid=$(cat "$NETLAB_SH_STATE/$name/pid/$node")
 		"$snapshot" "$pid" >"$work/$name/$node.script"
 	done
-	see_differences "$NETLAB_SH_STATE/$name/pid/${peers[0]}"
+	[ "$name" != two-hosts ] || see_differences "$NETLAB_SH_STATE/$name/pid/${peers[0]}"
 	sh "$script" down
 	[ ! -e "$NETLAB_SH_STATE/$name" ] || fail "$name: 'down' left $(ls "$NETLAB_SH_STATE/$name")"
 

@@ -19,8 +19,8 @@ VOLATILE_SYSCTL = re.compile(r"(stable_secret|fastopen_key|_count|tcp_mem|udp_me
 FEATURES = ("tcp-segmentation-offload", "generic-segmentation-offload", "generic-receive-offload")
 
 
-def run(*words):
-    done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
+def run(*words, stdin=""):
+    done = subprocess.run(words, input=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
     if done.returncode:
         sys.exit(f"{' '.join(words)}: {done.stderr}")
     return done.stdout
@@ -42,6 +42,20 @@ def facts(where, value):
 def listing(title, items, name):
     for item in sorted(items, key=lambda i: json.dumps(i, sort_keys=True)):
         yield from facts(f"{title} {name(item)}", item)
+
+
+def filters(devices):
+    """One tc for all devices; it answers each line with a JSON array, or with nothing."""
+    text = run("tc", "-j", "-batch", "-", stdin="".join(f"filter show dev {d} ingress\n" for d in devices))
+    decoder, at, found = json.JSONDecoder(), 0, []
+    while text[at:].strip():
+        at += len(text[at:]) - len(text[at:].lstrip())
+        answer, at = decoder.raw_decode(text, at)
+        found.append(answer)
+    if len(found) != len(devices):
+        sys.exit(f"tc answered {len(found)} of {len(devices)} questions")
+    for device, answer in zip(devices, found):
+        yield from listing(f"filter {device}", answer, lambda i: i.get("kind", ""))
 
 
 def sysctls():
@@ -70,12 +84,13 @@ def main():
         routes = json.loads(run("ip", family, "-j", "route", "show", "table", "all") or "[]")
         lines += listing(f"route {family}", routes, lambda i: i.get("dst", "?"))
     lines += listing("neighbour", json.loads(run("ip", "-j", "neigh", "show", "nud", "permanent")), lambda i: i["dst"])
-    lines += listing("qdisc", json.loads(run("tc", "-j", "qdisc")), lambda i: i["dev"])
+    qdiscs = json.loads(run("tc", "-j", "qdisc"))
+    lines += listing("qdisc", qdiscs, lambda i: i["dev"])
+    lines += filters([q["dev"] for q in qdiscs if q["kind"] == "clsact"])
     for link in links:
         name = link["ifname"]
-        if any(q["kind"] == "clsact" for q in json.loads(run("tc", "-j", "qdisc", "show", "dev", name))):
-            filters = json.loads(run("tc", "-j", "filter", "show", "dev", name, "ingress") or "[]")
-            lines += listing(f"filter {name}", filters, lambda i: i.get("kind", ""))
+        if "clsact" in (q["kind"] for q in qdiscs if q["dev"] == name):
+            continue  # the fabric's: nothing is sent from there
         for line in run("ethtool", "-k", name).splitlines():
             if line.startswith(FEATURES):
                 lines.append(f"offload {name} {line}")
