@@ -77,6 +77,11 @@ static uint64_t round_ns(const struct trace *t)
 	return t->at_ms[t->n - 1] * NS_PER_MS;
 }
 
+double trace_mean_bps(const struct trace *t)
+{
+	return (double)t->n * TRACE_OPPORTUNITY_BYTES * 8e9 / (double)round_ns(t);
+}
+
 static uint64_t opportunity_ns(const struct trace *t, const struct trace_cursor *c)
 {
 	return c->round * round_ns(t) + t->at_ms[c->index] * NS_PER_MS;

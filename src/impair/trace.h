@@ -28,8 +28,10 @@ struct trace {
 /** Reads a trace. @return 0; -EINVAL with FILE:LINE in err->where; -EFBIG; -ENOMEM */
 int trace_parse(const char *text, size_t len, const char *file, struct trace *ret, struct netlab_err *err);
 void trace_deinit(struct trace *t);
+/** @return the mean of a round, bit/s */
+double trace_mean_bps(const struct trace *t);
 
-/** Where a link stands in its trace. */
+/** Where a link stands in its trace; begin with { .left = TRACE_OPPORTUNITY_BYTES }. */
 struct trace_cursor {
 	uint64_t round, index; /**< the opportunity that is being used */
 	uint32_t left;         /**< bytes left of it */
