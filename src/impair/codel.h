@@ -10,7 +10,8 @@
 #include <stdint.h>
 
 struct codel {
-	uint64_t first_above_ns; /**< when the sojourn will have been above target for an interval; 0 = it is not */
+	uint64_t
+		first_above_ns; /**< when the sojourn will have been above target for an interval; 0 = it is not */
 	uint64_t drop_next_ns;
 	uint32_t count, last_count;
 	bool dropping;

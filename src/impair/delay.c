@@ -2,7 +2,8 @@
 /* How long a packet travels. */
 #include "impair/delay.h"
 
-int64_t delay_draw(int64_t mean_ns, int64_t spread_ns, const struct delay_table *table, struct prng *prng)
+int64_t delay_draw(int64_t mean_ns, int64_t spread_ns, const struct delay_table *table,
+		   struct prng *prng)
 {
 	/* the kernel caps jitter to INT_MAX ns and computes with a 32-bit spread */
 	int32_t spread = spread_ns > INT32_MAX ? INT32_MAX : (int32_t)spread_ns;

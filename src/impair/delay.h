@@ -24,6 +24,7 @@ struct delay_table {
  * @param[in] table  NULL = uniform in [mean - spread, mean + spread)
  * @return ns; may be negative, which netem sends at once
  */
-int64_t delay_draw(int64_t mean_ns, int64_t spread_ns, const struct delay_table *table, struct prng *prng);
+int64_t delay_draw(int64_t mean_ns, int64_t spread_ns, const struct delay_table *table,
+		   struct prng *prng);
 
 #endif

@@ -32,7 +32,8 @@ int line_init(struct pipe *p)
 void line_deinit(struct pipe *p)
 {
 	for (size_t i = 0; i < p->queue_n; i++)
-		p->owner.drop(p->owner.ctx, p->queue[(p->queue_head + i) % p->queue_size].packet, PIPE_HOST);
+		p->owner.drop(p->owner.ctx, p->queue[(p->queue_head + i) % p->queue_size].packet,
+			      PIPE_HOST);
 	for (size_t i = 0; i < p->heap_n; i++)
 		p->owner.drop(p->owner.ctx, p->heap[i].packet, PIPE_HOST);
 	free(p->queue);
@@ -126,7 +127,8 @@ static uint64_t charged_bytes(const struct pipe *p, uint32_t len)
 	if (cell) {
 		int64_t cells = (bytes + cell - 1) / cell;
 
-		bytes = cells * ((int64_t)cell + (asks(p, IMPAIR_CELL_OVERHEAD) ? p->asked.cell_overhead : 0));
+		bytes = cells * ((int64_t)cell +
+				 (asks(p, IMPAIR_CELL_OVERHEAD) ? p->asked.cell_overhead : 0));
 		if (bytes < 0)
 			bytes = 0;
 	}
@@ -139,10 +141,12 @@ static uint64_t send(struct pipe *p, uint64_t start_ns, uint32_t len)
 	uint64_t bytes = charged_bytes(p, len), at;
 
 	if (p->trace) {
-		at = trace_send(p->trace, &p->cursor, start_ns - p->trace_start_ns, (uint32_t)bytes);
+		at = trace_send(p->trace, &p->cursor, start_ns - p->trace_start_ns,
+				(uint32_t)bytes);
 		return at == TRACE_NEVER ? PIPE_NEVER : p->trace_start_ns + at;
 	}
-	return start_ns + (uint64_t)((__extension__(unsigned __int128)bytes * 8000000000u) / p->asked.rate_bps);
+	return start_ns + (uint64_t)((__extension__(unsigned __int128) bytes * 8000000000u) /
+				     p->asked.rate_bps);
 }
 
 static struct pipe_entry *head(struct pipe *p)

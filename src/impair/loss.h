@@ -17,8 +17,8 @@ enum loss_kind { LOSS_NONE, LOSS_RANDOM, LOSS_FOUR_STATE, LOSS_GILBERT_ELLIOTT }
 
 struct loss {
 	enum loss_kind kind;
-	uint32_t share;  /**< RANDOM: of UINT32_MAX */
-	uint32_t a[5];   /**< the models' transitions, in sch_netem's names a1..a5 */
+	uint32_t share; /**< RANDOM: of UINT32_MAX */
+	uint32_t a[5];  /**< the models' transitions, in sch_netem's names a1..a5 */
 	int state;
 };
 

@@ -84,7 +84,8 @@ void pipe_deinit(struct pipe *p)
 void pipe_change(struct pipe *p, const struct pipe_setup *setup)
 {
 	const struct impairment *m = setup->asked;
-	bool same_seed = asks(m, IMPAIR_SEED) == asks(&p->asked, IMPAIR_SEED) && m->seed == p->asked.seed;
+	bool same_seed = asks(m, IMPAIR_SEED) == asks(&p->asked, IMPAIR_SEED) &&
+			 m->seed == p->asked.seed;
 	bool same_loss = asks(m, IMPAIR_LOSS) == asks(&p->asked, IMPAIR_LOSS) &&
 			 memcmp(&m->loss, &p->asked.loss, sizeof(m->loss)) == 0;
 
@@ -94,7 +95,8 @@ void pipe_change(struct pipe *p, const struct pipe_setup *setup)
 	}
 	if (!same_loss)
 		loss_init(&p->loss, asks(m, IMPAIR_LOSS) ? &m->loss : NULL);
-	line_advance(p, setup->now_ns); /* what has left the queue by now left it under the old rules */
+	line_advance(
+		p, setup->now_ns); /* what has left the queue by now left it under the old rules */
 	set_up(p, setup);
 }
 
@@ -163,7 +165,8 @@ static void decide(struct pipe *p, uint64_t arrival_ns, void *packet, uint32_t l
 
 	if (count > 1)
 		p->stats.duplicated++;
-	if (lost && asks(&p->asked, IMPAIR_ECN) && p->asked.ecn && p->owner.mark(p->owner.ctx, packet)) {
+	if (lost && asks(&p->asked, IMPAIR_ECN) && p->asked.ecn &&
+	    p->owner.mark(p->owner.ctx, packet)) {
 		p->stats.marked++;
 		lost = false;
 	}

@@ -73,7 +73,8 @@ struct pipe_entry {
 struct pipe {
 	struct impairment asked;
 	const struct trace *trace; /**< borrowed; NULL = constant rate or none */
-	const struct delay_table *table; /**< borrowed; of the distribution asked for, NULL = uniform */
+	const struct delay_table
+		*table; /**< borrowed; of the distribution asked for, NULL = uniform */
 	struct pipe_owner owner;
 	struct pipe_stats stats;
 	struct prng prng;
@@ -85,7 +86,7 @@ struct pipe {
 	struct pipe_entry *queue;
 	size_t queue_head, queue_n, queue_size;
 	uint64_t queue_bytes;
-	uint64_t limit;   /**< in packets, or bytes if by_bytes */
+	uint64_t limit; /**< in packets, or bytes if by_bytes */
 	bool by_bytes, codel_on;
 	struct codel codel;
 	uint64_t free_ns; /**< when the rate has finished what it is sending */
@@ -102,8 +103,8 @@ struct pipe_setup {
 	const struct trace *trace;       /**< instead of asked->rate_bps; may be NULL */
 	const struct delay_table *table; /**< may be NULL */
 	bool codel;
-	uint32_t mtu;                    /**< bytes, for the default queue */
-	uint64_t now_ns;                 /**< a trace begins here */
+	uint32_t mtu;    /**< bytes, for the default queue */
+	uint64_t now_ns; /**< a trace begins here */
 };
 
 /** @return 0; -ENOMEM */

@@ -15,7 +15,8 @@ static int bad_line(struct netlab_err *err, const char *file, size_t line, const
 	err_set(err, EINVAL, "trace: %s", why);
 	err_class(err, NETLAB_EXIT_INVALID);
 	err_where(err, "%s:%zu", file, line);
-	return err_hint(err, "each line is a whole number of milliseconds, not less than the one before");
+	return err_hint(
+		err, "each line is a whole number of milliseconds, not less than the one before");
 }
 
 static size_t count_lines(const char *text, size_t len)
@@ -27,7 +28,8 @@ static size_t count_lines(const char *text, size_t len)
 	return n;
 }
 
-int trace_parse(const char *text, size_t len, const char *file, struct trace *ret, struct netlab_err *err)
+int trace_parse(const char *text, size_t len, const char *file, struct trace *ret,
+		struct netlab_err *err)
 {
 	size_t lines = count_lines(text, len), number = 0;
 	struct trace t = { .loop = true };
@@ -53,7 +55,8 @@ int trace_parse(const char *text, size_t len, const char *file, struct trace *re
 		if (c != stop || c == p || ms > UINT32_MAX || (t.n > 0 && ms < t.at_ms[t.n - 1])) {
 			trace_deinit(&t);
 			return bad_line(err, file, number + 1,
-					c == p ? "a line without a number" : "a line out of order or with text");
+					c == p ? "a line without a number"
+					       : "a line out of order or with text");
 		}
 		t.at_ms[t.n++] = (uint32_t)ms;
 		p = stop + 1;

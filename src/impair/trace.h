@@ -26,7 +26,8 @@ struct trace {
 };
 
 /** Reads a trace. @return 0; -EINVAL with FILE:LINE in err->where; -EFBIG; -ENOMEM */
-int trace_parse(const char *text, size_t len, const char *file, struct trace *ret, struct netlab_err *err);
+int trace_parse(const char *text, size_t len, const char *file, struct trace *ret,
+		struct netlab_err *err);
 void trace_deinit(struct trace *t);
 /** @return the mean of a round, bit/s */
 double trace_mean_bps(const struct trace *t);
