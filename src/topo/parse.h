@@ -11,6 +11,8 @@
 
 /** Where a thing stands in the file, kept for checks that come later. */
 struct origin {
+	const char *
+		key; /**< node: its name as the file has it, good or not; borrowed from the document */
 	uint32_t index;          /**< how many members come before it */
 	uint32_t n_addresses[2]; /**< link: of each end, by its own `addresses` */
 	uint32_t set;            /**< keys that its object gives itself: NODE_*, LINK_* */

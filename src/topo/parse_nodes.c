@@ -11,7 +11,7 @@ struct path node_path(const struct document *d, size_t node)
 {
 	return (struct path){
 		.up = &d->top.nodes.at,
-		.key = d->p.topo->nodes[node].name,
+		.key = d->node_origins[node].key,
 		.index = d->node_origins[node].index,
 	};
 }
@@ -66,7 +66,8 @@ static void parse_node(struct document *d, const struct path *at, const json_t *
 	(void)object_parse(&d->p, at, v, &node_spec, &draft);
 	if (d->p.oom || !node_merge(&d->p, &draft, &d->defaults.node, &node))
 		return;
-	node.name = parser_strdup(&d->p, at->key);
+	/* a name that is no good still stands in messages about the node: made fit for those */
+	node.name = wrong ? diag_quote(&d->p.diags, at->key) : parser_strdup(&d->p, at->key);
 	if (!node.hostname)
 		node.hostname = node.name;
 	if (!topo_is_ip(&node))
@@ -77,7 +78,7 @@ static void parse_node(struct document *d, const struct path *at, const json_t *
 		diag_error(&d->p.diags, &stp, "only a node of kind \"switch\" has a spanning tree",
 			   "a %s cannot have 'stp'", topo_kind_name(node.kind));
 	}
-	*origin = (struct origin){ .index = (uint32_t)at->index, .set = draft.set };
+	*origin = (struct origin){ .key = at->key, .index = (uint32_t)at->index, .set = draft.set };
 	*ret = node;
 }
 
@@ -117,12 +118,16 @@ void parse_nodes(struct document *d)
 	json_object_foreach((json_t *)nodes, key, value)
 	{
 		const struct path at = { .up = &d->top.nodes.at, .key = key, .index = index++ };
+		const char *name;
 
 		if (is_comment(key))
 			continue;
 		parse_node(d, &at, value, &t->nodes[t->n_nodes], &d->node_origins[t->n_nodes]);
-		if (d->p.oom ||
-		    map_add(&d->nodes, t->nodes[t->n_nodes].name, t->n_nodes, NULL) < 0) {
+		if (d->p.oom)
+			return;
+		/* links find it by the name that the file has, lest each of them seem wrong too */
+		name = t->nodes[t->n_nodes].name;
+		if (map_add(&d->nodes, strcmp(name, key) == 0 ? name : key, t->n_nodes, NULL) < 0) {
 			d->p.oom = true;
 			return;
 		}
