@@ -148,16 +148,28 @@ static int wait_for(struct supervisor *s, int fd, struct netlab_err *err)
 	}
 }
 
+/** An init reads about its own node only: the large tables need not be copied, page by page, for each of a thousand. */
+static void keep_tables_from_nodes(const struct supervisor *s, bool keep)
+{
+	sys_keep_from_children(s->topo->links, s->topo->n_links * sizeof(*s->topo->links), keep);
+	sys_keep_from_children(s->plan->links, s->topo->n_links * sizeof(*s->plan->links), keep);
+	sys_keep_from_children(s->plan->ops, s->plan->n_ops * sizeof(*s->plan->ops), keep);
+	sys_keep_from_children(s->links, s->topo->n_links * sizeof(*s->links), keep);
+}
+
 static int make_nodes(struct supervisor *s, struct netlab_err *err)
 {
 	int hello[2], r = sys_sock_pair(hello);
 
 	if (r < 0)
 		return err_errno(err, r, "socket for the nodes");
+	sys_trim_memory();
+	keep_tables_from_nodes(s, true);
 	for (size_t i = 0; i < s->plan->n_ops && r == 0; i++) {
 		if (s->plan->ops[i].kind == PLAN_NODE)
 			r = spawn(s, s->plan->ops[i].node, hello[1], err);
 	}
+	keep_tables_from_nodes(s, false);
 	close(hello[1]);
 	/* All are cloned before the first is heard: descriptors that hello brings would be copied by every clone. */
 	for (size_t i = 0; i < s->topo->n_nodes && r == 0; i++) {
@@ -335,6 +347,23 @@ static int bring_up(struct supervisor *s, const struct plan_interface *in, struc
 		       : rt_sync_carrier(&s->batch, in->ifindex, err);
 }
 
+/** The init finds a setting in the topology, for it has no copy of the plan's operations (keep_tables_from_nodes()). */
+static int write_sysctl(struct supervisor *s, const struct plan_op *op, struct netlab_err *err)
+{
+	const struct topo_node *about = &s->topo->nodes[op->node];
+	uint32_t i = 0;
+	int r = rt_flush(&s->batch, err);
+
+	if (r < 0)
+		return r;
+	while (i < about->n_sysctls && strcmp(about->sysctls[i].key, op->sysctl.key) != 0)
+		i++;
+	if (i == about->n_sysctls)
+		return err_set(err, EINVAL, "the topology has no sysctl '%s' for this node",
+			       op->sysctl.key);
+	return supervisor_order(s, op->node, NODE_SYSCTL, i, err);
+}
+
 static int make_node_op(struct supervisor *s, size_t index, struct netlab_err *err)
 {
 	const struct plan_op *op = &s->plan->ops[index];
@@ -349,8 +378,7 @@ static int make_node_op(struct supervisor *s, size_t index, struct netlab_err *e
 		return rt_set_master(&s->batch, in[op->interface].ifindex, node->bridge_ifindex,
 				     err);
 	case PLAN_SYSCTL:
-		r = rt_flush(&s->batch, err);
-		return r < 0 ? r : supervisor_order(s, op->node, NODE_SYSCTL, (uint32_t)index, err);
+		return write_sysctl(s, op, err);
 	case PLAN_OFFLOAD:
 		r = rt_set_offloads(s->nodes[op->node].rtnl_fd, in[op->interface].name, false);
 		return r < 0 ? err_errno(err, r, "turning segmentation offloads off") : 0;

@@ -29,19 +29,19 @@ struct init {
 	bool stopping;
 };
 
-static int write_sysctl(const struct plan_sysctl *s, struct netlab_err *err)
+static int write_sysctl(const char *key, const char *value, struct netlab_err *err)
 {
 	char path[512];
 	int r;
 
-	if (snprintf(path, sizeof(path), "/proc/sys/%s", s->key) >= (int)sizeof(path))
-		return err_set(err, ENAMETOOLONG, "sysctl '%s': name too long", s->key);
+	if (snprintf(path, sizeof(path), "/proc/sys/%s", key) >= (int)sizeof(path))
+		return err_set(err, ENAMETOOLONG, "sysctl '%s': name too long", key);
 	/* dots separate; a slash stands for a dot inside a name (sysctl(8)) */
 	for (char *c = path + strlen("/proc/sys/"); *c; c++)
 		*c = *c == '.' ? '/' : *c == '/' ? '.' : *c;
-	r = sys_write_value(path, s->value);
+	r = sys_write_value(path, value);
 	if (r < 0) {
-		err_errno(err, r, "sysctl '%s' = '%s'", s->key, s->value);
+		err_errno(err, r, "sysctl '%s' = '%s'", key, value);
 		if (r == -ENOENT)
 			err_hint(err,
 				 "this kernel has no such setting (see `sysctl -a` in a node)");
@@ -62,7 +62,7 @@ static int set_up(struct init *n, struct netlab_err *err)
 	if (r < 0)
 		return err_errno(err, r, "mounting /sys");
 	for (size_t i = 0; i < n->plan->n_sysctls; i++) {
-		r = write_sysctl(&n->plan->sysctls[i], err);
+		r = write_sysctl(n->plan->sysctls[i].key, n->plan->sysctls[i].value, err);
 		if (r < 0)
 			return r;
 	}
@@ -233,7 +233,8 @@ static void on_order(struct init *n)
 		send_event(n, &event);
 		break;
 	case NODE_SYSCTL:
-		(void)write_sysctl(&n->boot->plan->ops[order.index].sysctl, &event.err);
+		(void)write_sysctl(n->topo->sysctls[order.index].key,
+				   n->topo->sysctls[order.index].value, &event.err);
 		send_event(n, &event);
 		break;
 	case NODE_STOP:

@@ -32,7 +32,7 @@ struct node_hello {
 
 enum node_order_kind {
 	NODE_START,  /**< start services[index]; answered by NODE_DONE */
-	NODE_SYSCTL, /**< write the sysctl of the plan's ops[index]; answered by NODE_DONE */
+	NODE_SYSCTL, /**< write the topology node's sysctls[index]; answered by NODE_DONE */
 	NODE_STOP, /**< SIGTERM to all services, last started first; answered by NODE_STOPPED when none is left */
 };
 
@@ -55,7 +55,8 @@ struct node_event {
 	struct netlab_err err;
 };
 
-/** What an init starts from; all of it lives in memory shared by fork. */
+/** What an init starts from; all of it lives in memory copied by fork. The init may read its own node of plan->nodes and
+ *  of the topology's nodes: of links and operations it has no copy. */
 struct node_boot {
 	const struct plan *plan;
 	uint32_t node;

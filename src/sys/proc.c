@@ -7,11 +7,13 @@
 #include <grp.h>
 #include <linux/close_range.h>
 #include <linux/sched.h>
+#include <malloc.h>
 #include <poll.h>
 #include <pwd.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -132,6 +134,21 @@ void sys_close_all_but(int first, const int *keep, unsigned n_keep)
 		from = (unsigned)keep[i] + 1;
 	}
 	(void)syscall(SYS_close_range, from, ~0u, 0);
+}
+
+void sys_keep_from_children(const void *start, size_t len, bool keep)
+{
+	const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	uintptr_t from = ((uintptr_t)start + page - 1) / page * page,
+		  to = ((uintptr_t)start + len) / page * page;
+
+	if (len > 0 && to > from)
+		(void)madvise((void *)from, to - from, keep ? MADV_DONTFORK : MADV_DOFORK);
+}
+
+void sys_trim_memory(void)
+{
+	(void)malloc_trim(0);
 }
 
 void sys_raise_nofile(struct sys_nofile *ret_before)
