@@ -19,11 +19,6 @@
 #include "sys/fs.h"
 #include "sys/sock.h"
 
-enum {
-	/* RTM_GETLINK answers are some 2 KiB each with their skb, and a socket's receive buffer is 208 KiB. */
-	SYNCS_PER_FLUSH = 32,
-};
-
 /** Puts the failed operation before the kernel's reason. */
 static int describe(struct supervisor *s, size_t op, struct netlab_err *err)
 {
@@ -262,26 +257,6 @@ static int make_fabric(struct supervisor *s, enum plan_op_kind kind, struct netl
 	return r == 0 ? flush(s, err) : r;
 }
 
-/** The fabric ends went up first, so their carrier came by linkwatch, later; make sure that it has come. */
-static int sync_fabric(struct supervisor *s, struct netlab_err *err)
-{
-	int r = use_socket(s, s->fabric_fd, err);
-	unsigned n = 0;
-
-	for (size_t i = 0; i < s->plan->n_ops && r == 0; i++) {
-		const struct plan_op *op = &s->plan->ops[i];
-
-		if (op->kind != PLAN_FABRIC_UP)
-			continue;
-		s->batch.cookie = i;
-		r = rt_sync_carrier(&s->batch,
-				    s->plan->links[op->link.link].ends[op->link.end].ifindex, err);
-		if (r == 0 && ++n % SYNCS_PER_FLUSH == 0)
-			r = flush(s, err);
-	}
-	return r == 0 ? flush(s, err) : r;
-}
-
 /* --- inside the nodes --- */
 
 static int make_bridge(struct supervisor *s, const struct plan_op *op, struct netlab_err *err)
@@ -337,16 +312,6 @@ static int make_route(struct supervisor *s, const struct plan_op *op, struct net
 	return r;
 }
 
-/** An interface has its carrier at once, for its other end is up; that it is *running* comes by linkwatch: now, please. */
-static int bring_up(struct supervisor *s, const struct plan_interface *in, struct netlab_err *err)
-{
-	int r = rt_set_up(&s->batch, in->ifindex, true, err);
-
-	return r < 0 || in->ifindex == PLAN_LO_IFINDEX
-		       ? r
-		       : rt_sync_carrier(&s->batch, in->ifindex, err);
-}
-
 /** The init finds a setting in the topology, for it has no copy of the plan's operations (keep_tables_from_nodes()). */
 static int write_sysctl(struct supervisor *s, const struct plan_op *op, struct netlab_err *err)
 {
@@ -386,7 +351,7 @@ static int make_node_op(struct supervisor *s, size_t index, struct netlab_err *e
 		return rt_new_address(&s->batch, in[op->address.interface].ifindex,
 				      &op->address.prefix, err);
 	case PLAN_UP:
-		return bring_up(s, &in[op->interface], err);
+		return rt_set_up(&s->batch, in[op->interface].ifindex, true, err);
 	case PLAN_NEIGHBOUR:
 		return rt_new_neighbour(&s->batch, in[op->neighbour.interface].ifindex,
 					&op->neighbour.addr, op->neighbour.mac, err);
@@ -429,6 +394,32 @@ static int configure_nodes(struct supervisor *s, struct netlab_err *err)
 			return describe(s, s->batch.failed_cookie, err);
 	}
 	return flush(s, err);
+}
+
+/**
+ * Has every change of a carrier carried out that the kernel would get round to later (linkwatch): the fabric ends went up
+ * before their peers did, so their queues are not active yet, and no node end is yet *running*.
+ */
+static int sync_carriers(struct supervisor *s, struct netlab_err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < s->plan->n_ops && r == 0; i++) {
+		const struct plan_op *op = &s->plan->ops[i];
+
+		if (op->kind == PLAN_FABRIC_UP)
+			r = rt_sync_running(s->fabric_fd,
+					    s->plan->links[op->link.link].ends[op->link.end].name);
+		else if (op->kind == PLAN_UP && op->interface > 0) /* 0 is lo */
+			r = rt_sync_running(
+				s->nodes[op->node].rtnl_fd,
+				s->plan->nodes[op->node].interfaces[op->interface].name);
+		if (r < 0) {
+			err_errno(err, r, "waiting for its carrier");
+			return describe(s, i, err);
+		}
+	}
+	return 0;
 }
 
 /* --- spanning trees --- */
@@ -549,7 +540,7 @@ int realise(struct supervisor *s, struct netlab_err *err)
 			     { "hosts", write_hosts },
 			     { "nodes", make_nodes } },
 	  after_links[] = { { "addresses", configure_nodes },
-			    { "carrier", sync_fabric },
+			    { "carrier", sync_carriers },
 			    { "shaping", shape_all },
 			    { "spanning-tree", wait_for_trees },
 			    { "services", start_services } };

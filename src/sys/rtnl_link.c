@@ -206,6 +206,22 @@ int rt_hear_links(int fd, bool on)
 		       : 0;
 }
 
+static int ethtool_value(int fd, const char *ifname, uint32_t command, uint32_t data)
+{
+	struct ethtool_value value = { .cmd = command, .data = data };
+	struct ifreq request = { .ifr_data = (void *)&value };
+
+	strncpy(request.ifr_name, ifname, IFNAMSIZ - 1);
+	return ioctl(fd, SIOCETHTOOL, &request) < 0 ? -errno : 0;
+}
+
+int rt_sync_running(int fd, const char *ifname)
+{
+	int r = sys_gate("ethtool link");
+
+	return r < 0 ? r : ethtool_value(fd, ifname, ETHTOOL_GLINK, 0);
+}
+
 int rt_set_offloads(int fd, const char *ifname, bool on)
 {
 	static const uint32_t commands[] = { ETHTOOL_STSO, ETHTOOL_SGSO, ETHTOOL_SGRO };
@@ -215,13 +231,9 @@ int rt_set_offloads(int fd, const char *ifname, bool on)
 		return r;
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
 		/* GRO is off by default on veth and stays so: it is never turned on here */
-		struct ethtool_value value = { .cmd = commands[i],
-					       .data = on && commands[i] != ETHTOOL_SGRO };
-		struct ifreq request = { .ifr_data = (void *)&value };
-
-		strncpy(request.ifr_name, ifname, IFNAMSIZ - 1);
-		if (ioctl(fd, SIOCETHTOOL, &request) < 0)
-			return -errno;
+		r = ethtool_value(fd, ifname, commands[i], on && commands[i] != ETHTOOL_SGRO);
+		if (r < 0)
+			return r;
 	}
 	return 0;
 }
