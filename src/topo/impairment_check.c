@@ -65,9 +65,9 @@ static void check_delay(const struct check *c)
 	if (has(c, IMPAIR_JITTER_REORDERS) && m->jitter_reorders && !has(c, IMPAIR_JITTER))
 		error(c, IMPAIR_JITTER_REORDERS, "'jitter_reorders' needs 'jitter'", NULL);
 	if (jitter && has(c, IMPAIR_JITTER_REORDERS) && m->jitter_reorders && has(c, IMPAIR_RATE))
-		warning(c, IMPAIR_JITTER_REORDERS,
-			"'jitter_reorders' has no effect beside 'rate': netem keeps the order of what it serialises",
-			"take out one of the two");
+		error(c, IMPAIR_JITTER_REORDERS,
+		      "'jitter_reorders' cannot work beside 'rate': netem keeps the order of what it serialises",
+		      "take out one of the two");
 	if (has(c, IMPAIR_REORDER) && m->reorder > 0 && !delay)
 		error(c, IMPAIR_REORDER,
 		      "'reorder' needs 'delay': a packet overtakes by not being delayed",

@@ -304,6 +304,8 @@ static void test_check(void **state)
 		{ "distribution=normal", "needs 'jitter'" },
 		{ "jitter_reorders=true", "needs 'jitter'" },
 		{ "jitter_reorders=false", NULL },
+		{ "jitter=1ms delay=1ms jitter_reorders=true rate=1mbit", "beside 'rate'" },
+		{ "jitter=0ms jitter_reorders=true rate=1mbit", NULL },
 		{ "reorder=25%", "needs 'delay'" },
 		{ "delay=0ms reorder=25%", "needs 'delay'" },
 		{ "delay=1ms gap=5", "needs 'reorder'" },
