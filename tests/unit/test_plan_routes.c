@@ -679,6 +679,88 @@ static void test_joining_respects_explicit_routes(void **state)
 	topo_builder_free(t);
 }
 
+/* No prefix twice in a table, nor a route where the node is connected: the kernel would refuse the second. */
+static void check_tables(const struct world *w)
+{
+	for (uint32_t n = 0; n < w->topo->n_nodes; n++) {
+		const struct table *t = &w->tables[n];
+
+		for (size_t i = 0; i < t->n; i++) {
+			for (size_t k = 0; k < i; k++) {
+				const struct entry *a = &t->entries[i], *b = &t->entries[k];
+
+				if ((a->op || b->op) && a->to.len == b->to.len &&
+				    ip_equal(&a->to.addr, &b->to.addr))
+					fail_msg("%s: '%s' has a prefix of length %u twice",
+						 w->topo->name, w->topo->nodes[n].name, a->to.len);
+			}
+		}
+	}
+}
+
+static void give(struct topo *t, struct topo_link *l, const char *a, const char *b)
+{
+	topo_builder_address(t, l, 0, a);
+	topo_builder_address(t, l, 1, b);
+}
+
+static struct topo *routers(size_t n)
+{
+	struct topo *t = topo_builder_new("given", n, 2 * n);
+	char name[24];
+
+	t->ipv6 = false;
+	for (size_t i = 0; i < n; i++) {
+		snprintf(name, sizeof(name), "r%zu", i);
+		topo_builder_node(t, TOPO_ROUTER, name);
+	}
+	return t;
+}
+
+/* Two halves that go one way are not joined when the whole is a network that lies elsewhere. */
+static void test_joining_respects_networks_around(void **state)
+{
+	struct topo *t = routers(6);
+	struct world w;
+
+	(void)state;
+	topo_builder_link(t, "r0", "r1");
+	give(t, topo_builder_link(t, "r1", "r2"), "10.9.0.1/25", "10.9.0.2/25");
+	give(t, topo_builder_link(t, "r1", "r3"), "10.9.0.129/25", "10.9.0.130/25");
+	topo_builder_link(t, "r0", "r4");
+	give(t, topo_builder_link(t, "r4", "r5"), "10.9.0.200/24", "10.9.0.201/24");
+	w = world_new(t);
+	assert_via(w.plan, "r0", "10.9.0.0/25", "10.0.0.1");
+	assert_via(w.plan, "r0", "10.9.0.128/25", "10.0.0.1");
+	assert_via(w.plan, "r0", "10.9.0.0/24", "10.0.0.7");
+	check_tables(&w);
+	world_free(&w);
+	topo_builder_free(t);
+}
+
+/* One network in two places: the nearer counts, and who is in one of them has no route to the other. */
+static void test_a_network_in_two_places(void **state)
+{
+	struct topo *t = routers(6);
+	struct world w;
+
+	(void)state;
+	topo_builder_link(t, "r0", "r1");
+	topo_builder_link(t, "r0", "r2");
+	topo_builder_link(t, "r2", "r3");
+	give(t, topo_builder_link(t, "r3", "r4"), "10.9.0.3/24", "10.9.0.4/24");
+	give(t, topo_builder_link(t, "r1", "r5"), "10.9.0.1/24", "10.9.0.5/24");
+	w = world_new(t);
+	assert_via(w.plan, "r0", "10.9.0.0/24", "10.0.0.1");
+	assert_via(w.plan, "r2", "10.9.0.0/24", "10.0.0.5");
+	assert_null(find_route(w.plan, "r1", "10.9.0.0/24"));
+	assert_null(find_route(w.plan, "r3", "10.9.0.0/24"));
+	assert_null(find_route(w.plan, "r1", "10.9.0.5/32"));
+	check_tables(&w);
+	world_free(&w);
+	topo_builder_free(t);
+}
+
 /* ---- any network ---- */
 
 static uint32_t next_random(uint64_t *s)
@@ -733,6 +815,7 @@ static void test_random_networks(void **state)
 
 		/* With LANs or costs, a single gateway and a subnet's own wire may be a detour: reaching is what counts. */
 		check_all_ways(&w, seed % 4 == 3);
+		check_tables(&w);
 		world_free(&w);
 		topo_builder_free(t);
 	}
@@ -801,6 +884,8 @@ int main(void)
 		cmocka_unit_test(test_ecmp_takes_exactly_the_shortest),
 		cmocka_unit_test(test_explicit_routes_win),
 		cmocka_unit_test(test_joining_respects_explicit_routes),
+		cmocka_unit_test(test_joining_respects_networks_around),
+		cmocka_unit_test(test_a_network_in_two_places),
 		cmocka_unit_test(test_random_networks),
 		cmocka_unit_test(test_bad_routes),
 		cmocka_unit_test(test_route_twice),
