@@ -1,0 +1,478 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The k-th system operation fails, for every k there is: of bringing a lab up, of changing its links, of running a
+ * command in it, of taking it down. Each time the caller must hear the true cause, and nothing may remain.
+ *
+ * Operations pass sys_gate() (sys/gate.h). The hook is inherited by the supervisor and the nodes' inits and counts in
+ * memory that all of them share, so "the k-th" is counted over the whole lab.
+ *
+ * netlab-test: timeout=300
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lab/lab.h"
+#include "support/snapshot.h"
+#include "support/world.h"
+#include "sys/gate.h"
+#include "sys/rtnl.h"
+#include "topo/model.h"
+
+enum {
+	DIES = -1, /* instead of an errno: the process that comes to the operation ends there */
+	PATIENCE_MS = 5000,
+	OPS_MAX = 4096,
+};
+
+static struct {
+	atomic_uint count;  /* operations so far */
+	unsigned target;    /* the one that fails; 0 = none */
+	int error;          /* with which errno, or DIES */
+	atomic_bool fired;
+	char op[64];        /* its name */
+	char names[OPS_MAX][24];
+} *gate;
+
+static char state_dir[256];
+static struct topo *topo;
+static bool has_netem;
+
+static int on_operation(const char *op)
+{
+	unsigned k = atomic_fetch_add(&gate->count, 1) + 1;
+
+	if (k < OPS_MAX)
+		snprintf(gate->names[k], sizeof(gate->names[k]), "%s", op);
+	if (k != gate->target)
+		return 0;
+	snprintf(gate->op, sizeof(gate->op), "%s", op);
+	atomic_store(&gate->fired, true);
+	if (gate->error == DIES)
+		_exit(EXIT_FAILURE); /* PID 1 of a namespace cannot even kill itself */
+	return -gate->error;
+}
+
+static void arm(unsigned k, int error)
+{
+	gate->target = k;
+	gate->error = error;
+	gate->op[0] = '\0';
+	atomic_store(&gate->count, 0);
+	atomic_store(&gate->fired, false);
+}
+
+/** A switch, a hub, a router, services, both address families, sysctls, and links that shape. */
+static struct topo *make_topo(void)
+{
+	const char *shape = has_netem ? "\"delay\": \"3ms\", \"loss\": \"1%\", \"rate\": \"100mbit\""
+				      : "\"rate\": \"100mbit\"";
+	struct topo_diags diags = { 0 };
+	struct topo *t = NULL;
+	char text[2048];
+	int n;
+
+	n = snprintf(text, sizeof(text),
+		     "{ \"name\": \"sweep\", \"nodes\": {"
+		     "  \"a\": { \"services\": [ { \"name\": \"one\", \"run\": [ \"sleep\", \"600\" ] },"
+		     "                           { \"name\": \"two\", \"run\": [ \"sleep\", \"600\" ] } ] },"
+		     "  \"b\": { \"sysctls\": { \"net.ipv4.tcp_sack\": 0 } },"
+		     "  \"r\": { \"kind\": \"router\" }, \"sw\": { \"kind\": \"switch\" } },"
+		     "  \"links\": ["
+		     "  { \"name\": \"shaped\", \"endpoints\": [ \"a\", \"sw\" ], %s },"
+		     "  { \"endpoints\": [ \"sw\", \"r\" ] },"
+		     "  { \"name\": \"far\", \"endpoints\": [ \"r\", \"b\" ], \"->\": { %s } } ] }",
+		     shape, shape);
+	if (topo_parse(text, (size_t)n, "sweep.json", NULL, &diags, &t) < 0)
+		fail_msg("%s: %s", diags.items[0].where, diags.items[0].message);
+	topo_diags_deinit(&diags);
+	return t;
+}
+
+static int up(struct netlab_err *err)
+{
+	struct lab_up_options o = { .state_dir = state_dir, .topo = topo };
+	struct lab_handle handle = { .pidfd = -1, .up_fd = -1 };
+	int r;
+
+	*err = (struct netlab_err){ 0 };
+	r = lab_up(&o, &handle, err);
+	if (r == 0)
+		lab_handle_deinit(&handle);
+	return r;
+}
+
+static void must_be_up(void)
+{
+	struct netlab_err err;
+
+	if (up(&err) < 0)
+		fail_msg("without a failure: %s", err.message);
+}
+
+static void must_go_down(void)
+{
+	struct netlab_err err = { 0 };
+	bool was_running;
+
+	if (lab_down(state_dir, "sweep", &was_running, &err) < 0)
+		fail_msg("down: %s", err.message);
+}
+
+static void nothing_left(const struct snapshot *before, unsigned k)
+{
+	char *difference = snapshot_wait(before, world_dir, PATIENCE_MS);
+
+	if (difference)
+		fail_msg("operation %u ('%s', error %d) left:\n%s", k, gate->op, gate->error, difference);
+}
+
+/** The message must give the cause that was planted, and as what it came. */
+static void true_cause(const struct netlab_err *err, unsigned k)
+{
+	if (err->code != -gate->error || !strstr(err->message, strerror(gate->error)))
+		fail_msg("operation %u ('%s') failed with '%s', but the error is %d: %s", k, gate->op,
+			 strerror(gate->error), err->code, err->message);
+}
+
+static double seconds(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/** How many operations bringing the lab up takes. */
+static unsigned count_up(void)
+{
+	unsigned n;
+
+	arm(0, 0);
+	must_be_up();
+	n = atomic_load(&gate->count);
+	must_go_down();
+	assert_in_range(n, 50, OPS_MAX);
+	return n;
+}
+
+/* --- up --- */
+
+/**
+ * A failure that may be survived: the operation was a try whose failure has a meaning of its own, and the lab that came
+ * up must be whole.
+ */
+static void survived(unsigned k)
+{
+	struct netlab_err err = { 0 };
+	json_t *summary = NULL;
+
+	if (lab_summary(state_dir, "sweep", &summary, &err) < 0)
+		fail_msg("operation %u ('%s'): up succeeded, but: %s", k, gate->op, err.message);
+	assert_string_equal(json_string_value(json_object_get(summary, "state")), "running");
+	json_decref(summary);
+	fail_msg("operation %u ('%s') failed and nobody noticed", k, gate->op);
+}
+
+static void sweep_up(int error, bool again)
+{
+	struct snapshot *before = snapshot_take(world_dir);
+	double start = seconds();
+	unsigned n = count_up(), k;
+	sigset_t mask_before, mask;
+
+	sigprocmask(SIG_SETMASK, NULL, &mask_before);
+	nothing_left(before, 0);
+	for (k = 1; k <= n; k++) {
+		struct netlab_err err;
+		int r;
+
+		arm(k, error);
+		r = up(&err);
+		assert_true(atomic_load(&gate->fired));
+		if (r == 0)
+			survived(k);
+		true_cause(&err, k);
+		nothing_left(before, k);
+		sigprocmask(SIG_SETMASK, NULL, &mask);
+		assert_memory_equal(&mask, &mask_before, sizeof(mask));
+		if (again) {
+			arm(0, 0);
+			must_be_up();
+			must_go_down();
+			nothing_left(before, k);
+		}
+	}
+	snapshot_free(before);
+	print_message("up: %u operations, each failed with %s: %.1f s\n", n, strerror(error),
+		      seconds() - start);
+}
+
+static void test_up_out_of_memory(void **state)
+{
+	(void)state;
+	sweep_up(ENOMEM, true);
+}
+
+static void test_up_not_permitted(void **state)
+{
+	(void)state;
+	sweep_up(EPERM, false);
+}
+
+static void test_up_no_space(void **state)
+{
+	(void)state;
+	sweep_up(ENOSPC, false);
+}
+
+/** Whoever comes to the k-th operation dies there: the caller, the supervisor, or a node's init. */
+static void test_up_death(void **state)
+{
+	struct snapshot *before = snapshot_take(world_dir);
+	double start = seconds();
+	unsigned n = count_up(), callers = 0, k;
+
+	(void)state;
+	for (k = 1; k <= n; k++) {
+		struct netlab_err err = { 0 };
+		int status;
+		pid_t pid;
+
+		arm(k, DIES);
+		fflush(NULL);
+		pid = fork();
+		if (pid == 0)
+			_exit(up(&err) < 0 ? 2 : 0);
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_true(atomic_load(&gate->fired));
+		callers += WEXITSTATUS(status) == EXIT_FAILURE;
+		arm(0, 0);
+		if (WEXITSTATUS(status) == 0)
+			fail_msg("up succeeded although somebody died at operation %u ('%s')", k, gate->op);
+		must_go_down(); /* a later command sweeps what a dead caller could not */
+		nothing_left(before, k);
+	}
+	assert_in_range(callers, 3, n); /* or the roles were not all there */
+	snapshot_free(before);
+	print_message("up: death at each of %u operations (%u of them the caller's): %.1f s\n", n, callers,
+		      seconds() - start);
+}
+
+/* --- a running lab --- */
+
+/** Everything about the lab but the time, as text. */
+static char *describe(void)
+{
+	struct netlab_err err = { 0 };
+	json_t *lab = NULL;
+	char *text;
+
+	if (lab_show(state_dir, "sweep", &lab, &err) < 0)
+		fail_msg("show: %s", err.message);
+	json_object_del(lab, "uptime_s");
+	text = json_dumps(lab, JSON_INDENT(1) | JSON_SORT_KEYS);
+	json_decref(lab);
+	return text;
+}
+
+/** What a node's kernel says: interfaces' flags are not in describe(). */
+static void run_in(const char *node, const char *const *argv, int want)
+{
+	struct lab_exec_options o = { .state_dir = state_dir, .lab = "sweep", .node = node, .argv = argv };
+	struct netlab_err err = { 0 };
+	int status = -1;
+
+	if (lab_exec(&o, &status, &err) < 0)
+		fail_msg("exec: %s", err.message);
+	assert_int_equal(status, want);
+}
+
+static void pings(void)
+{
+	static const char *const ping[] = { "ping", "-nqc1", "-W2", "b", NULL };
+
+	run_in("a", (const char *const[]){ "sh", "-c", "exec ping -nqc1 -W2 b >/dev/null", NULL }, 0);
+	(void)ping;
+}
+
+static unsigned sweep_change(const struct lab_link_change *c, const struct lab_link_change *back, int error)
+{
+	struct netlab_err err = { 0 };
+	unsigned n, k;
+	char *before;
+
+	arm(0, 0);
+	assert_int_equal(lab_link_change(state_dir, "sweep", c, &err), 0);
+	n = atomic_load(&gate->count);
+	assert_int_equal(lab_link_change(state_dir, "sweep", back, &err), 0);
+	before = describe();
+	for (k = 1; k <= n; k++) {
+		char *after;
+
+		arm(k, error);
+		err = (struct netlab_err){ 0 };
+		if (lab_link_change(state_dir, "sweep", c, &err) == 0)
+			fail_msg("link change: operation %u ('%s') failed and nobody noticed", k, gate->op);
+		true_cause(&err, k);
+		arm(0, 0);
+		after = describe();
+		if (strcmp(before, after) != 0)
+			fail_msg("link change: after operation %u ('%s') failed\n%s\nis now\n%s", k, gate->op,
+				 before, after);
+		free(after);
+		/* whatever a failed change left half done, a ping would not get through, or the next change not */
+		pings();
+	}
+	assert_int_equal(lab_link_change(state_dir, "sweep", c, &err), 0);
+	assert_int_equal(lab_link_change(state_dir, "sweep", back, &err), 0);
+	free(before);
+	return n;
+}
+
+static void test_link_changes(void **state)
+{
+	static const char *const faster[] = { "rate=200mbit" }, *const cut[] = { "carrier=false" },
+				 *const joined[] = { "carrier=true" };
+	const struct {
+		struct lab_link_change to, back;
+	} changes[] = {
+		{ { .verb = LAB_LINK_SET, .link = "shaped", .settings = faster, .n_settings = 1 },
+		  { .verb = LAB_LINK_CLEAR, .link = "shaped" } },
+		{ { .verb = LAB_LINK_SET, .link = "far", .from = "r", .settings = faster, .n_settings = 1 },
+		  { .verb = LAB_LINK_CLEAR, .link = "far", .from = "r" } },
+		{ { .verb = LAB_LINK_DOWN, .link = "far" }, { .verb = LAB_LINK_UP, .link = "far" } },
+		{ { .verb = LAB_LINK_DOWN, .link = "shaped", .from = "a" },
+		  { .verb = LAB_LINK_UP, .link = "shaped", .from = "a" } },
+		{ { .verb = LAB_LINK_SET, .link = "far", .settings = cut, .n_settings = 1 },
+		  { .verb = LAB_LINK_SET, .link = "far", .settings = joined, .n_settings = 1 } },
+	};
+	struct snapshot *before = snapshot_take(world_dir);
+	double start = seconds();
+	unsigned n = 0;
+
+	(void)state;
+	arm(0, 0);
+	must_be_up();
+	for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++)
+		n += sweep_change(&changes[i].to, &changes[i].back, ENOMEM);
+	must_go_down();
+	nothing_left(before, 0);
+	snapshot_free(before);
+	print_message("link changes: %u operations: %.1f s\n", n, seconds() - start);
+}
+
+static void test_exec(void **state)
+{
+	static const char *const argv[] = { "true", NULL };
+	struct lab_exec_options o = { .state_dir = state_dir, .lab = "sweep", .node = "a", .argv = argv };
+	struct snapshot *before = snapshot_take(world_dir), *running;
+	unsigned n, k;
+	int status;
+
+	(void)state;
+	arm(0, 0);
+	must_be_up();
+	running = snapshot_take(world_dir);
+	arm(0, 0);
+	run_in("a", argv, 0);
+	n = atomic_load(&gate->count);
+	assert_in_range(n, 3, 100);
+	for (k = 1; k <= n; k++) {
+		struct netlab_err err = { 0 };
+
+		arm(k, ENOMEM);
+		if (lab_exec(&o, &status, &err) == 0)
+			fail_msg("exec: operation %u ('%s') failed and nobody noticed", k, gate->op);
+		true_cause(&err, k);
+		arm(0, 0);
+		nothing_left(running, k);
+	}
+	must_go_down();
+	nothing_left(before, 0);
+	snapshot_free(running);
+	snapshot_free(before);
+	print_message("exec: %u operations\n", n);
+}
+
+/** `down` either says what failed, and then a second one gets through, or takes everything down all the same. */
+static void test_down(void **state)
+{
+	struct snapshot *before = snapshot_take(world_dir);
+	unsigned n, k, noticed = 0;
+
+	(void)state;
+	arm(0, 0);
+	must_be_up();
+	arm(0, 0);
+	must_go_down();
+	n = atomic_load(&gate->count);
+	assert_in_range(n, 1, 100);
+	for (k = 1; k <= n; k++) {
+		struct netlab_err err = { 0 };
+		bool was_running;
+
+		arm(0, 0);
+		must_be_up();
+		arm(k, ENOMEM);
+		if (lab_down(state_dir, "sweep", &was_running, &err) < 0) {
+			true_cause(&err, k);
+			noticed++;
+			arm(0, 0);
+			must_go_down();
+		}
+		nothing_left(before, k);
+	}
+	snapshot_free(before);
+	print_message("down: %u operations, %u failures reported\n", n, noticed);
+}
+
+/* --- the frame --- */
+
+static int set_up(void **state)
+{
+	int fd = rt_open();
+	struct netlab_err err = { 0 };
+
+	(void)state;
+	gate = mmap(NULL, sizeof(*gate), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert_true(gate != MAP_FAILED);
+	snprintf(state_dir, sizeof(state_dir), "%s/labs", world_dir);
+	assert_int_equal(mkdir(state_dir, 0700), 0);
+	has_netem = rt_probe_netem(fd, &err) == 0;
+	close(fd);
+	print_message("this kernel has %s netem\n", has_netem ? "" : "no");
+	topo = make_topo();
+	sys_gate_hook = on_operation;
+	return 0;
+}
+
+static int tests(void)
+{
+	const struct CMUnitTest all[] = {
+		cmocka_unit_test(test_up_out_of_memory), cmocka_unit_test(test_up_not_permitted),
+		cmocka_unit_test(test_up_no_space),      cmocka_unit_test(test_up_death),
+		cmocka_unit_test(test_link_changes),     cmocka_unit_test(test_exec),
+		cmocka_unit_test(test_down),
+	};
+
+	return cmocka_run_group_tests_name("failure sweep", all, set_up, NULL) ? 1 : 0;
+}
+
+int main(void)
+{
+	return world_run(tests);
+}
