@@ -116,8 +116,10 @@ static int add_env(char **vector, size_t *n, const struct topo_pair *pairs, size
 static int open_log(struct init *n, const struct topo_service *service)
 {
 	char name[160];
+	int r = sys_mkdir(n->boot->log_dir_fd, n->topo->name);
 
-	(void)sys_mkdir(n->boot->log_dir_fd, n->topo->name); /* may be there; opening tells */
+	if (r < 0 && r != -EEXIST)
+		return r;
 	snprintf(name, sizeof(name), "%s/%s.log", n->topo->name, service->name);
 	return sys_open(n->boot->log_dir_fd, name, O_WRONLY | O_CREAT | O_APPEND);
 }

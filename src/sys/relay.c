@@ -23,10 +23,13 @@ void sys_relay_begin(struct sys_relay *r)
 
 	sys_relay_set(&set);
 	sigprocmask(SIG_BLOCK, &set, &r->old_mask);
+	/* inherited as ignored, it would neither come nor leave an exit code */
+	sigaction(SIGCHLD, &(struct sigaction){ .sa_handler = SIG_DFL }, &r->old_child);
 }
 
 void sys_relay_end(struct sys_relay *r)
 {
+	sigaction(SIGCHLD, &r->old_child, NULL);
 	sigprocmask(SIG_SETMASK, &r->old_mask, NULL);
 }
 

@@ -15,6 +15,7 @@ enum sys_relay_flags {
 
 struct sys_relay {
 	sigset_t old_mask; /**< private */
+	struct sigaction old_child;
 };
 
 /** Blocks SIGCHLD and the signals to pass on; before the fork. */

@@ -200,10 +200,16 @@ int rt_hear_links(int fd, bool on)
 {
 	const int group = RTNLGRP_LINK;
 
-	return setsockopt(fd, SOL_NETLINK, on ? NETLINK_ADD_MEMBERSHIP : NETLINK_DROP_MEMBERSHIP,
-			  &group, sizeof(group)) < 0
-		       ? -errno
-		       : 0;
+	char byte;
+
+	if (setsockopt(fd, SOL_NETLINK, on ? NETLINK_ADD_MEMBERSHIP : NETLINK_DROP_MEMBERSHIP,
+		       &group, sizeof(group)) < 0)
+		return -errno;
+	/* What was heard and not read, "some of it was lost" among it, is not to be met by the next request. */
+	while (!on && (recv(fd, &byte, sizeof(byte), MSG_DONTWAIT | MSG_TRUNC) >= 0 ||
+		       errno == ENOBUFS || errno == EINTR))
+		;
+	return 0;
 }
 
 static int ethtool_value(int fd, const char *ifname, uint32_t command, uint32_t data)

@@ -80,7 +80,7 @@ static void report(int out_fd, unsigned *ret_line, struct netlab_err *err)
 int tc_batch(const char *lines, size_t len, unsigned *ret_line, struct netlab_err *err)
 {
 	int in_fd, out_fd, status = 0, r;
-	pid_t pid;
+	pid_t pid, got;
 
 	if (ret_line)
 		*ret_line = 0;
@@ -100,9 +100,12 @@ int tc_batch(const char *lines, size_t len, unsigned *ret_line, struct netlab_er
 		r = err_errno(err, pid, "starting tc");
 		goto out;
 	}
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_NO_TC) {
+	do
+		got = waitpid(pid, &status, 0);
+	while (got < 0 && errno == EINTR);
+	if (got < 0)
+		r = err_errno(err, errno, "waiting for tc");
+	else if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_NO_TC) {
 		r = err_set(err, ENOENT, "program 'tc' not found");
 		err_hint(err, "install iproute2");
 		err_class(err, NETLAB_EXIT_UNSUPPORTED);
