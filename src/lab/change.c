@@ -187,6 +187,8 @@ static int change_carrier(struct supervisor *s, size_t link, bool on, struct net
 
 	if (s->links[link].carrier == on)
 		return 0;
+	/* Noted first: should only a part succeed, undoing it must go over all of it again. */
+	s->links[link].carrier = on;
 	s->batch.fd = s->fabric_fd;
 	for (unsigned e = 0; e < 2 && r == 0; e++)
 		r = rt_set_up(&s->batch, ends[e].ifindex, on, err);
@@ -203,8 +205,6 @@ static int change_carrier(struct supervisor *s, size_t link, bool on, struct net
 		if (r == 0)
 			r = rt_flush(&s->batch, err);
 	}
-	if (r == 0)
-		s->links[link].carrier = on;
 	return r;
 }
 
@@ -216,6 +216,7 @@ static int change_offloads(struct supervisor *s, size_t link, bool off, struct n
 
 	if (s->links[link].no_offload == off)
 		return 0;
+	s->links[link].no_offload = off; /* first, as in change_carrier() */
 	for (unsigned e = 0; e < 2 && r == 0; e++) {
 		const struct plan_interface *in = node_end(s, link, e, &s->batch.fd);
 
@@ -228,8 +229,6 @@ static int change_offloads(struct supervisor *s, size_t link, bool off, struct n
 		if (r == 0)
 			r = rt_flush(&s->batch, err);
 	}
-	if (r == 0)
-		s->links[link].no_offload = off;
 	return r;
 }
 
@@ -274,6 +273,7 @@ int link_change(struct supervisor *s, const json_t *request, struct netlab_err *
 	if (r < 0) {
 		struct netlab_err ignored = { 0 };
 
+		rt_discard(&s->batch);
 		/* half done is not done: what was asked before is put back as far as it goes */
 		(void)carry_out(s, &before, &ignored);
 	}

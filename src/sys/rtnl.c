@@ -126,6 +126,12 @@ static int receive_acks(struct rt_batch *b, uint32_t first_seq, struct netlab_er
 	}
 }
 
+void rt_discard(struct rt_batch *b)
+{
+	b->n = 0;
+	b->len = 0;
+}
+
 int rt_flush(struct rt_batch *b, struct netlab_err *err)
 {
 	uint32_t first_seq = b->seq - b->n;
@@ -141,8 +147,7 @@ int rt_flush(struct rt_batch *b, struct netlab_err *err)
 	} else {
 		r = receive_acks(b, first_seq, err);
 	}
-	b->n = 0;
-	b->len = 0;
+	rt_discard(b);
 	return r;
 }
 

@@ -57,6 +57,9 @@ int rt_add(struct rt_batch *b, const char *op, struct nl_msg *msg, struct netlab
 /** Begins a message with a family header of the given size. @return NULL when out of memory */
 struct nl_msg *rt_message(int type, int flags, const void *header, size_t size);
 
+/** Forgets what was collected and not sent. */
+void rt_discard(struct rt_batch *b);
+
 typedef int rt_dump_fn(void *ctx, struct nlmsghdr *message);
 /** Sends one request with NLM_F_DUMP and calls fn for each answer. @return 0, negative errno of the kernel or of fn */
 int rt_dump(int fd, int type, const void *header, size_t size, rt_dump_fn *fn, void *ctx);
