@@ -25,6 +25,10 @@ enum {
 	DOWN_PATIENCE_MS =
 		15000, /* services have 2 s, and a thousand nodes take the kernel a second */
 	KILL_PATIENCE_MS = 15000,
+	ANSWER_PATIENCE_MS =
+		30000, /* a supervisor does nothing that takes long; a stopped one never answers */
+	RETRY_MS = 20,
+	LOOKS_MAX = 50,
 };
 
 /* --- the state directory --- */
@@ -61,6 +65,8 @@ int lab_state_dir(const char *given, char ret[static 4096], struct netlab_err *e
 		r = sys_mkdir(AT_FDCWD, ret);
 		if (r < 0 && r != -EEXIST) {
 			err_errno(err, r, "making the state directory '%s'", ret);
+			if (r == -EACCES || r == -EPERM || r == -EROFS)
+				err_class(err, NETLAB_EXIT_UNSUPPORTED);
 			return err_hint(err, "name another with --state-dir");
 		}
 		r = sys_dir_check(ret, &owner);
@@ -108,6 +114,16 @@ int lab_names(const char *state_dir, char ***ret, size_t *ret_n, struct netlab_e
 	return 0;
 }
 
+void lab_sweep(const char *state_dir)
+{
+	char **names;
+	size_t n;
+
+	/* looking for the living finds the dead */
+	if (lab_names(state_dir, &names, &n, NULL) == 0)
+		lab_names_free(names, n);
+}
+
 void lab_names_free(char **names, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
@@ -145,8 +161,10 @@ static int receive_answer(int fd, struct buf *answer, int *ret_fd, struct netlab
 	for (;;) {
 		int fds[1];
 		unsigned n_fds = 1;
-		ssize_t n = sys_sock_recv(fd, message, sizeof(message), fds, &n_fds);
+		ssize_t n = sys_wait_readable(fd, ANSWER_PATIENCE_MS);
 
+		if (n == 0)
+			n = sys_sock_recv(fd, message, sizeof(message), fds, &n_fds);
 		if (n <= 0)
 			return err_errno(err, n < 0 ? (int)n : ECONNRESET,
 					 "the lab did not answer");
@@ -257,75 +275,106 @@ int lab_link_change(const char *state_dir, const char *name, const struct lab_li
 
 /* --- down --- */
 
-/** Of a lab that does not listen (yet, or any more): who holds it. @return pidfd, negative errno */
-static int open_holder(const char *state_dir, const char *name)
+/** Waits for what is behind a descriptor to end; a pidfd is helped along. @return 0; -ETIME */
+static int wait_for_end(int fd, bool is_pidfd)
 {
-	_cleanup_free_ char *path = NULL;
-	char text[64];
-	const char *digits;
+	int r = sys_wait_readable(fd, DOWN_PATIENCE_MS);
 
-	if (asprintf(&path, "%s/%s/lock", state_dir, name) < 0) {
-		path = NULL;
-		return -ENOMEM;
-	}
-	if (sys_read_value(AT_FDCWD, path, text, sizeof(text)) < 0)
-		return -ESRCH;
-	digits = strpbrk(text, "0123456789");
-	return digits ? sys_pidfd_open((pid_t)strtol(digits, NULL, 10)) : -ESRCH;
+	if (r != -ETIME || !is_pidfd)
+		return r;
+	(void)sys_pidfd_signal(fd, SIGKILL);
+	return sys_wait_readable(fd, KILL_PATIENCE_MS);
 }
 
-/** Tells the lab to stop. @return a pidfd of its supervisor (or of who is starting it), negative errno */
-static int begin_down(const char *state_dir, const char *name)
+/** Asks a lab that listens to stop, and waits until it has. */
+static int stop_by_request(int fd)
 {
-	int fd = rundir_connect(state_dir, name), pidfd;
-
-	if (fd < 0) {
-		pidfd = open_holder(state_dir, name);
-		if (pidfd >= 0)
-			(void)sys_pidfd_signal(pidfd, SIGTERM);
-		return pidfd;
-	}
 	/* the pid cannot be another's: the supervisor lives at least until it has answered */
-	pidfd = sys_sock_peer_pid(fd);
-	if (pidfd > 0)
-		pidfd = sys_pidfd_open(pidfd);
+	pid_t pid = sys_sock_peer_pid(fd);
+	int pidfd = pid > 0 ? sys_pidfd_open(pid) : -ESRCH, r;
+
+	(void)lab_request_fd(fd, json_pack("{s:s}", "op", "down"), NULL, NULL, NULL);
+	/* Seen from another PID namespace, a node's for one, it has no pid; then its end of the socket tells. */
+	r = wait_for_end(pidfd >= 0 ? pidfd : fd, pidfd >= 0);
 	if (pidfd >= 0)
-		(void)lab_request_fd(fd, json_pack("{s:s}", "op", "down"), NULL, NULL, NULL);
-	close(fd);
-	return pidfd;
+		close(pidfd);
+	return r;
+}
+
+/** Ends whoever holds a lab that does not listen: it is being started, or its supervisor is ending, or hangs. */
+static int stop_by_signal(const char *state_dir, const char *name)
+{
+	int pidfd = rundir_open_holder(state_dir, name), r;
+
+	if (pidfd == -ESRCH) {
+		/* it ended between the two looks, or is starting; but it may also be out of our sight for good */
+		(void)sys_wait_readable(-1, RETRY_MS);
+		return -EAGAIN;
+	}
+	if (pidfd < 0)
+		return pidfd;
+	(void)sys_pidfd_signal(pidfd, SIGTERM);
+	r = wait_for_end(pidfd, true);
+	close(pidfd);
+	return r;
+}
+
+/** The lock is free, but the kernel is not through with its processes. */
+static int wait_for_kernel(const char *state_dir, const char *name)
+{
+	int pidfd = rundir_open_holder(state_dir, name), r;
+
+	if (pidfd < 0)
+		return pidfd == -ESRCH ? 0 : pidfd;
+	r = sys_wait_readable(pidfd, KILL_PATIENCE_MS);
+	close(pidfd);
+	return r;
+}
+
+static int explain_down(int r, const char *name, struct netlab_err *err)
+{
+	if (r == -ETIME) {
+		err_set(err, ETIME, "lab '%s' does not end: its supervisor outlives SIGKILL", name);
+		err_class(err, NETLAB_EXIT_TEARDOWN);
+		return err_hint(err, "left: its processes (`netlab ps %s`) and the run directory",
+				name);
+	}
+	if (r == -EAGAIN) {
+		err_set(err, ETIME, "lab '%s' is held by a process that cannot be reached", name);
+		err_class(err, NETLAB_EXIT_TEARDOWN);
+		return err_hint(err, "left: all of it; was it started in another container?");
+	}
+	return err_errno(err, r, "lab '%s'", name);
 }
 
 int lab_down(const char *state_dir, const char *name, bool *ret_was_running, struct netlab_err *err)
 {
 	bool was_running = false;
+	unsigned looks = 0;
 	int r;
 
-	while ((r = rundir_check(state_dir, name)) == RUNDIR_LIVE) {
-		int pidfd = begin_down(state_dir, name);
+	for (;;) {
+		int fd;
 
-		was_running = true;
-		if (pidfd == -ESRCH || pidfd == -ENOENT || pidfd == -ECONNREFUSED)
-			continue; /* it ended by itself between the two: look again */
-		if (pidfd < 0)
-			return err_errno(err, pidfd, "lab '%s': reaching its supervisor", name);
-		r = sys_pidfd_wait(pidfd, DOWN_PATIENCE_MS);
-		if (r == -ETIME) {
-			(void)sys_pidfd_signal(pidfd, SIGKILL);
-			r = sys_pidfd_wait(pidfd, KILL_PATIENCE_MS);
+		r = rundir_check(state_dir, name);
+		if (r == RUNDIR_ENDING) {
+			r = wait_for_kernel(state_dir, name);
+		} else if (r == RUNDIR_LIVE) {
+			was_running = true;
+			fd = rundir_connect(state_dir, name);
+			r = fd < 0 ? stop_by_signal(state_dir, name) : stop_by_request(fd);
+			if (fd >= 0)
+				close(fd);
+		} else {
+			break;
 		}
-		close(pidfd);
-		if (r < 0) {
-			err_set(err, ETIME,
-				"lab '%s' does not end: its supervisor outlives SIGKILL", name);
-			err_class(err, NETLAB_EXIT_TEARDOWN);
-			return err_hint(
-				err, "left: its processes (`netlab ps %s`) and the run directory",
-				name);
-		}
+		if (r < 0 && (r != -EAGAIN || ++looks >= LOOKS_MAX))
+			return explain_down(r, name, err);
 	}
+	lab_sweep(state_dir);
 	if (ret_was_running)
 		*ret_was_running = was_running;
-	return r < 0 && r != -ENOENT ? err_errno(err, r, "lab '%s'", name) : 0;
+	return r < 0 ? explain_down(r, name, err) : 0;
 }
 
 int lab_log_path(const char *state_dir, const char *lab, const char *node, const char *service,

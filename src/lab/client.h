@@ -21,5 +21,7 @@ int lab_request(const char *state_dir, const char *name, json_t *request, json_t
 		struct netlab_err *err);
 /** The same over a connection. */
 int lab_request_fd(int fd, json_t *request, json_t **ret, int *ret_fd, struct netlab_err *err);
+/** Removes what dead labs left in the state directory. */
+void lab_sweep(const char *state_dir);
 
 #endif

@@ -303,27 +303,28 @@ static int watch_all(struct loop *l)
 	return r;
 }
 
-void control_loop(struct supervisor *s)
+bool control_loop(struct supervisor *s)
 {
 	struct loop *l = calloc(1, sizeof(*l));
 
 	if (!l)
-		return;
+		return false;
 	l->s = s;
 	for (unsigned i = 0; i < CLIENTS_MAX; i++)
 		l->clients[i] = (struct client){ .fd = -1, .pass_fd = -1 };
 	l->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (l->epoll_fd < 0 || watch_all(l) < 0)
-		return;
+		return false;
 	while (!l->ended) {
 		enum { AT_ONCE = 32 };
 		struct epoll_event events[AT_ONCE];
 		int patience = patience_ms(s), n;
 
 		if (patience == 0)
-			return;
+			return false;
 		n = epoll_wait(l->epoll_fd, events, AT_ONCE, patience);
 		for (int i = 0; i < n; i++)
 			on_event(l, events[i].data.u64, events[i].events);
 	}
+	return true;
 }

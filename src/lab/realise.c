@@ -65,9 +65,10 @@ static int spawn(struct supervisor *s, uint32_t node, int hello_fd, struct netla
 	if (pid < 0) {
 		err_errno(err, pid, "node '%s': creating its namespaces",
 			  s->topo->nodes[node].name);
-		if (pid == -ENOSPC)
+		if (pid == -ENOSPC || pid == -EUSERS) {
+			err_class(err, NETLAB_EXIT_UNSUPPORTED);
 			err_hint(err, "raise user.max_*_namespaces (sysctl)");
-		else if (pid == -EAGAIN)
+		} else if (pid == -EAGAIN)
 			err_hint(err, "raise kernel.pid_max or the limit of processes (ulimit -u)");
 		return pid;
 	}
@@ -86,8 +87,17 @@ static int take_hello(struct supervisor *s, int fd, struct netlab_err *err)
 	if (n != (ssize_t)sizeof(hello) || hello.node >= s->topo->n_nodes)
 		return err_errno(err, n < 0 ? (int)n : EPROTO, "hearing from a node");
 	node = &s->nodes[hello.node];
-	if (hello.err.code < 0 || n_fds != 2) {
+	if (n_fds != 2) {
+		for (unsigned i = 0; i < n_fds; i++)
+			close(fds[i]);
 		*err = hello.err;
+		if (hello.err.code == 0) {
+			/* the kernel leaves out what there is no room for: unix(7), MSG_CTRUNC */
+			err_errno(err, EMFILE, "taking its sockets");
+			err_class(err, NETLAB_EXIT_UNSUPPORTED);
+			err_hint(err,
+				 "raise the limit of open files (ulimit -n): a node takes two");
+		}
 		return err_wrap(err, "node '%s'", s->topo->nodes[hello.node].name);
 	}
 	node->host_pid = hello.host_pid;
@@ -234,12 +244,16 @@ static int make_clsacts(struct supervisor *s, struct netlab_err *err)
 
 	for (size_t i = 0; i < s->topo->n_links && r == 0; i++) {
 		for (unsigned e = 0; e < 2 && r == 0; e++) {
+			s->batch.cookie = i;
 			r = rt_new_clsact(&s->batch, s->plan->links[i].ends[e].ifindex, err);
-			if (r < 0)
-				err_wrap(err, "link '%s': clsact", s->topo->links[i].name);
 		}
 	}
-	return r;
+	/* flushed here, for here the cookies are links */
+	if (r == 0)
+		r = rt_flush(&s->batch, err);
+	return r < 0 ? err_wrap(err, "link '%s': clsact",
+				s->topo->links[s->batch.failed_cookie].name)
+		     : 0;
 }
 
 static int make_fabric(struct supervisor *s, enum plan_op_kind kind, struct netlab_err *err)
@@ -513,6 +527,7 @@ static int write_hosts(struct supervisor *s, struct netlab_err *err)
 	if (!s->plan->hosts)
 		return 0;
 	r = sys_write_file(s->dir->fd, RUNDIR_HOSTS, s->plan->hosts, strlen(s->plan->hosts));
+	/* By path: a descriptor of the caller's would lead to the caller's mounts, which cannot be bound here. */
 	if (r == 0 && asprintf(&path, "%s/" RUNDIR_HOSTS, s->dir->path) < 0) {
 		path = NULL;
 		r = -ENOMEM;

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,62 +14,89 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "sys/fs.h"
+#include "sys/proc.h"
 #include "sys/sock.h"
 
 #define LOCK_NAME   "lock"
 #define HOLDER_MARK "netlab process "
-#define NEW_PREFIX  ".new-"
+/* Directories that are being made and unmade: no lab's name starts with a dot. */
+#define NEW_PREFIX ".new-"
+#define OLD_PREFIX ".old-"
 
-static void close_all(struct rundir *d)
+enum {
+	/* A sweeper may take a directory that is just being made for one that its maker left behind. */
+	MAKE_ATTEMPTS = 100,
+	HOLDER_BYTES = 64,
+};
+
+static void close_dir(struct rundir *d)
 {
 	if (d->fd >= 0)
 		close(d->fd);
 	if (d->lock_fd >= 0)
 		close(d->lock_fd);
-	if (d->state_fd >= 0)
-		close(d->state_fd);
-	d->fd = d->lock_fd = d->state_fd = -1;
+	d->fd = d->lock_fd = -1;
 }
 
 void rundir_deinit(struct rundir *d)
 {
-	close_all(d);
+	close_dir(d);
+	if (d->state_fd >= 0)
+		close(d->state_fd);
+	d->state_fd = -1;
 	free(d->path);
 	d->path = NULL;
 }
 
-/** Whether an open lock file is one of ours: a state directory may be a user's own place, with own things in it. */
-static bool is_ours(int lock_fd)
+static bool is_hidden(const char *name)
+{
+	return strncmp(name, NEW_PREFIX, strlen(NEW_PREFIX)) == 0 ||
+	       strncmp(name, OLD_PREFIX, strlen(OLD_PREFIX)) == 0;
+}
+
+/** Whether an open lock file is one of ours: a state directory may be a user's own place, with own things in it. One
+ *  whose maker died before it wrote is empty, in a directory that only we would name so. */
+static bool is_ours(int lock_fd, const char *dir_name)
 {
 	char text[sizeof(HOLDER_MARK)] = "";
+	ssize_t n = pread(lock_fd, text, sizeof(text) - 1, 0);
 
-	return pread(lock_fd, text, sizeof(text) - 1, 0) == sizeof(text) - 1 &&
-	       strcmp(text, HOLDER_MARK) == 0;
+	return (n == 0 && is_hidden(dir_name)) ||
+	       (n == sizeof(text) - 1 && strcmp(text, HOLDER_MARK) == 0);
+}
+
+/** Whether what is open is what the names lead to, and not the removed one of somebody else. */
+static bool is_in_place(int state_fd, const char *name, int dir_fd, int lock_fd)
+{
+	return sys_is_same_file(dir_fd, state_fd, name) &&
+	       sys_is_same_file(lock_fd, dir_fd, LOCK_NAME);
 }
 
 /**
  * Takes the lock of an existing run directory.
- * @return 0 with lock_fd held; -EWOULDBLOCK: a live lab; -ENOENT: no such directory (any more), or not ours
+ * @return 0 with lock_fd held; -EWOULDBLOCK: a live lab; -ENOENT: no such directory (any more); -ENODATA: not one of
+ *         ours
  */
 static int take_lock(int state_fd, const char *name, int *ret_dir_fd, int *ret_lock_fd)
 {
 	int dir_fd = sys_open_dir(state_fd, name), lock_fd, r;
 
 	if (dir_fd < 0)
-		return dir_fd == -ENOTDIR || dir_fd == -ELOOP ? -ENOENT : dir_fd;
+		return dir_fd == -ENOTDIR || dir_fd == -ELOOP ? -ENODATA : dir_fd;
 	lock_fd = sys_open(dir_fd, LOCK_NAME, O_RDWR);
 	if (lock_fd < 0) {
-		close(dir_fd);
-		return lock_fd;
+		r = lock_fd == -ENOENT ? -ENODATA : lock_fd;
+	} else {
+		r = is_ours(lock_fd, name) ? sys_try_lock(lock_fd) : -ENODATA;
 	}
-	r = is_ours(lock_fd) ? sys_try_lock(lock_fd) : -ENOENT;
-	/* Between opening and locking, its holder may have removed the directory (and a new one may have been made):
-	   then what we have locked is nobody's. */
-	if (r == 0 && (!sys_is_same_file(dir_fd, state_fd, name) ||
-		       !sys_is_same_file(lock_fd, dir_fd, LOCK_NAME)))
+	/* Meanwhile its holder may have removed the directory (and a new one may have been made): then what we have
+	   opened, or even locked, is nobody's. */
+	if ((r == 0 && !is_in_place(state_fd, name, dir_fd, lock_fd)) ||
+	    (r == -ENODATA && !sys_is_same_file(dir_fd, state_fd, name)))
 		r = -ENOENT;
 	if (r < 0) {
-		close(lock_fd);
+		if (lock_fd >= 0)
+			close(lock_fd);
 		close(dir_fd);
 		return r;
 	}
@@ -93,44 +121,104 @@ static void empty_locked(int dir_fd)
 	free(entries);
 }
 
-/** The lock goes last: whoever finds a directory with our lock in it knows what it is. */
+/** The name is free at once, whole; and the lock goes last: whoever finds a directory with our lock in it knows what
+ *  it is. */
 static void remove_locked(int state_fd, const char *name, int dir_fd)
 {
+	char old[NAME_MAX + 1];
+
+	snprintf(old, sizeof(old), OLD_PREFIX "%d-%s", (int)getpid(), name);
+	if (!is_hidden(name) && sys_rename_new(state_fd, name, old) == 0)
+		name = old;
 	empty_locked(dir_fd);
 	(void)sys_remove_tree(state_fd, name);
 }
 
-static int name_holder(int state_fd, const char *name, struct netlab_err *err)
+/** Reads who holds the lock. @return 0; negative errno */
+static int read_holder(int state_fd, const char *name, char ret[static HOLDER_BYTES])
 {
-	char path[NAME_MAX + 16], holder[64] = "";
+	char path[NAME_MAX + 16];
+	ssize_t n;
 
 	snprintf(path, sizeof(path), "%s/" LOCK_NAME, name);
-	if (sys_read_value(state_fd, path, holder, sizeof(holder)) <= 0)
-		snprintf(holder, sizeof(holder), "a process that is just starting it");
-	for (size_t n = strlen(holder); n > 0 && holder[n - 1] == ' '; n--)
-		holder[n - 1] = '\0'; /* rundir_note_holder() pads */
-	err_set(err, EEXIST, "lab '%s' is already running (held by %s)", name, holder);
+	n = sys_read_value(state_fd, path, ret, HOLDER_BYTES);
+	return n < 0 ? (int)n : n == 0 ? -ENODATA : 0;
+}
+
+/** @return a pidfd of the process that holds (or held) the lock, if it is still there; -ESRCH */
+static int open_holder(int state_fd, const char *name)
+{
+	char text[HOLDER_BYTES];
+	uint64_t then = 0, now;
+	int pid, pidfd;
+
+	/* the pid may be another process's by now: what it says about its start decides */
+	if (read_holder(state_fd, name, text) < 0 ||
+	    sscanf(text, HOLDER_MARK "%d started %" SCNu64, &pid, &then) != 2)
+		return -ESRCH;
+	pidfd = sys_pidfd_open(pid);
+	if (pidfd < 0)
+		return pidfd == -EINVAL ? -ESRCH : pidfd;
+	if (sys_start_time(AT_FDCWD, pid, &now) < 0 || now != then) {
+		close(pidfd);
+		return -ESRCH;
+	}
+	return pidfd;
+}
+
+static int name_holder(int state_fd, const char *name, struct netlab_err *err)
+{
+	char text[HOLDER_BYTES];
+	int pid;
+
+	if (read_holder(state_fd, name, text) == 0 && sscanf(text, HOLDER_MARK "%d", &pid) == 1)
+		err_set(err, EEXIST, "lab '%s' is already running (held by " HOLDER_MARK "%d)",
+			name, pid);
+	else
+		err_set(err, EEXIST, "lab '%s' is already running", name);
 	return err_hint(err, "stop it with `netlab down %s`, or give this one another --name",
 			name);
 }
 
-/** Makes a directory with a held lock and logs/ in it under a name that nobody looks at. */
+/** Makes a directory with a held lock and logs/ in it under a name that nobody looks at. @return 0; -ESTALE: a sweeper
+ *  took it away meanwhile (what is left of it is the sweeper's); ... */
 static int prepare(struct rundir *d, const char *temporary)
 {
 	int r = sys_mkdir(d->state_fd, temporary);
 
 	if (r < 0)
-		return r;
+		return r == -EEXIST ? -ESTALE : r;
 	d->fd = sys_open_dir(d->state_fd, temporary);
 	if (d->fd < 0)
-		return d->fd;
+		return d->fd == -ENOENT ? -ESTALE : d->fd;
 	d->lock_fd = sys_open(d->fd, LOCK_NAME, O_RDWR | O_CREAT | O_EXCL);
 	if (d->lock_fd < 0)
-		return d->lock_fd;
+		return d->lock_fd == -ENOENT ? -ESTALE : d->lock_fd;
 	r = sys_try_lock(d->lock_fd);
+	if (r == -EWOULDBLOCK || !is_in_place(d->state_fd, temporary, d->fd, d->lock_fd))
+		return -ESTALE;
 	if (r == 0)
-		r = rundir_note_holder(d, getpid());
+		r = rundir_note_holder(d, AT_FDCWD, getpid());
 	return r < 0 ? r : sys_mkdir(d->fd, RUNDIR_LOGS);
+}
+
+/** Prepares under the first of many names with which that works. */
+static int prepare_somewhere(struct rundir *d, const char *name, char ret[static NAME_MAX + 1])
+{
+	for (unsigned i = 0; i < MAKE_ATTEMPTS; i++) {
+		int r;
+
+		snprintf(ret, NAME_MAX + 1, NEW_PREFIX "%d.%u-%s", (int)getpid(), i, name);
+		r = prepare(d, ret);
+		if (r == 0)
+			return 0;
+		if (r != -ESTALE) {
+			(void)sys_remove_tree(d->state_fd, ret);
+			return r;
+		}
+		close_dir(d);
+	}
+	return -EBUSY;
 }
 
 /** Gives it its name; a dead lab of that name is swept first. @return 0; -EEXIST: a live one; ... */
@@ -144,10 +232,10 @@ static int publish(struct rundir *d, const char *temporary, const char *name)
 		r = take_lock(d->state_fd, name, &dir_fd, &lock_fd);
 		if (r == -EWOULDBLOCK)
 			return -EEXIST;
+		if (r == -ENODATA)
+			return -ENOTEMPTY; /* there, but not made by netlab */
 		if (r < 0 && r != -ENOENT)
 			return r;
-		if (r == -ENOENT && sys_dir_exists(d->state_fd, name))
-			return -ENOTEMPTY; /* there, but not made by netlab */
 		if (r == 0) {
 			remove_locked(d->state_fd, name, dir_fd);
 			close(lock_fd);
@@ -160,37 +248,42 @@ int rundir_create(const char *state_dir, const char *name, struct rundir *ret,
 		  struct netlab_err *err)
 {
 	struct rundir d = { .state_fd = -1, .fd = -1, .lock_fd = -1 };
+	_cleanup_free_ char *absolute = NULL;
 	char temporary[NAME_MAX + 1];
 	int r;
 
-	snprintf(temporary, sizeof(temporary), NEW_PREFIX "%d-%s", (int)getpid(), name);
 	d.state_fd = sys_open_dir(AT_FDCWD, state_dir);
 	if (d.state_fd < 0)
 		return err_errno(err, d.state_fd, "opening the state directory '%s'", state_dir);
-	if (asprintf(&d.path, "%s/%s", state_dir, name) < 0) {
+	/* absolute: the supervisor has another working directory */
+	absolute = realpath(state_dir, NULL);
+	if (!absolute) {
+		r = err_errno(err, errno, "state directory '%s'", state_dir);
+		goto fail;
+	}
+	if (asprintf(&d.path, "%s/%s", absolute, name) < 0) {
 		d.path = NULL;
 		r = err_set(err, ENOMEM, "out of memory");
 		goto fail;
 	}
-	r = prepare(&d, temporary);
-	if (r == 0)
-		r = publish(&d, temporary, name);
+	r = prepare_somewhere(&d, name, temporary);
 	if (r == 0) {
-		*ret = d;
-		return 0;
+		r = publish(&d, temporary, name);
+		if (r == 0) {
+			*ret = d;
+			return 0;
+		}
+		(void)sys_remove_tree(d.state_fd, temporary);
 	}
 	if (r == -EEXIST) {
 		name_holder(d.state_fd, name, err);
-	} else {
-		err_errno(err, r, "making the run directory '%s'", d.path);
-		if (r == -ENOSPC || r == -EDQUOT)
-			err_hint(err, "make room there, or use another place with --state-dir");
-		else if (r == -ENOTEMPTY)
-			err_hint(
-				err,
-				"it was not made by netlab: remove it, or use another --state-dir");
+		goto fail;
 	}
-	(void)sys_remove_tree(d.state_fd, temporary);
+	err_errno(err, r, "making the run directory '%s'", d.path);
+	if (r == -ENOSPC || r == -EDQUOT)
+		err_hint(err, "make room there, or use another place with --state-dir");
+	else if (r == -ENOTEMPTY)
+		err_hint(err, "it was not made by netlab: remove it, or use another --state-dir");
 fail:
 	rundir_deinit(&d);
 	return r;
@@ -202,14 +295,32 @@ void rundir_remove(struct rundir *d, const char *name)
 		remove_locked(d->state_fd, name, d->fd);
 }
 
-int rundir_note_holder(const struct rundir *d, pid_t pid)
+int rundir_note_holder(const struct rundir *d, int proc_fd, pid_t pid)
 {
-	char text[48];
-	/* padded: written over in place, so that there is no moment without the mark */
-	int n = snprintf(text, sizeof(text), HOLDER_MARK "%-10d\n", (int)pid);
-	ssize_t wrote = pwrite(d->lock_fd, text, (size_t)n, 0);
+	char text[HOLDER_BYTES];
+	uint64_t start;
+	ssize_t wrote;
+	int n, r = sys_start_time(proc_fd, pid, &start);
 
+	if (r < 0)
+		return r;
+	/* padded: written over in place, so that there is no moment without the mark */
+	n = snprintf(text, sizeof(text), HOLDER_MARK "%-10d started %-20" PRIu64 "\n", (int)pid,
+		     start);
+	wrote = pwrite(d->lock_fd, text, (size_t)n, 0);
 	return wrote == n ? 0 : wrote < 0 ? -errno : -ENOSPC;
+}
+
+/** Of a directory whose lock is free: whether its lab is gone to the last process. The lock falls when the supervisor
+ *  closes its files, and only then does the kernel kill the nodes. */
+static bool is_gone(int state_fd, const char *name)
+{
+	int pidfd = open_holder(state_fd, name);
+	bool gone = pidfd == -ESRCH || (pidfd >= 0 && sys_wait_readable(pidfd, 0) == 0);
+
+	if (pidfd >= 0)
+		close(pidfd);
+	return gone;
 }
 
 int rundir_check(const char *state_dir, const char *name)
@@ -220,18 +331,30 @@ int rundir_check(const char *state_dir, const char *name)
 		return state_fd == -ENOENT ? RUNDIR_NONE : state_fd;
 	r = take_lock(state_fd, name, &dir_fd, &lock_fd);
 	if (r == 0) {
-		remove_locked(state_fd, name, dir_fd);
+		r = is_gone(state_fd, name) ? RUNDIR_DEAD : RUNDIR_ENDING;
+		if (r == RUNDIR_DEAD)
+			remove_locked(state_fd, name, dir_fd);
 		close(lock_fd);
 		close(dir_fd);
-		r = RUNDIR_DEAD;
 	} else if (r == -EWOULDBLOCK) {
 		r = RUNDIR_LIVE;
-	} else if (r == -ENOENT) {
-		/* made by a process that died before it could lock it: goes when it is empty */
-		if (strncmp(name, NEW_PREFIX, strlen(NEW_PREFIX)) == 0)
+	} else if (r == -ENOENT || r == -ENODATA) {
+		/* made, or unmade, by a process that died over it: goes when it is empty */
+		if (is_hidden(name))
 			(void)sys_rmdir(state_fd, name);
 		r = RUNDIR_NONE;
 	}
+	close(state_fd);
+	return r;
+}
+
+int rundir_open_holder(const char *state_dir, const char *name)
+{
+	int state_fd = sys_open_dir(AT_FDCWD, state_dir), r;
+
+	if (state_fd < 0)
+		return state_fd == -ENOENT ? -ESRCH : state_fd;
+	r = open_holder(state_fd, name);
 	close(state_fd);
 	return r;
 }

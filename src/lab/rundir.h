@@ -17,7 +17,7 @@
 #define RUNDIR_LOG     "supervisor.log"
 
 struct rundir {
-	char *path;   /**< owned */
+	char *path;   /**< owned; absolute */
 	int state_fd; /**< the state directory */
 	int fd;       /**< the run directory; -1 = none */
 	int lock_fd;  /**< holds the flock, as do all copies of it */
@@ -31,12 +31,19 @@ int rundir_create(const char *state_dir, const char *name, struct rundir *ret,
 void rundir_remove(struct rundir *d, const char *name);
 /** Closes the descriptors (and so gives up the lock, unless another process has copies). */
 void rundir_deinit(struct rundir *d);
-/** Writes into the lock file who holds it, for others' messages. */
-int rundir_note_holder(const struct rundir *d, pid_t pid);
+/** Writes into the lock file who holds it. @param[in] proc_fd  the /proc that knows `pid`, or AT_FDCWD for our own */
+int rundir_note_holder(const struct rundir *d, int proc_fd, pid_t pid);
 
-enum rundir_state { RUNDIR_NONE, RUNDIR_DEAD, RUNDIR_LIVE };
+enum rundir_state {
+	RUNDIR_NONE,
+	RUNDIR_DEAD,
+	RUNDIR_ENDING, /**< dead, but the kernel is still ending its processes; not swept yet */
+	RUNDIR_LIVE,
+};
 /** Looks whether a lab of that name lives. A dead one is swept. @return enum rundir_state, negative errno */
 int rundir_check(const char *state_dir, const char *name);
+/** @return a pidfd of the process that holds, or held, the lock; -ESRCH when it is no more (or out of our sight) */
+int rundir_open_holder(const char *state_dir, const char *name);
 
 /** Connects to a lab's control socket. @return fd; -ENOENT (no such lab), -ECONNREFUSED (starting or ending) */
 int rundir_connect(const char *state_dir, const char *name);

@@ -199,8 +199,11 @@ static int detach(struct supervisor *s, struct netlab_err *err)
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGCHLD, SIG_DFL); /* inherited as ignored, no exit code would reach us */
 	setsid();
 	umask(022);
+	if (chdir("/") < 0) /* the caller's directory is not to be kept busy */
+		return err_errno(err, errno, "changing to the directory '/'");
 	sys_set_comm("netlab-lab");
 	for (size_t i = 1; i < ARRAY_SIZE(keep); i++) {
 		for (size_t j = i; j > 0 && keep[j - 1] > keep[j]; j--) {
@@ -232,7 +235,7 @@ static int detach(struct supervisor *s, struct netlab_err *err)
 	s->log_dir_fd = sys_open_dir(s->dir->fd, RUNDIR_LOGS);
 	if (s->log_dir_fd < 0)
 		return err_errno(err, s->log_dir_fd, "opening '%s/" RUNDIR_LOGS "'", s->dir->path);
-	r = rundir_note_holder(s->dir, s->host_pid);
+	r = rundir_note_holder(s->dir, s->host_proc_fd, s->host_pid);
 	if (r < 0)
 		return err_errno(err, r, "writing to '%s/lock'", s->dir->path);
 	r = sys_mounts_private();
@@ -341,8 +344,11 @@ static void hand_over(struct supervisor *s)
 	char reply = 0;
 
 	tell(s, &(struct up_message){ .kind = UP_READY });
-	if (s->options->bound_to_caller)
-		return; /* up_fd stays: its end is the caller's end, and ours */
+	if (s->options->bound_to_caller) {
+		/* up_fd stays: its end is the caller's end, and ours, with time left to tidy up */
+		(void)sys_die_with_parent(false);
+		return;
+	}
 	if (sys_sock_recv(s->up_fd, &reply, sizeof(reply), NULL, NULL) != 1 || reply != UP_KEEP)
 		_exit(1);
 	(void)sys_die_with_parent(false);
@@ -381,7 +387,8 @@ void supervisor_main(const struct supervisor_boot *boot)
 	s.ready_ns = monotonic_ns();
 	s.started_s = (int64_t)time(NULL);
 	hand_over(&s);
-	control_loop(&s);
+	if (control_loop(&s)) /* nobody is there who would */
+		rundir_remove(s.dir, s.topo->name);
 	/* The end of PID 1 is the end of every process in the lab, and so of every namespace. */
 	_exit(0);
 }

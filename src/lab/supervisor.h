@@ -123,8 +123,8 @@ int realise(struct supervisor *s, struct netlab_err *err);
 int link_change(struct supervisor *s, const json_t *request, struct netlab_err *err);
 
 /* --- control.c --- */
-/** Serves requests until it is time to stop. */
-void control_loop(struct supervisor *s);
+/** Serves requests until it is time to stop. @return whether that is because the caller of a bound lab went away */
+bool control_loop(struct supervisor *s);
 
 /* --- report.c --- */
 json_t *report_summary(struct supervisor *s);

@@ -11,12 +11,16 @@
 
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "lab/client.h"
 #include "lab/lab.h"
 #include "lab/supervisor.h"
 #include "sys/fs.h"
 #include "sys/sock.h"
 
-enum { DEFAULT_TIMEOUT_S = 60 };
+enum {
+	DEFAULT_TIMEOUT_S = 60,
+	LONGEST_TIMEOUT_S = 7 * 24 * 3600, /* poll() counts milliseconds in an int */
+};
 
 /** What lab_up() holds while the lab comes up. */
 struct coming_up {
@@ -50,16 +54,31 @@ static void name_privilege(int error, struct netlab_err *err)
 /** Signals that end us must not leave a run directory behind: they are read, acted upon, and then raised again. */
 static int catch_signals(struct coming_up *c, struct netlab_err *err)
 {
+	static const int ending[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
 	sigset_t set;
 
 	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
-	sigaddset(&set, SIGQUIT);
+	for (size_t i = 0; i < ARRAY_SIZE(ending); i++) {
+		struct sigaction now;
+
+		/* nohup(1) and a shell's background jobs ignore some, and mean it */
+		if (sigaction(ending[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN)
+			sigaddset(&set, ending[i]);
+	}
 	sigprocmask(SIG_BLOCK, &set, &c->old_mask);
 	c->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	return c->signal_fd < 0 ? err_errno(err, errno, "signalfd") : 0;
+}
+
+/** @return 0; -EINTR when a signal has come that ends us */
+static int check_signals(struct coming_up *c, struct netlab_err *err)
+{
+	struct signalfd_siginfo info;
+
+	if (read(c->signal_fd, &info, sizeof(info)) != sizeof(info))
+		return 0;
+	c->got_signal = (int)info.ssi_signo;
+	return err_set(err, EINTR, "interrupted by signal %d", c->got_signal);
 }
 
 static void release_signals(struct coming_up *c)
@@ -141,7 +160,8 @@ static int on_message(struct coming_up *c, const struct up_message *m, struct ne
 		return 1;
 	case UP_FAILED:
 		*err = m->err;
-		name_privilege(err->code, err);
+		if (err->code == -EPERM && !err->hint[0])
+			name_privilege(err->code, err);
 		return m->err.code < 0 ? m->err.code : -EPROTO;
 	}
 	return err_set(err, EPROTO, "the supervisor said something unknown");
@@ -152,7 +172,8 @@ static int report_death(struct coming_up *c, struct netlab_err *err)
 {
 	siginfo_t info = { 0 };
 
-	(void)waitid(P_PID, (id_t)c->pid, &info, WEXITED | WNOWAIT);
+	while (waitid(P_PID, (id_t)c->pid, &info, WEXITED | WNOWAIT) < 0 && errno == EINTR)
+		;
 	if (info.si_code == CLD_KILLED || info.si_code == CLD_DUMPED)
 		err_set(err, ECHILD, "the lab's supervisor was killed by signal %d",
 			info.si_status);
@@ -187,13 +208,9 @@ static int follow(struct coming_up *c, struct netlab_err *err)
 		if (poll(p, ARRAY_SIZE(p), (int)((deadline_ns - now) / 1000000) + 1) < 0 &&
 		    errno != EINTR)
 			return err_errno(err, errno, "poll");
-		if (p[1].revents) {
-			struct signalfd_siginfo info;
-
-			if (read(c->signal_fd, &info, sizeof(info)) == sizeof(info))
-				c->got_signal = (int)info.ssi_signo;
-			return err_set(err, EINTR, "interrupted by signal %d", c->got_signal);
-		}
+		r = p[1].revents ? check_signals(c, err) : 0;
+		if (r < 0)
+			return r;
 		if (!p[0].revents)
 			continue;
 		n = sys_sock_recv(c->up_fd, &m, sizeof(m), NULL, NULL);
@@ -215,13 +232,14 @@ static int let_go(struct coming_up *c, struct netlab_err *err)
 	char nothing;
 
 	if (c->options->bound_to_caller)
-		return 0;
+		return check_signals(c, err);
 	if (sys_sock_send(c->up_fd, &keep, sizeof(keep), NULL, 0) < 0 ||
 	    sys_sock_recv(c->up_fd, &nothing, sizeof(nothing), NULL, NULL) != 0)
 		return report_death(c, err);
 	close(c->up_fd);
 	c->up_fd = -1;
-	return 0;
+	/* who interrupts us until here has not seen it come up */
+	return check_signals(c, err);
 }
 
 static void undo(struct coming_up *c)
@@ -237,16 +255,6 @@ static void undo(struct coming_up *c)
 	rundir_remove(&c->dir, c->options->topo->name);
 }
 
-static void sweep(const char *state_dir)
-{
-	char **names;
-	size_t n;
-
-	/* looking for the living finds the dead */
-	if (lab_names(state_dir, &names, &n, NULL) == 0)
-		lab_names_free(names, n);
-}
-
 int lab_up(const struct lab_up_options *given, struct lab_handle *ret, struct netlab_err *err)
 {
 	struct lab_up_options o = *given;
@@ -255,7 +263,9 @@ int lab_up(const struct lab_up_options *given, struct lab_handle *ret, struct ne
 
 	if (o.timeout_ns == 0)
 		o.timeout_ns = DEFAULT_TIMEOUT_S * 1000000000ull;
-	sweep(o.state_dir);
+	if (o.timeout_ns > LONGEST_TIMEOUT_S * 1000000000ull)
+		o.timeout_ns = LONGEST_TIMEOUT_S * 1000000000ull;
+	lab_sweep(o.state_dir);
 	r = catch_signals(&c, err);
 	if (r == 0)
 		r = rundir_create(o.state_dir, o.topo->name, &c.dir, err);

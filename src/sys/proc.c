@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <inttypes.h>
 #include <linux/close_range.h>
 #include <linux/sched.h>
 #include <malloc.h>
@@ -12,7 +13,9 @@
 #include <pwd.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -23,6 +26,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/units.h"
+#include "sys/fs.h"
 #include "sys/gate.h"
 
 static uint64_t clone_flags(unsigned namespaces)
@@ -87,9 +91,9 @@ int sys_pidfd_signal(int pidfd, int signo)
 	return syscall(SYS_pidfd_send_signal, pidfd, signo, NULL, 0) < 0 ? -errno : 0;
 }
 
-int sys_pidfd_wait(int pidfd, int timeout_ms)
+int sys_wait_readable(int fd, int timeout_ms)
 {
-	struct pollfd p = { .fd = pidfd, .events = POLLIN };
+	struct pollfd p = { .fd = fd, .events = POLLIN };
 	int r;
 
 	do
@@ -98,6 +102,23 @@ int sys_pidfd_wait(int pidfd, int timeout_ms)
 	if (r < 0)
 		return -errno;
 	return r == 0 ? -ETIME : 0;
+}
+
+int sys_start_time(int proc_fd, pid_t pid, uint64_t *ret)
+{
+	char path[64], text[1024];
+	const char *at;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "%s%d/stat", proc_fd == AT_FDCWD ? "/proc/" : "", (int)pid);
+	n = sys_read_value(proc_fd, path, text, sizeof(text));
+	if (n < 0)
+		return n == -ENOENT ? -ESRCH : (int)n;
+	/* proc_pid_stat(5): field 2 is the name and may hold anything but ends at the last ')'; this is field 22 */
+	at = strrchr(text, ')');
+	for (int field = 2; at && field < 22; field++)
+		at = strchr(at + 1, ' ');
+	return at && sscanf(at, " %" SCNu64, ret) == 1 ? 0 : -EPROTO;
 }
 
 pid_t sys_pid_seen_from(int proc_fd)

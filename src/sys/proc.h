@@ -44,9 +44,12 @@ int sys_pidfd_open(pid_t pid);
 int sys_setns(int pidfd, unsigned namespaces);
 /** @return 0, negative errno; a process that is gone is -ESRCH */
 int sys_pidfd_signal(int pidfd, int signo);
-/** Waits until the process behind a pidfd has exited (any process, not only a child).
- *  @return 0; -ETIME after timeout_ms (-1 = for ever) */
-int sys_pidfd_wait(int pidfd, int timeout_ms);
+/** Waits until a descriptor can be read: a pidfd when its process has exited (any process, not only a child), a socket
+ *  also when its other end is closed. @return 0; -ETIME after timeout_ms (-1 = for ever) */
+int sys_wait_readable(int fd, int timeout_ms);
+/** When a process started, in clock ticks since boot: with its pid, what no other process has.
+ *  @param[in] proc_fd  the /proc to look in; AT_FDCWD = our own. @return 0; -ESRCH; ... */
+int sys_start_time(int proc_fd, pid_t pid, uint64_t *ret);
 /** The pid as the procfs at `proc_fd` numbers it, e.g. from outside our PID namespace. @return > 0, negative errno */
 pid_t sys_pid_seen_from(int proc_fd);
 

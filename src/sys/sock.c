@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -56,6 +57,7 @@ int sys_sock_listen(const char *path)
 
 int sys_sock_connect(const char *path)
 {
+	const struct timeval patience = { .tv_sec = 10 };
 	struct sockaddr_un a;
 	int fd, r;
 
@@ -65,6 +67,8 @@ int sys_sock_connect(const char *path)
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
+	/* a listener that hangs has a full queue one day: do not wait there for ever */
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 	if (connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0) {
 		r = -errno;
 		close(fd);
