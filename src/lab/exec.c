@@ -32,13 +32,29 @@ static void fail(const struct job *j, const struct netlab_err *err, int code)
 	_exit(code);
 }
 
+static void explain_joining(const struct job *j, int r, struct netlab_err *err)
+{
+	err_errno(err, r, "joining node '%s'", j->options->node);
+	if (r == -EPERM)
+		err_hint(err, "run as the user that started the lab, or as root");
+	else if (r == -ESRCH)
+		err_hint(err, "the node died meanwhile");
+}
+
 /** The command's own process: inside all namespaces, PID included. */
-static void run_command(const struct job *j)
+static void run_command(struct job *j, const int alive[2])
 {
 	struct netlab_err err = { 0 };
 	int r;
 
-	(void)sys_die_with_parent(true);
+	close(alive[0]);
+	j->command.dies_with_parent = true;
+	j->command.parent_fd = alive[1];
+	r = sys_setns(j->node_fd, SYS_NS_NET | SYS_NS_MNT | SYS_NS_UTS | SYS_NS_IPC);
+	if (r < 0) {
+		explain_joining(j, r, &err);
+		fail(j, &err, NETLAB_EXIT_NETLAB);
+	}
 	if (j->pty && (r = sys_pty_attach(j->pty)) < 0) {
 		err_errno(&err, r, "taking the terminal");
 		fail(j, &err, NETLAB_EXIT_NETLAB);
@@ -47,31 +63,40 @@ static void run_command(const struct job *j)
 	fail(j, &err, node_exec_exit_code(r));
 }
 
-/** Joins the node. A PID namespace takes effect for children only, so the command is one more fork away. */
-static void enter_node(const struct job *j)
+/**
+ * Joins the node's PID namespace, which takes effect for children only; so the command is one more fork away, and only
+ * it joins the other namespaces: this process outlives the node by a moment, and would keep them for as long.
+ */
+static void enter_node(struct job *j, pid_t parent)
 {
-	unsigned namespaces = SYS_NS_NET | SYS_NS_MNT | SYS_NS_UTS | SYS_NS_IPC | SYS_NS_PID;
 	struct netlab_err err = { 0 };
+	int alive[2], r;
 	pid_t pid;
-	int r;
 
 	(void)sys_die_with_parent(true);
-	r = sys_setns(j->node_fd, namespaces | (j->rootless ? SYS_NS_USER : 0));
+	if (getppid() != parent)
+		_exit(NETLAB_EXIT_NETLAB); /* it died before it could have taken us along */
+	r = sys_setns(j->node_fd, SYS_NS_PID | (j->rootless ? SYS_NS_USER : 0));
 	if (r < 0) {
-		err_errno(&err, r, "joining node '%s'", j->options->node);
-		if (r == -EPERM)
-			err_hint(&err, "run as the user that started the lab, or as root");
-		if (r == -ESRCH)
-			err_hint(&err, "the node died meanwhile");
+		explain_joining(j, r, &err);
+		fail(j, &err, NETLAB_EXIT_NETLAB);
+	}
+	/* with another user namespace came other credentials, which ends it: prctl(2) */
+	(void)sys_die_with_parent(true);
+	if (pipe2(alive, O_CLOEXEC) < 0) {
+		err_errno(&err, errno, "pipe");
 		fail(j, &err, NETLAB_EXIT_NETLAB);
 	}
 	pid = sys_clone(0, NULL);
 	if (pid == 0)
-		run_command(j);
+		run_command(j, alive);
+	if (pid == -ENOMEM && sys_wait_readable(j->node_fd, 0) == 0)
+		pid = -ESRCH; /* what the kernel says of a PID namespace without its init */
 	if (pid < 0) {
-		err_errno(&err, pid, "fork in node '%s'", j->options->node);
+		explain_joining(j, pid, &err);
 		fail(j, &err, NETLAB_EXIT_NETLAB);
 	}
+	close(alive[1]);
 	close(j->failure_fd);
 	_exit(sys_relay_wait(pid, j->pty ? 0 : SYS_RELAY_SIGNALS));
 }
@@ -82,7 +107,7 @@ static int run_job(struct job *j, int *ret_status, struct netlab_err *err)
 	struct sys_relay relay;
 	int pair[2];
 	ssize_t n;
-	pid_t pid;
+	pid_t self = getpid(), pid;
 
 	if (pipe2(pair, O_CLOEXEC) < 0)
 		return err_errno(err, errno, "pipe");
@@ -92,7 +117,7 @@ static int run_job(struct job *j, int *ret_status, struct netlab_err *err)
 	pid = sys_clone(0, NULL);
 	if (pid == 0) {
 		close(pair[0]);
-		enter_node(j);
+		enter_node(j, self);
 	}
 	close(pair[1]);
 	if (pid < 0) {

@@ -3,6 +3,7 @@
 #include "node/command.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,6 +42,17 @@ static int set_environment(const char *const *env, struct netlab_err *err)
 	return 0;
 }
 
+/** To be called after the last change of user, which would undo it (prctl(2)). */
+static void die_with_parent(int parent_fd)
+{
+	struct pollfd p = { .fd = parent_fd };
+
+	(void)sys_die_with_parent(true);
+	/* it may have died before: then nobody reads any more. Its pid tells nothing across PID namespaces. */
+	if (poll(&p, 1, 0) > 0 && (p.revents & POLLERR))
+		_exit(NETLAB_EXIT_NETLAB);
+}
+
 int node_exec(const struct node_command *c, struct netlab_err *err)
 {
 	const char *cwd = c->cwd ? c->cwd : "/";
@@ -49,15 +61,16 @@ int node_exec(const struct node_command *c, struct netlab_err *err)
 	if (r < 0)
 		return r;
 	if (chdir(cwd) < 0) {
-		err_errno(err, errno, "cannot change to the directory '%s'", cwd);
-		return err ? err->code : -EIO;
+		r = err_errno(err, errno, "cannot change to the directory '%s'", cwd);
+		return r == -ENOENT ? -EINVAL : r; /* the *program* was not looked for yet */
 	}
 	if (c->user) {
 		r = sys_become_user(c->user, err);
 		if (r < 0)
-			return r == -ENOENT ? -EINVAL
-					    : r; /* the *program* was not looked for yet */
+			return r == -ENOENT ? -EINVAL : r;
 	}
+	if (c->dies_with_parent)
+		die_with_parent(c->parent_fd);
 	reset_signals();
 	execvp(c->argv[0], (char *const *)c->argv);
 	return err_errno(err, errno, "cannot run '%s'", c->argv[0]);

@@ -6,6 +6,8 @@
 #ifndef NETLAB_NODE_COMMAND_H
 #define NETLAB_NODE_COMMAND_H
 
+#include <stdbool.h>
+
 #include "netlab/err.h"
 
 /** What a program in a node starts with. All strings borrowed. */
@@ -15,6 +17,9 @@ struct node_command {
 		env; /**< "K=V", NULL-terminated: set over the caller's environment, later ones win */
 	const char *cwd;  /**< NULL = "/" */
 	const char *user; /**< NULL = as we are */
+	/** The program dies when its parent does, which alone holds the reading end of the pipe whose other is here */
+	bool dies_with_parent;
+	int parent_fd;
 };
 
 /**
