@@ -81,7 +81,8 @@ void cli_wait(struct cli_run *r, int timeout_ms)
 	read_back(r->out_fd, r->out, sizeof(r->out));
 	read_back(r->err_fd, r->err, sizeof(r->err));
 	if (late) {
-		fprintf(stderr, "not done after %d ms; it wrote:\n%s%s", timeout_ms, r->out, r->err);
+		fprintf(stderr, "not done after %d ms; it wrote:\n%s%s", timeout_ms, r->out,
+			r->err);
 		abort();
 	}
 }

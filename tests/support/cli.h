@@ -10,7 +10,7 @@
 
 struct cli_run {
 	pid_t pid;
-	int status;  /**< as a shell says it: exit code, or 128 + signal */
+	int status;                  /**< as a shell says it: exit code, or 128 + signal */
 	char out[16384], err[16384]; /**< cut when longer */
 	int out_fd, err_fd;
 };

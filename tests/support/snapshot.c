@@ -63,7 +63,8 @@ static void read_text(const char *path, bool link, char *ret, size_t size)
 
 static void add_namespaces(struct snapshot *s, const char *pid)
 {
-	static const char *const kinds[] = { "mnt", "net", "pid", "user", "uts", "ipc", "cgroup", "time" };
+	static const char *const kinds[] = { "mnt", "net", "pid",    "user",
+					     "uts", "ipc", "cgroup", "time" };
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		char path[300], text[64];

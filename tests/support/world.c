@@ -76,7 +76,8 @@ int world_run(int (*test)(void))
 	if (unshare(CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWUTS | CLONE_NEWIPC) < 0) {
 		char why[128];
 
-		snprintf(why, sizeof(why), "no namespaces of its own for this test: %s; run it as root",
+		snprintf(why, sizeof(why),
+			 "no namespaces of its own for this test: %s; run it as root",
 			 strerror(errno));
 		rmdir(place);
 		return world_skip(why);
@@ -95,7 +96,8 @@ int world_run(int (*test)(void))
 	}
 	rmdir(place);
 	if (WIFSIGNALED(status)) {
-		fprintf(stderr, "world: its first process was killed by signal %d\n", WTERMSIG(status));
+		fprintf(stderr, "world: its first process was killed by signal %d\n",
+			WTERMSIG(status));
 		return 1;
 	}
 	return WEXITSTATUS(status);
