@@ -1,0 +1,670 @@
+/* SPDX-License-Identifier: MIT */
+/* What the doctor looks at. When a part of netlab lands, its entries move from DOCTOR_PLANNED to where they belong. */
+#include "lab/doctor_checks.h"
+
+#include "base/cleanup.h"
+
+#define HERE(function, argument)                                         \
+	{                                                                \
+		.fn = (function), .arg = (argument), .place = PROBE_HERE \
+	}
+#define SCRATCH(function, argument)                                         \
+	{                                                                   \
+		.fn = (function), .arg = (argument), .place = PROBE_SCRATCH \
+	}
+
+#define KERNEL(what, version) "boot a kernel with " what " (Linux " version " or later)"
+#define MODULE(option, module)                                                       \
+	"run `modprobe " module                                                      \
+	"` as root; if there is no such module, install the package with the "       \
+	"rest of your kernel's modules (linux-modules-extra-$(uname -r) on Ubuntu, " \
+	"kernel-modules-extra on Fedora) or boot a kernel with " option
+#define APT(package) "install it: `apt-get install " package "` on Debian and Ubuntu"
+
+const struct doctor_check doctor_checks[] = {
+	{
+		.key = "privilege",
+		.kind = DOCTOR_PRIVILEGE,
+		.need = DOCTOR_EVERY_LAB,
+		.purpose = "making namespaces and what is in them",
+		.without = "no lab comes up",
+		.remedy = "run netlab as root, or allow user namespaces",
+		.trial = SCRATCH(probe_privilege, NULL),
+	},
+	{
+		.key = "user-namespace",
+		.need = DOCTOR_SOME_LABS,
+		.purpose = "labs without root",
+		.without = "only root can bring labs up",
+		.remedy = KERNEL("CONFIG_USER_NS", "3.8"),
+		.trial = HERE(probe_namespace, "user"),
+	},
+	{
+		.key = "newuidmap",
+		.kind = DOCTOR_PROGRAM,
+		.need = DOCTOR_PLANNED,
+		.purpose = "more than one user id in labs without root",
+		.without =
+			"without root, only user 0 exists in a node: daemons that change user fail",
+		.remedy = APT("uidmap"),
+		.trial = HERE(probe_program, "newuidmap"),
+	},
+	{
+		.key = "newgidmap",
+		.kind = DOCTOR_PROGRAM,
+		.need = DOCTOR_PLANNED,
+		.purpose = "more than one group id in labs without root",
+		.without = "without root, only group 0 exists in a node",
+		.remedy = APT("uidmap"),
+		.trial = HERE(probe_program, "newgidmap"),
+	},
+	{
+		.key = "subordinate-ids",
+		.kind = DOCTOR_PRIVILEGE,
+		.need = DOCTOR_PLANNED,
+		.purpose = "the ids that newuidmap may give to a node",
+		.without = "without root, only user 0 exists in a node",
+		.remedy =
+			"add a line for this user to /etc/subuid and /etc/subgid (`usermod --add-subuids`)",
+		.trial = HERE(probe_subordinate_ids, NULL),
+	},
+
+	{
+		.key = "net-namespace",
+		.need = DOCTOR_EVERY_LAB,
+		.purpose = "a network stack for each node, and the fabric between them",
+		.without = "no lab comes up",
+		.remedy = KERNEL("CONFIG_NET_NS", "2.6.29"),
+		.trial = HERE(probe_namespace, "net"),
+	},
+	{
+		.key = "pid-namespace",
+		.need = DOCTOR_EVERY_LAB,
+		.purpose = "a lab's processes end with it, however it ends",
+		.without = "no lab comes up",
+		.remedy = KERNEL("CONFIG_PID_NS", "3.8"),
+		.trial = HERE(probe_namespace, "pid"),
+	},
+	{
+		.key = "mount-namespace",
+		.need = DOCTOR_EVERY_LAB,
+		.purpose = "a node's own /proc, /sys and /etc/hosts",
+		.without = "no lab comes up",
+		.remedy = KERNEL("mount namespaces", "2.4.19"),
+		.trial = HERE(probe_namespace, "mnt"),
+	},
+	{
+		.key = "uts-namespace",
+		.need = DOCTOR_EVERY_LAB,
+		.purpose = "a node's own host name",
+		.without = "no lab comes up",
+		.remedy = KERNEL("CONFIG_UTS_NS", "2.6.19"),
+		.trial = HERE(probe_namespace, "uts"),
+	},
+	{
+		.key = "ipc-namespace",
+		.need = DOCTOR_EVERY_LAB,
+		.purpose = "a node's own shared memory and message queues",
+		.without = "no lab comes up",
+		.remedy = KERNEL("CONFIG_IPC_NS", "2.6.19"),
+		.trial = HERE(probe_namespace, "ipc"),
+	},
+	{
+		.key = "cgroup-namespace",
+		.need = DOCTOR_PLANNED,
+		.purpose = "a node sees its own cgroup as the root",
+		.without = "nodes that ask for limits see the host's cgroup paths",
+		.remedy = KERNEL("CONFIG_CGROUPS", "4.6"),
+		.trial = HERE(probe_namespace, "cgroup"),
+	},
+	{
+		.key = "empty-namespace",
+		.need = DOCTOR_SOME_LABS,
+		.purpose = "a new network namespace with nothing but lo in it",
+		.without =
+			"every node shows interfaces that no topology asked for, and takes longer to make and "
+			"to remove",
+		.remedy = "run `sysctl -w net.core.fb_tunnels_only_for_init_net=1` as root",
+		.trial = SCRATCH(probe_empty_namespace, NULL),
+	},
+
+	{
+		.key = "pidfd",
+		.need = DOCTOR_EVERY_LAB,
+		.purpose = "holding and signalling processes without mistaking one for another",
+		.without = "no lab comes up",
+		.remedy = KERNEL("clone3 and pidfds", "5.4"),
+		.trial = SCRATCH(probe_pidfd, NULL),
+	},
+	{
+		.key = "setns-pidfd",
+		.need = DOCTOR_EVERY_LAB,
+		.purpose = "joining all namespaces of a node at once (exec, shell, run --in)",
+		.without = "labs come up, but no command gets into a node",
+		.remedy = KERNEL("setns() by pidfd", "5.8"),
+		.trial = SCRATCH(probe_setns, NULL),
+	},
+	{
+		.key = "close-range",
+		.need = DOCTOR_EVERY_LAB,
+		.purpose = "leaving the caller's open files behind",
+		.without = "a lab keeps files of the shell that started it open",
+		.remedy = KERNEL("close_range()", "5.9"),
+		.trial = HERE(probe_syscall, "close_range"),
+	},
+	{
+		.key = "memfd",
+		.need = DOCTOR_SOME_LABS,
+		.purpose = "handing tc its lines",
+		.without = "topologies with shaped links fail",
+		.remedy = KERNEL("CONFIG_MEMFD_CREATE", "3.17"),
+		.trial = HERE(probe_syscall, "memfd_create"),
+	},
+	{
+		.key = "openat2",
+		.need = DOCTOR_PLANNED,
+		.purpose = "opening a node's files so that no symlink leads out of it",
+		.without = "topologies with 'files', 'mounts' or 'rootfs' are refused",
+		.remedy = KERNEL("openat2()", "5.6"),
+		.trial = HERE(probe_syscall, "openat2"),
+	},
+	{
+		.key = "mount-setattr",
+		.need = DOCTOR_PLANNED,
+		.purpose = "making a tree of mounts read-only at once",
+		.without = "read-only binds stay writable where other mounts lie below them",
+		.remedy = KERNEL("mount_setattr()", "5.12"),
+		.trial = HERE(probe_syscall, "mount_setattr"),
+	},
+	{
+		.key = "seccomp",
+		.need = DOCTOR_PLANNED,
+		.purpose = "refusing system calls that no network node needs",
+		.without = "root in a node can do more than it should",
+		.remedy = KERNEL("CONFIG_SECCOMP_FILTER", "4.14"),
+		.trial = HERE(probe_syscall, "seccomp"),
+	},
+	{
+		.key = "timers",
+		.need = DOCTOR_SOME_LABS,
+		.purpose = "delays finer than the kernel's tick",
+		.without = "delays on links are rounded to milliseconds",
+		.remedy = KERNEL("CONFIG_HIGH_RES_TIMERS", "2.6.16"),
+		.trial = HERE(probe_timers, NULL),
+	},
+
+	{
+		.key = "proc-mount",
+		.need = DOCTOR_EVERY_LAB,
+		.purpose = "a node's /proc shows its own processes and sysctls",
+		.without = "no lab comes up",
+		.remedy = "in a container, start it with an unmasked /proc (docker: --security-opt "
+			  "systempaths=unconfined; podman: --security-opt unmask=ALL)",
+		.trial = SCRATCH(probe_mount, "proc"),
+	},
+	{
+		.key = "sysfs-mount",
+		.need = DOCTOR_EVERY_LAB,
+		.purpose = "a node's /sys shows its own interfaces",
+		.without = "no lab comes up",
+		.remedy = "in a container, start it privileged or with an unmasked /sys (podman: "
+			  "--security-opt unmask=ALL)",
+		.trial = SCRATCH(probe_mount, "sysfs"),
+	},
+	{
+		.key = "bind-mount",
+		.need = DOCTOR_EVERY_LAB,
+		.purpose = "a node's own /etc/hosts",
+		.without = "nodes do not know each other's names",
+		.remedy =
+			"in a container, allow mounts (docker: --cap-add SYS_ADMIN --security-opt "
+			"apparmor=unconfined)",
+		.trial = SCRATCH(probe_mount, "bind"),
+	},
+	{
+		.key = "sysctl",
+		.need = DOCTOR_EVERY_LAB,
+		.purpose = "setting a node's forwarding and its topology's 'sysctls'",
+		.without = "routers do not forward, and topologies with 'sysctls' fail",
+		.remedy = KERNEL("CONFIG_SYSCTL", "2.6"),
+		.trial = SCRATCH(probe_sysctl, "net/ipv4/ip_forward"),
+	},
+	{
+		.key = "tmpfs-mount",
+		.need = DOCTOR_PLANNED,
+		.purpose = "private /run and /tmp in nodes",
+		.without = "two nodes that run the same daemon meet in /run",
+		.remedy = KERNEL("CONFIG_TMPFS", "2.6"),
+		.trial = SCRATCH(probe_mount, "tmpfs"),
+	},
+	{
+		.key = "overlay-mount",
+		.need = DOCTOR_PLANNED,
+		.purpose = "a node's own writable view of the host's files",
+		.without = "nodes write to the host's files, or not at all",
+		.remedy = MODULE("CONFIG_OVERLAY_FS (without root: Linux 5.11 or later)",
+				 "overlay"),
+		.trial = SCRATCH(probe_mount, "overlay"),
+	},
+	{
+		.key = "devpts-mount",
+		.need = DOCTOR_PLANNED,
+		.purpose = "terminals of a node's own",
+		.without = "nodes share the host's /dev/pts",
+		.remedy = KERNEL("CONFIG_UNIX98_PTYS", "4.7"),
+		.trial = SCRATCH(probe_mount, "devpts"),
+	},
+	{
+		.key = "pivot-root",
+		.need = DOCTOR_PLANNED,
+		.purpose = "nodes with a root file system of their own ('rootfs')",
+		.without = "topologies with 'rootfs' are refused",
+		.remedy =
+			"in a container, allow pivot_root (docker: --security-opt seccomp=unconfined "
+			"--security-opt apparmor=unconfined)",
+		.trial = SCRATCH(probe_pivot_root, NULL),
+	},
+
+	{
+		.key = "veth",
+		.need = DOCTOR_EVERY_LAB,
+		.purpose = "every link: two pairs, each end born in its node or in the fabric",
+		.without = "no topology with a link comes up",
+		.remedy = MODULE("CONFIG_VETH", "veth"),
+		.trial = SCRATCH(probe_veth, NULL),
+	},
+	{
+		.key = "clsact",
+		.need = DOCTOR_EVERY_LAB,
+		.purpose = "joining the two halves of a link in the fabric",
+		.without = "no topology with a link comes up",
+		.remedy = MODULE("CONFIG_NET_SCH_INGRESS and CONFIG_NET_CLS_ACT", "sch_ingress"),
+		.trial = SCRATCH(probe_qdisc, "clsact"),
+	},
+	{
+		.key = "cls-u32",
+		.need = DOCTOR_EVERY_LAB,
+		.purpose = "joining the two halves of a link in the fabric",
+		.without = "no topology with a link comes up",
+		.remedy = MODULE("CONFIG_NET_CLS_U32", "cls_u32"),
+		.trial = SCRATCH(probe_filter, "u32"),
+	},
+	{
+		.key = "mirred",
+		.need = DOCTOR_EVERY_LAB,
+		.purpose = "moving frames from one half of a link to the other",
+		.without = "no topology with a link comes up",
+		.remedy = MODULE("CONFIG_NET_ACT_MIRRED", "act_mirred"),
+		.trial = SCRATCH(probe_filter, "mirred"),
+	},
+	{
+		.key = "carrier",
+		.need = DOCTOR_SOME_LABS,
+		.purpose = "links that carry the first packet after `up` returns",
+		.without =
+			"in the first moments after `up` the kernel may still drop packets of busy labs",
+		.remedy = KERNEL("a carrier that RTM_GETLINK waits for", "6.8"),
+		.trial = SCRATCH(probe_carrier, NULL),
+	},
+	{
+		.key = "offload",
+		.need = DOCTOR_SOME_LABS,
+		.purpose = "one decision per packet, not per 64 KiB, on links that shape or lose",
+		.without =
+			"topologies with shaped links fail, unless the link says \"offload\": true",
+		.remedy = KERNEL("CONFIG_ETHTOOL_NETLINK or its ioctl for veth", "3.9"),
+		.trial = SCRATCH(probe_offload, NULL),
+	},
+	{
+		.key = "bridge",
+		.need = DOCTOR_SOME_LABS,
+		.purpose = "switches and hubs",
+		.without = "topologies with a node of kind 'switch' or 'hub' fail",
+		.remedy = MODULE("CONFIG_BRIDGE", "bridge"),
+		.trial = SCRATCH(probe_bridge, NULL),
+	},
+	{
+		.key = "bridge-stp",
+		.need = DOCTOR_SOME_LABS,
+		.purpose = "switches with \"stp\": true",
+		.without = "topologies with loops of switches fail",
+		.remedy = MODULE("CONFIG_BRIDGE", "bridge"),
+		.trial = SCRATCH(probe_bridge, "stp"),
+	},
+	{
+		.key = "ipv6",
+		.need = DOCTOR_SOME_LABS,
+		.purpose = "the IPv6 addresses and routes that every lab gets by default",
+		.without = "labs fail unless the topology says \"addressing\": {\"ipv6\": false}",
+		.remedy = "start the kernel without ipv6.disable=1; or a kernel with CONFIG_IPV6",
+		.trial = SCRATCH(probe_ipv6, NULL),
+	},
+
+	{
+		.key = "netem",
+		.need = DOCTOR_SOME_LABS,
+		.purpose = "links with delay, jitter, loss, duplicates, corruption or reordering",
+		.without =
+			"topologies that ask for any of these are refused (rate alone works by tbf)",
+		.remedy = MODULE("CONFIG_NET_SCH_NETEM", "sch_netem") "; or use tools/vm",
+		.trial = SCRATCH(probe_netem, NULL),
+	},
+	{
+		.key = "netem-seed",
+		.need = DOCTOR_SOME_LABS,
+		.purpose = "the same packets lost in every run",
+		.without = "labs come up with a warning: their losses differ from run to run",
+		.remedy = KERNEL("seeds in netem", "6.6"),
+		.trial = SCRATCH(probe_netem, "seed"),
+	},
+	{
+		.key = "netem-rate",
+		.need = DOCTOR_SOME_LABS,
+		.purpose = "links with rate and any other impairment, and 'overhead', 'cell'",
+		.without = "topologies that ask for these fail",
+		.remedy = KERNEL("CONFIG_NET_SCH_NETEM", "3.3"),
+		.trial = SCRATCH(probe_netem, "rate"),
+	},
+	{
+		.key = "netem-slot",
+		.need = DOCTOR_SOME_LABS,
+		.purpose = "links with 'slot'",
+		.without = "topologies that ask for it fail",
+		.remedy = KERNEL("slots in netem", "4.16"),
+		.trial = SCRATCH(probe_netem, "slot"),
+	},
+	{
+		.key = "netem-ecn",
+		.need = DOCTOR_SOME_LABS,
+		.purpose = "links that mark instead of losing ('ecn')",
+		.without = "topologies that ask for it fail",
+		.remedy = KERNEL("CONFIG_NET_SCH_NETEM", "3.4"),
+		.trial = SCRATCH(probe_netem, "ecn"),
+	},
+	{
+		.key = "tbf",
+		.need = DOCTOR_SOME_LABS,
+		.purpose = "links with a rate and nothing else, where there is no netem",
+		.without = "on a kernel without netem, links with a rate are refused",
+		.remedy = MODULE("CONFIG_NET_SCH_TBF", "sch_tbf"),
+		.trial = SCRATCH(probe_qdisc, "tbf"),
+	},
+	{
+		.key = "tc",
+		.kind = DOCTOR_PROGRAM,
+		.need = DOCTOR_SOME_LABS,
+		.purpose = "writing the qdiscs of shaped links",
+		.without = "topologies with shaped links are refused",
+		.remedy = APT("iproute2"),
+		.trial = HERE(probe_program, "tc -V"),
+	},
+
+	{
+		.key = "packet-socket",
+		.need = DOCTOR_PROGRAMS,
+		.purpose = "capturing in nodes (tcpdump); later the wire engine",
+		.without = "programs in nodes cannot capture",
+		.remedy = MODULE("CONFIG_PACKET", "af_packet"),
+		.trial = SCRATCH(probe_socket, "packet"),
+	},
+	{
+		.key = "xdp-socket",
+		.need = DOCTOR_PLANNED,
+		.purpose = "a faster wire engine",
+		.without = "the wire engine moves fewer packets a second",
+		.remedy = KERNEL("CONFIG_XDP_SOCKETS", "4.18"),
+		.trial = SCRATCH(probe_socket, "xdp"),
+	},
+	{
+		.key = "tun",
+		.need = DOCTOR_PROGRAMS,
+		.purpose = "VPNs and other programs with tun devices in nodes",
+		.without = "such programs fail in nodes",
+		.remedy = MODULE("CONFIG_TUN", "tun"),
+		.trial = SCRATCH(probe_tun, NULL),
+	},
+	{
+		.key = "nftables",
+		.need = DOCTOR_PROGRAMS,
+		.purpose = "firewalls and NAT in nodes; later the uplink",
+		.without = "nft in nodes fails",
+		.remedy = MODULE("CONFIG_NF_TABLES, CONFIG_NFT_NAT and CONFIG_NFT_MASQ",
+				 "nft_masq"),
+		.trial = SCRATCH(probe_nftables, NULL),
+	},
+	{
+		.key = "cls-bpf",
+		.need = DOCTOR_PROGRAMS,
+		.purpose = "BPF filters that programs in nodes attach",
+		.without = "such programs fail in nodes",
+		.remedy = MODULE("CONFIG_NET_CLS_BPF", "cls_bpf"),
+		.trial = SCRATCH(probe_filter, "bpf"),
+	},
+	{
+		.key = "htb",
+		.need = DOCTOR_PROGRAMS,
+		.purpose = "hierarchical rates that users set up in nodes",
+		.without = "such set-ups fail in nodes",
+		.remedy = MODULE("CONFIG_NET_SCH_HTB", "sch_htb"),
+		.trial = SCRATCH(probe_qdisc, "htb"),
+	},
+	{
+		.key = "fq-codel",
+		.need = DOCTOR_PROGRAMS,
+		.purpose = "active queue management that users set up in nodes",
+		.without = "such set-ups fail in nodes",
+		.remedy = MODULE("CONFIG_NET_SCH_FQ_CODEL", "sch_fq_codel"),
+		.trial = SCRATCH(probe_qdisc, "fq_codel"),
+	},
+	{
+		.key = "ifb",
+		.need = DOCTOR_PROGRAMS,
+		.purpose = "shaping of incoming traffic that users set up in nodes",
+		.without = "such set-ups fail in nodes",
+		.remedy = MODULE("CONFIG_IFB", "ifb"),
+		.trial = SCRATCH(probe_link_kind, "ifb"),
+	},
+	{
+		.key = "dummy",
+		.need = DOCTOR_PROGRAMS,
+		.purpose = "dummy interfaces in nodes",
+		.without =
+			"`ip link add type dummy` fails in nodes; give 'lo' more addresses instead",
+		.remedy = MODULE("CONFIG_DUMMY", "dummy"),
+		.trial = SCRATCH(probe_link_kind, "dummy"),
+	},
+	{
+		.key = "vlan",
+		.need = DOCTOR_PROGRAMS,
+		.purpose = "VLAN interfaces in nodes",
+		.without = "`ip link add type vlan` fails in nodes",
+		.remedy = MODULE("CONFIG_VLAN_8021Q", "8021q"),
+		.trial = SCRATCH(probe_link_kind, "vlan"),
+	},
+	{
+		.key = "vxlan",
+		.need = DOCTOR_PROGRAMS,
+		.purpose = "VXLAN interfaces in nodes",
+		.without = "`ip link add type vxlan` fails in nodes",
+		.remedy = MODULE("CONFIG_VXLAN", "vxlan"),
+		.trial = SCRATCH(probe_link_kind, "vxlan"),
+	},
+	{
+		.key = "vrf",
+		.need = DOCTOR_PROGRAMS,
+		.purpose = "VRFs in nodes, as routing daemons use them",
+		.without = "`ip link add type vrf` fails in nodes",
+		.remedy = MODULE("CONFIG_NET_VRF", "vrf"),
+		.trial = SCRATCH(probe_link_kind, "vrf"),
+	},
+	{
+		.key = "macvlan",
+		.need = DOCTOR_PROGRAMS,
+		.purpose = "macvlan interfaces in nodes, as VRRP daemons use them",
+		.without = "`ip link add type macvlan` fails in nodes",
+		.remedy = MODULE("CONFIG_MACVLAN", "macvlan"),
+		.trial = SCRATCH(probe_link_kind, "macvlan"),
+	},
+	{
+		.key = "wireguard",
+		.need = DOCTOR_PROGRAMS,
+		.purpose = "WireGuard in nodes",
+		.without = "`ip link add type wireguard` fails in nodes",
+		.remedy = MODULE("CONFIG_WIREGUARD", "wireguard"),
+		.trial = SCRATCH(probe_link_kind, "wireguard"),
+	},
+
+	{
+		.key = "cgroup-memory",
+		.need = DOCTOR_PLANNED,
+		.purpose = "\"limits\": {\"memory\"}",
+		.without = "topologies that limit memory are refused",
+		.remedy =
+			"mount cgroup2, and write +memory to its cgroup.subtree_control; some kernels want "
+			"cgroup_enable=memory on their command line",
+		.trial = HERE(probe_cgroup, "memory"),
+	},
+	{
+		.key = "cgroup-cpu",
+		.need = DOCTOR_PLANNED,
+		.purpose = "\"limits\": {\"cpu\"}",
+		.without = "topologies that limit processor time are refused",
+		.remedy = "mount cgroup2, and write +cpu to its cgroup.subtree_control",
+		.trial = HERE(probe_cgroup, "cpu"),
+	},
+	{
+		.key = "cgroup-pids",
+		.need = DOCTOR_PLANNED,
+		.purpose = "\"limits\": {\"pids\"}",
+		.without = "topologies that limit processes are refused",
+		.remedy = "mount cgroup2, and write +pids to its cgroup.subtree_control",
+		.trial = HERE(probe_cgroup, "pids"),
+	},
+	{
+		.key = "cgroup-freezer",
+		.need = DOCTOR_PLANNED,
+		.purpose = "freezing and thawing a node",
+		.without = "nodes cannot be frozen",
+		.remedy = "mount cgroup2 (Linux 5.2 or later), or the v1 hierarchy 'freezer'",
+		.trial = HERE(probe_cgroup, "freezer"),
+	},
+
+	{
+		.key = "open-files",
+		.kind = DOCTOR_LIMIT,
+		.need = DOCTOR_SOME_LABS,
+		.purpose = "two descriptors of the supervisor for each node",
+		.without = "larger labs fail",
+		.remedy =
+			"raise the hard limit: `ulimit -Hn 1048576` as root, LimitNOFILE=1048576 in a "
+			"systemd unit, or /etc/security/limits.conf",
+		.trial = HERE(probe_open_files, NULL),
+	},
+	{
+		.key = "processes",
+		.kind = DOCTOR_LIMIT,
+		.need = DOCTOR_SOME_LABS,
+		.purpose = "one process for each node, and one for each service",
+		.without = "larger labs fail",
+		.remedy =
+			"run `sysctl -w kernel.pid_max=4194304` as root; without root, `ulimit -u 65536`",
+		.trial = HERE(probe_processes, NULL),
+	},
+	{
+		.key = "namespace-limits",
+		.kind = DOCTOR_LIMIT,
+		.need = DOCTOR_SOME_LABS,
+		.purpose = "five namespaces for each node",
+		.without = "larger labs fail",
+		.remedy = "raise user.max_*_namespaces (sysctl) as root",
+		.trial = HERE(probe_namespace_limits, NULL),
+	},
+	{
+		.key = "neighbours",
+		.kind = DOCTOR_LIMIT,
+		.need = DOCTOR_SOME_LABS,
+		.purpose =
+			"neighbours that nodes learn; those that netlab writes are permanent and do not count",
+		.without =
+			"large labs whose nodes learn neighbours (\"neighbour table overflow\") lose packets",
+		.remedy = "run `sysctl -w net.ipv4.neigh.default.gc_thresh3=65536 "
+			  "net.ipv6.neigh.default.gc_thresh3=65536` as root",
+		.trial = HERE(probe_neighbours, NULL),
+	},
+
+	{
+		.key = "ip",
+		.kind = DOCTOR_PROGRAM,
+		.need = DOCTOR_PROGRAMS,
+		.purpose = "looking around in nodes; scripts of `plan --format sh`",
+		.without = "`netlab exec NODE ip address` and those scripts fail",
+		.remedy = APT("iproute2"),
+		.trial = HERE(probe_program, "ip -V"),
+	},
+	{
+		.key = "unshare",
+		.kind = DOCTOR_PROGRAM,
+		.need = DOCTOR_PROGRAMS,
+		.purpose = "scripts of `plan --format sh`",
+		.without = "those scripts fail",
+		.remedy = APT("util-linux"),
+		.trial = HERE(probe_program, "unshare -V"),
+	},
+	{
+		.key = "nsenter",
+		.kind = DOCTOR_PROGRAM,
+		.need = DOCTOR_PROGRAMS,
+		.purpose = "scripts of `plan --format sh`",
+		.without = "those scripts fail",
+		.remedy = APT("util-linux"),
+		.trial = HERE(probe_program, "nsenter -V"),
+	},
+	{
+		.key = "ping",
+		.kind = DOCTOR_PROGRAM,
+		.need = DOCTOR_PROGRAMS,
+		.purpose = "trying a lab out, as the guide does",
+		.without = "`netlab exec NODE ping` fails",
+		.remedy = APT("iputils-ping"),
+		.trial = HERE(probe_program, "ping -V"),
+	},
+	{
+		.key = "iperf3",
+		.kind = DOCTOR_PROGRAM,
+		.need = DOCTOR_PROGRAMS,
+		.purpose = "measuring rates, as the guide does",
+		.without = "`netlab exec NODE iperf3` fails",
+		.remedy = APT("iperf3"),
+		.trial = HERE(probe_program, "iperf3 -v"),
+	},
+	{
+		.key = "tcpdump",
+		.kind = DOCTOR_PROGRAM,
+		.need = DOCTOR_PROGRAMS,
+		.purpose = "capturing in nodes",
+		.without = "`netlab exec NODE tcpdump` fails",
+		.remedy = APT("tcpdump"),
+		.trial = HERE(probe_program, "tcpdump --version"),
+	},
+	{
+		/* its version costs a third of a second */
+		.key = "tshark",
+		.kind = DOCTOR_PROGRAM,
+		.need = DOCTOR_PROGRAMS,
+		.purpose = "reading captures in a terminal",
+		.without = "captures must be read elsewhere",
+		.remedy = APT("tshark"),
+		.trial = HERE(probe_program, "tshark"),
+	},
+	{
+		.key = "ethtool",
+		.kind = DOCTOR_PROGRAM,
+		.need = DOCTOR_PROGRAMS,
+		.purpose = "looking at offloads in nodes; scripts of `plan --format sh`",
+		.without = "scripts of labs with shaped links fail",
+		.remedy = APT("ethtool"),
+		.trial = HERE(probe_program, "ethtool --version"),
+	},
+};
+
+const size_t doctor_n_checks = ARRAY_SIZE(doctor_checks);
