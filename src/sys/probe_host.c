@@ -79,7 +79,7 @@ static int ask_version(const char *path, const char *option, char *ret, size_t s
 		(void)close(fd);
 		return (int)pid;
 	}
-	if (sys_pidfd_wait(pidfd, VERSION_PATIENCE_MS) < 0)
+	if (sys_wait_readable(pidfd, VERSION_PATIENCE_MS) < 0)
 		(void)sys_pidfd_signal(pidfd, SIGKILL);
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;

@@ -100,7 +100,7 @@ void probe_pidfd(struct probe *p, const char *arg, struct probe_result *r)
 	if (e == 0) {
 		fd = sys_pidfd_open(p->peer_pid);
 		e = fd < 0 ? fd : sys_pidfd_signal(fd, 0);
-		if (e == 0 && sys_pidfd_wait(fd, 0) != -ETIME)
+		if (e == 0 && sys_wait_readable(fd, 0) != -ETIME)
 			e = -EPROTO; /* it lives: a pidfd that reads as ended is of no use */
 		if (fd >= 0)
 			(void)close(fd);
