@@ -303,7 +303,7 @@ const struct doctor_check doctor_checks[] = {
 		.purpose = "links that carry the first packet after `up` returns",
 		.without =
 			"in the first moments after `up` the kernel may still drop packets of busy labs",
-		.remedy = KERNEL("a carrier that RTM_GETLINK waits for", "6.8"),
+		.remedy = KERNEL("links whose state is up to date when ethtool asks for it", "6.8"),
 		.trial = SCRATCH(probe_carrier, NULL),
 	},
 	{

@@ -32,7 +32,8 @@ enum {
 	TEST_RATE_BYTES = 125000,
 };
 
-#define NEAR_NAME "probe0"
+#define NEAR_NAME  "probe0"
+#define QUIET_NAME "probe1"
 
 /* Sends what the batch holds; the kernel's words go into *r. */
 static int finish(struct probe *p, int r_add, struct netlab_err *err, struct probe_result *r)
@@ -55,7 +56,7 @@ static int make_links(struct probe *p, struct netlab_err *err)
 		{ .name = NEAR_NAME, .ifindex = NEAR_IFINDEX, .mac = { 2, 0, 0, 0, 0, 2 } },
 	};
 	const struct rt_end quiet[2] = {
-		{ .name = "probe1", .ifindex = QUIET_IFINDEX, .mac = { 2, 0, 0, 0, 0, 3 } },
+		{ .name = QUIET_NAME, .ifindex = QUIET_IFINDEX, .mac = { 2, 0, 0, 0, 0, 3 } },
 		{ .name = "probe2", .ifindex = QUIET_PEER_IFINDEX, .mac = { 2, 0, 0, 0, 0, 4 } },
 	};
 	const uint32_t mtu = 1500;
@@ -122,11 +123,11 @@ void probe_carrier(struct probe *p, const char *arg, struct probe_result *r)
 	e = rt_set_up(&p->batch, QUIET_IFINDEX, true, &err);
 	if (e == 0)
 		e = rt_set_up(&p->batch, QUIET_PEER_IFINDEX, true, &err);
-	if (e == 0)
-		e = rt_sync_carrier(&p->batch, QUIET_IFINDEX, &err);
 	if (finish(p, e, &err, r) < 0)
 		return;
-	e = rt_each_link(p->rtnl_fd, on_link_state, &c);
+	e = rt_sync_running(p->rtnl_fd, QUIET_NAME);
+	if (e == 0)
+		e = rt_each_link(p->rtnl_fd, on_link_state, &c);
 	probe_fail(r, e, NULL);
 	if (e == 0 && !c.running) {
 		r->limited = true;
