@@ -27,7 +27,8 @@ enum {
 	ENOUGH_NODES = 1000, /* a host that carries fewer is called limited */
 	FDS_PER_NODE = 2,    /* of the supervisor: control socket and rtnetlink socket */
 	FDS_APART = 64,
-	VERSION_PATIENCE_MS = 1000,
+	VERSION_PATIENCE_MS =
+		3000, /* an idle host needs 5, one that reads it from a cold disk more */
 };
 
 /* --- programs --- */
