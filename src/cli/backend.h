@@ -7,6 +7,7 @@
 #ifndef NETLAB_CLI_BACKEND_H
 #define NETLAB_CLI_BACKEND_H
 
+#include "lab/doctor.h"
 #include "lab/lab.h"
 #include "sys/command.h"
 #include "sys/follow.h"
@@ -25,6 +26,8 @@ struct cli_backend {
 	__typeof__(lab_link_change) *link_change;
 	__typeof__(lab_exec) *exec;
 	__typeof__(lab_log_path) *log_path;
+	/* lab/doctor.h */
+	__typeof__(doctor_run) *doctor;
 	/* sys/command.h, sys/follow.h */
 	__typeof__(sys_command_run) *command_run;
 	__typeof__(sys_follow) *follow;

@@ -140,6 +140,7 @@ int cmd_ps(struct cli *c);
 int cmd_show(struct cli *c);
 int cmd_logs(struct cli *c);
 int cmd_link(struct cli *c);
+int cmd_doctor(struct cli *c);
 int cmd_schema(struct cli *c);
 int cmd_help(struct cli *c);
 

@@ -174,6 +174,14 @@ const struct cli_command cli_commands[] = {
 		.missing = "what to do (show, set, clear, down, up)",
 	},
 	{
+		.name = "doctor",
+		.run = cmd_doctor,
+		.synopsis = "",
+		.purpose = "say what this host can do, and the remedy for what it cannot",
+		.details = "Exit code 4: something is missing without which no lab comes up.\n",
+		.example = "netlab doctor",
+	},
+	{
 		.name = "schema",
 		.run = cmd_schema,
 		.synopsis = "",

@@ -32,12 +32,19 @@ static const char default_show[] =
 	"    \"in_force\": {\"->\": {\"delay_ns\": 20000000, \"loss\": {\"random\": 0.01}, \"limit_packets\": 1000},"
 	"                   \"<-\": \"rate 10mbit\"}}}}";
 
+static const char default_doctor[] =
+	"[{\"name\": \"namespaces\", \"kind\": \"kernel\", \"present\": true, \"required\": true,"
+	"  \"needed_for\": \"labs\", \"remedy\": \"\", \"detail\": \"6.18\"},"
+	" {\"name\": \"sch_netem\", \"kind\": \"kernel\", \"present\": false, \"required\": false,"
+	"  \"needed_for\": \"delay\", \"remedy\": \"modprobe sch_netem\", \"detail\": \"\"}]";
+
 void fake_lab_reset(void)
 {
 	buf_deinit(&fake_lab.calls);
 	fake_lab = (struct fake_lab){
 		.running = { "dumbbell", "ring" },
 		.show = default_show,
+		.doctor = default_doctor,
 	};
 	fake_lab.failure = (struct netlab_err){
 		.code = -EIO,
@@ -206,6 +213,14 @@ static int fake_log_path(const char *state_dir, const char *lab, const char *nod
 	return fails("log_path", err);
 }
 
+static int fake_doctor(json_t **ret, struct netlab_err *err)
+{
+	if (fails("doctor", err))
+		return err->code;
+	*ret = json_loads(fake_lab.doctor, 0, NULL);
+	return *ret ? 0 : err_set(err, EIO, "the fake has no JSON for doctor");
+}
+
 static int fake_command_run(const struct sys_command *c, int *ret_status, bool *ret_timed_out,
 			    struct netlab_err *err)
 {
@@ -253,6 +268,7 @@ const struct cli_backend fake_lab_backend = {
 	.link_change = fake_link_change,
 	.exec = fake_exec,
 	.log_path = fake_log_path,
+	.doctor = fake_doctor,
 	.command_run = fake_command_run,
 	.follow = fake_follow,
 };

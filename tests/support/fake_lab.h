@@ -13,6 +13,7 @@
 struct fake_lab {
 	const char *running[8];    /**< labs that run, NULL-terminated */
 	const char *show;          /**< JSON of lab_show() */
+	const char *doctor;        /**< JSON of doctor_run() */
 	const char *fail;          /**< name of the function that fails, e.g. "up" */
 	struct netlab_err failure; /**< with this */
 	int status;                /**< of the command in exec and run */

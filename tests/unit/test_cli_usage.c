@@ -86,6 +86,7 @@ static const struct usage_case wrong[] = {
 	{ "ls: argument", { "ls", "x" }, 2, "*ls: unexpected argument 'x'" },
 	{ "ps: two labs", { "ps", "x", "y" }, 2, "*ps: unexpected argument 'y'" },
 	{ "show: three", { "show", "x", "y", "z" }, 2, "*show: unexpected argument 'z'" },
+	{ "doctor: argument", { "doctor", "x" }, 2, "*doctor: unexpected argument 'x'" },
 	{ "schema: argument", { "schema", "x" }, 2, "*schema: unexpected argument 'x'" },
 	{ "help: unknown verb",
 	  { "help", "shwo" },

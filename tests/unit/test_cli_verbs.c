@@ -932,6 +932,28 @@ static void test_link_fails(void **state)
 	assert_string_equal(a.err, "netlab: bad delay\n");
 }
 
+static void test_doctor(void **state)
+{
+	_cleanup_answer_ struct cli_answer a = fake_cli("doctor", NULL);
+	json_t *doc;
+
+	(void)state;
+	assert_int_equal(a.code, 0);
+	assert_string_equal(a.out, "         KIND    NAME        NEEDED FOR  DETAIL\n"
+				   "ok       kernel  namespaces  labs        6.18\n"
+				   "missing  kernel  sch_netem   delay       \n"
+				   "\nRemedies:\n  sch_netem: modprobe sch_netem\n");
+	fake_lab.doctor =
+		"[{\"name\": \"tc\", \"kind\": \"program\", \"present\": false, \"required\": true,"
+		" \"needed_for\": \"shaping\", \"remedy\": \"install iproute2\", \"detail\": \"\"}]";
+	cli_answer_deinit(&a);
+	a = fake_cli("doctor", "--json", NULL);
+	assert_int_equal(a.code, 4);
+	doc = parse(&a);
+	assert_int_equal(json_array_size(doc), 1);
+	json_decref(doc);
+}
+
 static int setup(void **state)
 {
 	(void)state;
@@ -965,6 +987,7 @@ int main(void)
 		TEST(show),        TEST(show_parts),
 		TEST(logs),        TEST(logs_unknown),
 		TEST(link),        TEST(link_fails),
+		TEST(doctor),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
