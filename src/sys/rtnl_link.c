@@ -84,6 +84,9 @@ int rt_new_bridge(struct rt_batch *b, const struct rt_bridge *br, struct netlab_
 	/* The smallest delays that 802.1D and the kernel allow (BR_MIN_FORWARD_DELAY, BR_MIN_HELLO_TIME,
 	   BR_MIN_MAX_AGE: net/bridge/br_private_stp.h), so that a tree stands in about 4 s instead of 30. */
 	const uint32_t forward_delay_s = br->stp ? 2 : 0, hello_s = 1, max_age_s = 6;
+	/* What a change of the tree shortens it to. The kernel looks for old addresses once in the normal time only
+	   (300 s), so that after a change stations would not be found where they are now. */
+	const uint32_t tree_ageing_s = 2 * forward_delay_s;
 	struct ifinfomsg header = { .ifi_index = (int)br->ifindex };
 	struct nl_msg *msg = rt_message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &header,
 					sizeof(header));
@@ -101,6 +104,7 @@ int rt_new_bridge(struct rt_batch *b, const struct rt_bridge *br, struct netlab_
 	if (br->stp) {
 		r |= nla_put_u32(msg, IFLA_BR_HELLO_TIME, hello_s * USER_HZ_PER_SECOND);
 		r |= nla_put_u32(msg, IFLA_BR_MAX_AGE, max_age_s * USER_HZ_PER_SECOND);
+		r |= nla_put_u32(msg, IFLA_BR_AGEING_TIME, tree_ageing_s * USER_HZ_PER_SECOND);
 		r |= nla_put_u32(msg, IFLA_BR_STP_STATE, 1);
 	}
 	if (!br->learn) /* an entry that is old at once is never used: every frame is flooded */

@@ -287,7 +287,7 @@ END
 
 	# switch sw
 	net "$n1" ip -batch - <<'END'
-link add br0 index 4 address 0a:6e:6c:00:00:01 type bridge stp_state 1 forward_delay 200 hello_time 100 max_age 600 mcast_snooping 0
+link add br0 index 4 address 0a:6e:6c:00:00:01 type bridge stp_state 1 forward_delay 200 hello_time 100 max_age 600 ageing_time 400 mcast_snooping 0
 link set dev br0 up
 link set dev eth0 master br0
 link set dev eth1 master br0
