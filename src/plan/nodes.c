@@ -39,6 +39,15 @@ static const struct plan_sysctl without_ipv6[] = {
 	{ "net.ipv6.conf.default.disable_ipv6", "1" },
 };
 
+/* Flows, not pairs of hosts, are spread over equal paths: ports are looked at too. */
+static const struct plan_sysctl ecmp_ipv4[] = {
+	{ "net.ipv4.fib_multipath_hash_policy", "1" },
+};
+
+static const struct plan_sysctl ecmp_ipv6[] = {
+	{ "net.ipv6.fib_multipath_hash_policy", "1" },
+};
+
 /* The directories of /proc/sys/net that have one entry for each interface. */
 static const char *const per_interface[] = {
 	"net.ipv4.conf.", "net.ipv6.conf.", "net.ipv4.neigh.", "net.ipv6.neigh.", "net.mpls.conf.",
@@ -104,7 +113,8 @@ static int add_sysctls(struct build *b, size_t index)
 {
 	const struct topo_node *about = &b->topo->nodes[index];
 	struct plan_node *n = &b->plan->nodes[index];
-	const size_t most = COUNT(of_router) + COUNT(with_ipv6) + COUNT(router_ipv6);
+	const size_t most = COUNT(of_router) + COUNT(with_ipv6) + COUNT(router_ipv6) +
+			    COUNT(ecmp_ipv4) + COUNT(ecmp_ipv6);
 
 	n->sysctls = arena_array(&b->plan->arena, most + about->n_sysctls, sizeof(*n->sysctls));
 	if (!n->sysctls)
@@ -123,6 +133,10 @@ static int add_sysctls(struct build *b, size_t index)
 			APPEND(n, with_ipv6);
 		if (b->any_ipv6 && about->kind == TOPO_ROUTER)
 			APPEND(n, router_ipv6);
+		if (b->topo->ecmp)
+			APPEND(n, ecmp_ipv4);
+		if (b->topo->ecmp && b->any_ipv6)
+			APPEND(n, ecmp_ipv6);
 	}
 	for (size_t i = 0; i < about->n_sysctls; i++) {
 		const struct topo_pair *s = &about->sysctls[i];

@@ -23,6 +23,8 @@ of_host='
 	net/ipv6/conf/default/router_solicitations=0
 	net/ipv6/conf/all/accept_ra=0
 	net/ipv6/conf/default/accept_ra=0
+	net/ipv4/fib_multipath_hash_policy=1
+	net/ipv6/fib_multipath_hash_policy=1
 '
 
 of_router='
@@ -35,6 +37,8 @@ of_router='
 	net/ipv6/conf/all/accept_ra=0
 	net/ipv6/conf/default/accept_ra=0
 	net/ipv6/conf/all/forwarding=1
+	net/ipv4/fib_multipath_hash_policy=1
+	net/ipv6/fib_multipath_hash_policy=1
 '
 
 die() {
