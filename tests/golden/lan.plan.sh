@@ -268,7 +268,7 @@ neighbour replace fd00:6e6c::3 lladdr 02:6e:6c:00:00:04 dev eth0 nud permanent
 END
 
 	# services, their output kept in the state directory
-	inside "$n4" env --chdir=/proc/sys/kernel python3 -m http.server 80 </dev/null >"$state/web.http.log" 2>&1 3>&- &
+	inside "$n4" env --chdir=/usr/share python3 -m http.server 80 </dev/null >"$state/web.http.log" 2>&1 3>&- &
 	trap - EXIT HUP INT TERM
 }
 
