@@ -11,6 +11,8 @@ set(NETLAB_TEST_ENV
 	"NETLAB=${PROJECT_BINARY_DIR}/netlab"
 	"NETLAB_TOP=${PROJECT_SOURCE_DIR}"
 	"NETLAB_BUILD=${PROJECT_BINARY_DIR}"
+	"NETLAB_PROBE=${PROJECT_BINARY_DIR}/tests/netlab_probe"
+	"PYTHONDONTWRITEBYTECODE=1"
 	"UBSAN_OPTIONS=print_stacktrace=1")
 
 # netlab_test_properties(<test> LABEL l SOURCE file TIMEOUT seconds)
@@ -59,7 +61,11 @@ function(netlab_add_integration)
 	set(test integration.${arg_NAME})
 	if(arg_SCRIPT)
 		set(source "${arg_SCRIPT}")
-		add_test(NAME ${test} COMMAND "${NETLAB_BASH}" "${arg_SCRIPT}")
+		set(interpreter "${NETLAB_BASH}")
+		if(arg_SCRIPT MATCHES "\\.py$")
+			set(interpreter "${NETLAB_PYTHON}")
+		endif()
+		add_test(NAME ${test} COMMAND "${interpreter}" "${arg_SCRIPT}")
 	else()
 		list(GET arg_SOURCES 0 source)
 		netlab_test_executable(integration_${arg_NAME} ${arg_SOURCES})
