@@ -116,8 +116,7 @@ static int dead_node(struct supervisor *s, struct netlab_err *err)
 	return 0;
 }
 
-/** Waits for something to read on fd; fails when a node dies, the caller goes away or the time is up. */
-static int wait_for(struct supervisor *s, int fd, struct netlab_err *err)
+int supervisor_wait(struct supervisor *s, int fd, struct netlab_err *err)
 {
 	for (;;) {
 		struct pollfd p[] = { { .fd = fd, .events = POLLIN },
@@ -178,7 +177,7 @@ static int make_nodes(struct supervisor *s, struct netlab_err *err)
 	close(hello[1]);
 	/* All are cloned before the first is heard: descriptors that hello brings would be copied by every clone. */
 	for (size_t i = 0; i < s->topo->n_nodes && r == 0; i++) {
-		r = wait_for(s, hello[0], err);
+		r = supervisor_wait(s, hello[0], err);
 		if (r == 0)
 			r = take_hello(s, hello[0], err);
 	}
@@ -436,56 +435,6 @@ static int sync_carriers(struct supervisor *s, struct netlab_err *err)
 	return 0;
 }
 
-/* --- spanning trees --- */
-
-static int count_unsettled(void *ctx, const struct rt_link_state *l)
-{
-	enum { LISTENING = 1, LEARNING = 2 }; /* linux/if_bridge.h BR_STATE_* */
-	unsigned *n = ctx;
-
-	if (l->running && (l->stp_state == LISTENING || l->stp_state == LEARNING))
-		(*n)++;
-	return 0;
-}
-
-/** Waits until every port of a switch with STP forwards or blocks. */
-static int wait_for_tree(struct supervisor *s, size_t node, struct netlab_err *err)
-{
-	int fd = s->nodes[node].rtnl_fd, r = rt_hear_links(fd, true);
-
-	if (r < 0)
-		return err_errno(err, r, "hearing of port states");
-	for (;;) {
-		unsigned unsettled = 0;
-
-		r = rt_each_link(fd, count_unsettled, &unsettled);
-		if (r < 0)
-			return err_errno(err, r, "reading port states");
-		if (unsettled == 0)
-			break;
-		r = wait_for(s, fd, err);
-		if (r < 0)
-			return r;
-	}
-	(void)rt_hear_links(fd, false);
-	return 0;
-}
-
-static int wait_for_trees(struct supervisor *s, struct netlab_err *err)
-{
-	for (size_t i = 0; i < s->topo->n_nodes; i++) {
-		int r;
-
-		if (!s->topo->nodes[i].stp)
-			continue;
-		r = wait_for_tree(s, i, err);
-		if (r < 0)
-			return err_wrap(err, "switch '%s': waiting for its spanning tree",
-					s->topo->nodes[i].name);
-	}
-	return 0;
-}
-
 /* --- services --- */
 
 static int start_services(struct supervisor *s, struct netlab_err *err)
@@ -554,11 +503,9 @@ int realise(struct supervisor *s, struct netlab_err *err)
 	} before_links[] = { { "fabric", prepare_fabric },
 			     { "hosts", write_hosts },
 			     { "nodes", make_nodes } },
-	  after_links[] = { { "addresses", configure_nodes },
-			    { "carrier", sync_carriers },
-			    { "shaping", shape_all },
-			    { "spanning-tree", wait_for_trees },
-			    { "services", start_services } };
+	  after_links[] = { { "addresses", configure_nodes },  { "carrier", sync_carriers },
+			    { "validity", settle_addresses },  { "shaping", shape_all },
+			    { "spanning-tree", settle_trees }, { "services", start_services } };
 	static const enum plan_op_kind fabric_ops[] = { PLAN_REDIRECT, PLAN_FABRIC_UP };
 	int r = 0;
 

@@ -117,6 +117,14 @@ void supervisor_stop(struct supervisor *s);
 
 /** Makes everything that the plan says (realise.c). @return 0; negative errno with *err */
 int realise(struct supervisor *s, struct netlab_err *err);
+/** Waits for something to read on fd; fails when a node dies, the caller goes away or the time is up. */
+int supervisor_wait(struct supervisor *s, int fd, struct netlab_err *err);
+
+/* --- settle.c --- */
+/** Waits until packets for the nodes' IPv6 addresses are taken by the nodes. */
+int settle_addresses(struct supervisor *s, struct netlab_err *err);
+/** Waits until no port of a switch with STP is on its way to forwarding. */
+int settle_trees(struct supervisor *s, struct netlab_err *err);
 
 /* --- change.c --- */
 /** Carries out `link set|clear|down|up` (request as sent by lab_link_change()). All or nothing. */

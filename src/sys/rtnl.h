@@ -118,6 +118,13 @@ int rt_set_offloads(int fd, const char *ifname, bool on);
 
 int rt_new_address(struct rt_batch *b, uint32_t ifindex, const struct ip_prefix *p,
 		   struct netlab_err *err);
+/** Whether packets for an address are the namespace's own already. An IPv6 address is there when RTM_NEWADDR returns, its
+ *  route in the local table is not: a kernel worker puts that in (addrconf_dad_work(), net/ipv6/addrconf.c).
+ *  @return 1 yes, 0 not yet, negative errno */
+int rt_is_local(int fd, const struct ip_addr *a);
+/** Makes a socket hear its namespace's IPv6 routes: readable means that something changed; rt_is_local() reads past it.
+ *  @return 0, negative errno */
+int rt_hear_routes(int fd, bool on);
 /** A permanent entry. */
 int rt_new_neighbour(struct rt_batch *b, uint32_t ifindex, const struct ip_addr *a,
 		     const uint8_t mac[6], struct netlab_err *err);

@@ -200,10 +200,8 @@ int rt_each_link(int fd, rt_link_fn *fn, void *ctx)
 	return rt_dump(fd, RTM_GETLINK, &header, sizeof(header), on_link, &each);
 }
 
-int rt_hear_links(int fd, bool on)
+static int hear(int fd, int group, bool on)
 {
-	const int group = RTNLGRP_LINK;
-
 	char byte;
 
 	if (setsockopt(fd, SOL_NETLINK, on ? NETLINK_ADD_MEMBERSHIP : NETLINK_DROP_MEMBERSHIP,
@@ -214,6 +212,16 @@ int rt_hear_links(int fd, bool on)
 		       errno == ENOBUFS || errno == EINTR))
 		;
 	return 0;
+}
+
+int rt_hear_links(int fd, bool on)
+{
+	return hear(fd, RTNLGRP_LINK, on);
+}
+
+int rt_hear_routes(int fd, bool on)
+{
+	return hear(fd, RTNLGRP_IPV6_ROUTE, on);
 }
 
 static int ethtool_value(int fd, const char *ifname, uint32_t command, uint32_t data)
