@@ -246,7 +246,7 @@ static void put_bridge(struct script *s, const struct plan_op *op)
 	/* times in hundredths of a second */
 	buf_printf(s->b, " type bridge %s mcast_snooping 0%s\n",
 		   about->stp ? "stp_state 1 forward_delay 200 hello_time 100 max_age 600 "
-				     "ageing_time 400"
+				"ageing_time 400"
 			      : "forward_delay 0",
 		   about->kind == TOPO_HUB ? " ageing_time 0" : "");
 	buf_printf(s->b, "link set dev %s up\n", PLAN_BRIDGE_NAME);

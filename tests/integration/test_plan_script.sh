@@ -84,7 +84,9 @@ build_both_ways() {
 	sh "$script" up
 	mapfile -t peers < <(nodes_of "$topology" ip)
 	for node in "${peers[@]}"; do
-		sh "$script" exec "${peers[0]}" ping -c 1 -W 5 "$node" >"$work/said" ||
+		# The script does not wait until the kernel takes packets for a new IPv6 address: a second chance.
+		sh "$script" exec "${peers[0]}" ping -c 1 -W 1 "$node" >"$work/said" ||
+			sh "$script" exec "${peers[0]}" ping -c 1 -W 5 "$node" >"$work/said" ||
 			fail "$name: '${peers[0]}' does not reach '$node': $(cat "$work/said")"
 	done
 

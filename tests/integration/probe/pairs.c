@@ -200,8 +200,7 @@ static struct path walk(struct job *j, size_t from, size_t expected,
 			break;
 		if (ioctl(n->rtnl, SIOCGIFNAME, &request) < 0)
 			die("name of interface %u of '%s': %s", oif, n->name, strerror(errno));
-		while (i < n->n_interfaces &&
-		       strcmp(n->interfaces[i].name, request.ifr_name) != 0)
+		while (i < n->n_interfaces && strcmp(n->interfaces[i].name, request.ifr_name) != 0)
 			i++;
 		if (i == n->n_interfaces)
 			die("'%s' routes over '%s', which is no link's", n->name, request.ifr_name);

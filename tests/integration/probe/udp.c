@@ -277,11 +277,16 @@ static void print(const struct stream *s)
 static void parse(int argc, char **argv, struct options *o)
 {
 	static const struct option longs[] = {
-		{ "from", required_argument, NULL, 'f' }, { "to", required_argument, NULL, 't' },
-		{ "dest", required_argument, NULL, 'd' }, { "count", required_argument, NULL, 'c' },
-		{ "gap-us", required_argument, NULL, 'g' }, { "size", required_argument, NULL, 's' },
-		{ "tos", required_argument, NULL, 'o' }, { "drain-ms", required_argument, NULL, 'w' },
-		{ "until-eof", no_argument, NULL, 'e' }, { "raw", no_argument, NULL, 'r' },
+		{ "from", required_argument, NULL, 'f' },
+		{ "to", required_argument, NULL, 't' },
+		{ "dest", required_argument, NULL, 'd' },
+		{ "count", required_argument, NULL, 'c' },
+		{ "gap-us", required_argument, NULL, 'g' },
+		{ "size", required_argument, NULL, 's' },
+		{ "tos", required_argument, NULL, 'o' },
+		{ "drain-ms", required_argument, NULL, 'w' },
+		{ "until-eof", no_argument, NULL, 'e' },
+		{ "raw", no_argument, NULL, 'r' },
 		{ 0 },
 	};
 	int c;
@@ -290,17 +295,38 @@ static void parse(int argc, char **argv, struct options *o)
 		unsigned long n = optarg ? strtoul(optarg, NULL, 0) : 0;
 
 		switch (c) {
-		case 'f': o->from = (int)n; break;
-		case 't': o->to = (int)n; break;
-		case 'd': o->dest = optarg; break;
-		case 'c': o->count = (uint32_t)n; break;
-		case 'g': o->gap_ns = n * NS_PER_US; break;
-		case 's': o->size = n; break;
-		case 'o': o->tos = (int)n; break;
-		case 'w': o->drain_ns = n * NS_PER_MS; break;
-		case 'e': o->until_eof = true; break;
-		case 'r': o->raw = true; break;
-		default: exit(2);
+		case 'f':
+			o->from = (int)n;
+			break;
+		case 't':
+			o->to = (int)n;
+			break;
+		case 'd':
+			o->dest = optarg;
+			break;
+		case 'c':
+			o->count = (uint32_t)n;
+			break;
+		case 'g':
+			o->gap_ns = n * NS_PER_US;
+			break;
+		case 's':
+			o->size = n;
+			break;
+		case 'o':
+			o->tos = (int)n;
+			break;
+		case 'w':
+			o->drain_ns = n * NS_PER_MS;
+			break;
+		case 'e':
+			o->until_eof = true;
+			break;
+		case 'r':
+			o->raw = true;
+			break;
+		default:
+			exit(2);
 		}
 	}
 	if (!o->from || !o->to || !o->dest || !o->count || optind != argc)

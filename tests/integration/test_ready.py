@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: MIT
+"""A lab is usable the instant 'up' returns, every time; and nothing is left the instant 'down' does.
+netlab-test: timeout=400"""
+import os
+import re
+
+from support import (IN_VM, NETLAB, STATE, Lab, check, equal, main, matches, netlab, netlab_json,
+                     run, topology)
+
+ROUNDS = 15 if IN_VM else 50
+
+
+def two_and_a_router():
+    return topology({"a": {}, "r": {"kind": "router"}, "sw": {"kind": "switch"}, "b": {}, "c": {}},
+                    [["a", "r"], ["r", "sw"], ["b", "sw"], ["c", "sw"]])
+
+
+def test_ping_by_name_at_once():
+    path = two_and_a_router()
+    for _ in range(ROUNDS):
+        lab = Lab(path)
+        # -W 1 and one packet: no second chance
+        lab.exec("a", "ping", "-4", "-n", "-c", "1", "-W", "1", "b")
+        lab.exec("c", "ping", "-6", "-n", "-c", "1", "-W", "1", "a")
+        lab.down()
+        check(not os.path.exists(os.path.join(STATE, lab.name)), "a run directory is left")
+
+
+def test_run_is_usable_at_once():
+    path = two_and_a_router()
+    for _ in range(ROUNDS):
+        netlab("run", path, "--in", "b", "--", "ping", "-n", "-c", "1", "-W", "1", "a")
+
+
+def namespaces():
+    return set(re.findall(r"^\d+", run("lsns", "-n", "-o", "NS").stdout, re.M))
+
+
+def lives(pid):
+    """A zombie is nobody's any more: whoever adopted it has not looked yet."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+            return file.read().rsplit(")", 1)[1].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def test_nothing_is_left():
+    # of this test's own: another's namespaces may come and go meanwhile
+    lab = Lab(two_and_a_router())
+    told = lab.show()
+    mine = [told["pid"]] + [node["pid"] for node in told["nodes"].values()]
+    held = {os.readlink(f"/proc/{pid}/ns/net")[5:-1] for pid in mine}
+    check(held <= namespaces(), "the lab's namespaces are there")
+    lab.down()
+    equal(held & namespaces(), set(), "namespaces left")
+    equal([pid for pid in mine if lives(pid)], [], "processes left")
+    equal(netlab_json("ls"), [], "labs")
+
+
+def test_down_twice():
+    lab = Lab(two_and_a_router())
+    equal(netlab_json("down", lab.name), [{"name": lab.name, "was_running": True}], "down")
+    equal(netlab_json("down", lab.name), [{"name": lab.name, "was_running": False}], "down again")
+
+
+def test_one_name_twice():
+    path = two_and_a_router()
+    lab = Lab(path)
+    matches(netlab("up", path, "--name", lab.name, status=1).stderr, lab.name)
+    lab.exec("a", "ping", "-n", "-c", "1", "-W", "1", "b")
+
+
+def test_phases():
+    path = two_and_a_router()
+    told = netlab("-v", "up", path).stderr
+    phases = re.findall(r"^netlab: ([a-z-]+) +([\d.]+) ms$", told, re.M)
+    names = [name for name, _ in phases]
+    for name in ("nodes", "links", "joins", "addresses", "shaping", "services", "up"):
+        check(name in names, f"no phase '{name}' in {names}")
+    parts = sum(float(ms) for name, ms in phases if name != "up")
+    whole = float(dict(phases)["up"])
+    check(parts <= whole * 1.01 + 0.1, f"phases of {parts} ms in an up of {whole} ms")
+    check(parts >= whole * 0.5, f"phases tell {parts} ms of {whole} ms")
+    equal(netlab("-q", "down").stderr, "", "what -q says")
+
+
+def test_fails_without_a_trace():
+    # a lab that cannot come up: a service's program is missing
+    path = topology({"a": {"services": [{"name": "no", "run": ["/nonexistent/program"]}]}, "b": {}},
+                    [["a", "b"]])
+    before = os.listdir(STATE) if os.path.isdir(STATE) else []
+    done = run(NETLAB, "--state-dir", STATE, "up", path, status=None)
+    check(done.returncode in (1, 4), "exit code", done.returncode)
+    matches(done.stderr, "/nonexistent/program")
+    equal(os.listdir(STATE), before, "run directories")
+
+
+if __name__ == "__main__":
+    main(globals())
