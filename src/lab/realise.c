@@ -101,6 +101,7 @@ static int take_hello(struct supervisor *s, int fd, struct netlab_err *err)
 		return err_wrap(err, "node '%s'", s->topo->nodes[hello.node].name);
 	}
 	node->host_pid = hello.host_pid;
+	node->unsettled = hello.unsettled;
 	node->control_fd = fds[0];
 	node->rtnl_fd = fds[1];
 	return 0;
@@ -183,6 +184,18 @@ static int make_nodes(struct supervisor *s, struct netlab_err *err)
 	}
 	close(hello[0]);
 	return r;
+}
+
+/** Sysctls that contend for RTNL, one node after the other while nothing else wants it. */
+static int settle_nodes(struct supervisor *s, struct netlab_err *err)
+{
+	for (size_t i = 0; i < s->topo->n_nodes; i++) {
+		int r = s->nodes[i].unsettled ? supervisor_order(s, i, NODE_SETTLE, 0, err) : 0;
+
+		if (r < 0)
+			return err_wrap(err, "node '%s'", s->topo->nodes[i].name);
+	}
+	return 0;
 }
 
 /* --- links --- */
@@ -502,7 +515,8 @@ int realise(struct supervisor *s, struct netlab_err *err)
 		int (*run)(struct supervisor *s, struct netlab_err *err);
 	} before_links[] = { { "fabric", prepare_fabric },
 			     { "hosts", write_hosts },
-			     { "nodes", make_nodes } },
+			     { "nodes", make_nodes },
+			     { "settings", settle_nodes } },
 	  after_links[] = { { "addresses", configure_nodes },  { "carrier", sync_carriers },
 			    { "validity", settle_addresses },  { "shaping", shape_all },
 			    { "spanning-tree", settle_trees }, { "services", start_services } };

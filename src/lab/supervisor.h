@@ -50,6 +50,7 @@ struct lab_node {
 	pid_t host_pid;
 	int control_fd; /**< to its init */
 	int rtnl_fd;    /**< opened inside its network namespace */
+	bool unsettled; /**< sysctls are left for NODE_SETTLE */
 	bool stopped;   /**< answered NODE_STOP */
 	struct lab_service *services;
 };

@@ -26,19 +26,29 @@ struct init {
 	const struct plan_node *plan;
 	int control_fd, rtnl_fd, signal_fd;
 	pid_t *service_pids; /**< 0 = not running; by service index */
+	bool unsettled;      /**< sysctls were left for NODE_SETTLE */
 	bool stopping;
 };
 
-static int write_sysctl(const char *key, const char *value, struct netlab_err *err)
-{
-	char path[512];
-	int r;
+enum { SYSCTL_PATH_BYTES = 512 };
 
-	if (snprintf(path, sizeof(path), "/proc/sys/%s", key) >= (int)sizeof(path))
+static int sysctl_path(const char *key, char ret[static SYSCTL_PATH_BYTES], struct netlab_err *err)
+{
+	if (snprintf(ret, SYSCTL_PATH_BYTES, "/proc/sys/%s", key) >= SYSCTL_PATH_BYTES)
 		return err_set(err, ENAMETOOLONG, "sysctl '%s': name too long", key);
 	/* dots separate; a slash stands for a dot inside a name (sysctl(8)) */
-	for (char *c = path + strlen("/proc/sys/"); *c; c++)
+	for (char *c = ret + strlen("/proc/sys/"); *c; c++)
 		*c = *c == '.' ? '/' : *c == '/' ? '.' : *c;
+	return 0;
+}
+
+static int write_sysctl(const char *key, const char *value, struct netlab_err *err)
+{
+	char path[SYSCTL_PATH_BYTES];
+	int r = sysctl_path(key, path, err);
+
+	if (r < 0)
+		return r;
 	r = sys_write_value(path, value);
 	if (r < 0) {
 		err_errno(err, r, "sysctl '%s' = '%s'", key, value);
@@ -47,6 +57,51 @@ static int write_sysctl(const char *key, const char *value, struct netlab_err *e
 				 "this kernel has no such setting (see `sysctl -a` in a node)");
 	}
 	return r;
+}
+
+static bool has_value(const char *key, const char *value)
+{
+	char path[SYSCTL_PATH_BYTES], now[64];
+
+	return sysctl_path(key, path, NULL) == 0 &&
+	       sys_read_value(AT_FDCWD, path, now, sizeof(now)) >= 0 && strcmp(now, value) == 0;
+}
+
+/**
+ * Settings that the kernel changes under RTNL, for which it does not wait but tries again and again (restart_syscall() in
+ * net/ipv4/devinet.c, net/ipv6/addrconf.c). With a thousand nodes coming up at once, all the processors would do nothing
+ * else: such a setting is left until the supervisor says NODE_SETTLE, to one node at a time.
+ */
+static bool contends_for_rtnl(const char *key)
+{
+	static const char *const last[] = { "ip_forward",    "forwarding",
+					    "disable_ipv6",  "proxy_ndp",
+					    "addr_gen_mode", "ignore_routes_with_linkdown" };
+	const char *dot = strrchr(key, '.');
+
+	for (size_t i = 0; dot && i < ARRAY_SIZE(last); i++) {
+		if (strcmp(dot + 1, last[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+/** Writes all sysctls that contend for RTNL, or all others; of the former those that are there already do not count.
+ *  @return 0 with *ret_left set when some were left; negative errno */
+static int write_sysctls(struct init *n, bool contending, bool *ret_left, struct netlab_err *err)
+{
+	for (size_t i = 0; i < n->plan->n_sysctls; i++) {
+		const struct plan_sysctl *s = &n->plan->sysctls[i];
+		int r = 0;
+
+		if (contends_for_rtnl(s->key) == contending)
+			r = write_sysctl(s->key, s->value, err);
+		else if (!contending && !has_value(s->key, s->value))
+			*ret_left = true;
+		if (r < 0)
+			return r;
+	}
+	return 0;
 }
 
 static int set_up(struct init *n, struct netlab_err *err)
@@ -61,11 +116,9 @@ static int set_up(struct init *n, struct netlab_err *err)
 	r = sys_mount("sysfs", "/sys");
 	if (r < 0)
 		return err_errno(err, r, "mounting /sys");
-	for (size_t i = 0; i < n->plan->n_sysctls; i++) {
-		r = write_sysctl(n->plan->sysctls[i].key, n->plan->sysctls[i].value, err);
-		if (r < 0)
-			return r;
-	}
+	r = write_sysctls(n, false, &n->unsettled, err);
+	if (r < 0)
+		return r;
 	n->rtnl_fd = rt_open();
 	if (n->rtnl_fd < 0)
 		return err_errno(err, n->rtnl_fd, "rtnetlink socket");
@@ -75,7 +128,7 @@ static int set_up(struct init *n, struct netlab_err *err)
 /** Says hello, with the error if there is one. Does not return when there is. */
 static void say_hello(struct init *n, struct netlab_err *err)
 {
-	struct node_hello hello = { .node = n->boot->node, .err = *err };
+	struct node_hello hello = { .node = n->boot->node, .unsettled = n->unsettled, .err = *err };
 	int pair[2] = { -1, -1 }, r;
 
 	hello.host_pid = sys_pid_seen_from(n->boot->host_proc_fd);
@@ -232,6 +285,10 @@ static void on_order(struct init *n)
 	case NODE_START:
 		event.service = order.index;
 		start_service(n, order.index, &event);
+		send_event(n, &event);
+		break;
+	case NODE_SETTLE:
+		(void)write_sysctls(n, true, NULL, &event.err);
 		send_event(n, &event);
 		break;
 	case NODE_SYSCTL:

@@ -4,7 +4,7 @@
  * PID 1 of a node, and the messages between it and the supervisor.
  *
  * Theory of operation. The supervisor clones the init into new namespaces; the init puts its own house in order
- * (hostname, /proc, /sys, sysctls), opens an rtnetlink socket inside its network namespace and makes a socket pair,
+ * (hostname, /proc, /sys, most sysctls), opens an rtnetlink socket inside its network namespace and makes a socket pair,
  * and hands both to the supervisor in one NODE_HELLO. The supervisor configures the network through the first and
  * gives orders over the second. If the init dies, the kernel kills the node; if the supervisor dies, the kernel kills
  * the init.
@@ -12,6 +12,7 @@
 #ifndef NETLAB_NODE_INIT_H
 #define NETLAB_NODE_INIT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -26,12 +27,14 @@
 struct node_hello {
 	uint32_t node;
 	pid_t host_pid; /**< as the host's /proc numbers the init */
+	bool unsettled; /**< sysctls are left for NODE_SETTLE */
 	struct netlab_err
 		err; /**< code 0: fine, and two descriptors come along: control, rtnetlink */
 };
 
 enum node_order_kind {
 	NODE_START,  /**< start services[index]; answered by NODE_DONE */
+	NODE_SETTLE, /**< write the sysctls that contend for RTNL; answered by NODE_DONE */
 	NODE_SYSCTL, /**< write the topology node's sysctls[index]; answered by NODE_DONE */
 	NODE_STOP, /**< SIGTERM to all services, last started first; answered by NODE_STOPPED when none is left */
 };
