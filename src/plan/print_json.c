@@ -38,6 +38,11 @@ static void put_mac(struct buf *b, const uint8_t mac[6])
 		   mac[4], mac[5]);
 }
 
+static const char *fabric_name(const struct plan *p, const struct plan_op *op, unsigned end)
+{
+	return p->links[op->link.link].ends[end].name;
+}
+
 static void put_interface(struct buf *b, const struct plan *p, const struct plan_op *op,
 			  uint32_t interface)
 {
@@ -127,7 +132,7 @@ static void put_qdisc(struct buf *b, const struct plan *p, const struct plan_op 
 	_cleanup_buf_ struct buf words = { 0 };
 
 	put_member(b, "from", p->topo->nodes[from].name);
-	put_member(b, "device", made->ends[!op->link.end].name);
+	put_member(b, "device", fabric_name(p, op, !op->link.end));
 	plan_qdisc_print(&words, q);
 	if (!buf_text(&words))
 		b->failed = true;
@@ -187,11 +192,8 @@ _Static_assert(sizeof(kinds) / sizeof(kinds[0]) == PLAN_OP_COUNT, "an operation 
 
 static void put_inside(struct buf *b, const struct plan *p, const struct plan_op *op)
 {
-	const struct plan_fabric_end *ends = NULL;
 	char text[IP_TEXT_MAX];
 
-	if (kinds[op->kind].about == ABOUT_LINK)
-		ends = p->links[op->link.link].ends;
 	switch (op->kind) {
 	case PLAN_FABRIC:
 	case PLAN_OP_COUNT:
@@ -206,11 +208,11 @@ static void put_inside(struct buf *b, const struct plan *p, const struct plan_op
 		put_veth(b, p, op);
 		break;
 	case PLAN_REDIRECT:
-		put_member(b, "from", ends[op->link.end].name);
-		put_member(b, "to", ends[!op->link.end].name);
+		put_member(b, "from", fabric_name(p, op, op->link.end));
+		put_member(b, "to", fabric_name(p, op, !op->link.end));
 		break;
 	case PLAN_FABRIC_UP:
-		put_member(b, "name", ends[op->link.end].name);
+		put_member(b, "name", fabric_name(p, op, op->link.end));
 		break;
 	case PLAN_BRIDGE:
 		put_bridge(b, p, op);
