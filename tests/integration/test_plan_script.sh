@@ -37,17 +37,26 @@ has_netem() {
 	unshare --net sh -c 'ip link set dev lo up && tc qdisc add dev lo root netem delay 1ms' >/dev/null 2>&1
 }
 
-# Nodes of one kind or another, one a line.
-nodes_of() {
-	python3 - "$1" "$2" <<'END'
+# Names of a topology's hosts and routers, one a line.
+ip_nodes_of() {
+	python3 - "$1" <<'END'
 import json, sys
-topology, wanted = json.load(open(sys.argv[1])), sys.argv[2]
+topology = json.load(open(sys.argv[1]))
 default = topology.get("defaults", {}).get("node", {}).get("kind", "host")
 for name, node in topology["nodes"].items():
-    ip = node.get("kind", default) not in ("switch", "hub")
-    if wanted == "all" or ip:
+    if node.get("kind", default) not in ("switch", "hub"):
         print(name)
 END
+}
+
+# What `netlab --json show` says, as lines `NAME PID`; the fabric's is the supervisor's.
+pids_of_show() {
+	python3 -c '
+import json, sys
+lab = json.load(sys.stdin)
+print(".fabric", lab["pid"])
+for name, node in lab["nodes"].items():
+    print(name, node["pid"])'
 }
 
 # tc's parser is asked about the words of qdiscs that this kernel has not: it complains of words before it looks for
@@ -65,54 +74,45 @@ check_words() {
 
 # A comparison that cannot fail would prove nothing: one route more is seen.
 see_differences() {
-	local pid
+	local pid=$1
 
-	pid=$(cat "$1")
-	"$snapshot" "$pid" >"$work/once"
-	"$snapshot" "$pid" >"$work/again"
-	diff "$work/once" "$work/again" || fail 'two snapshots of one namespace differ'
+	echo "a $pid" | "$snapshot" "$work" once
+	echo "a $pid" | "$snapshot" "$work" again
+	diff "$work/a.once" "$work/a.again" || fail 'two snapshots of one namespace differ'
 	nsenter --net="/proc/$pid/ns/net" ip route add 203.0.113.0/24 dev lo
-	"$snapshot" "$pid" >"$work/again"
-	if diff "$work/once" "$work/again" >/dev/null; then fail 'a snapshot does not see a route'; fi
+	echo "a $pid" | "$snapshot" "$work" again
+	if diff "$work/a.once" "$work/a.again" >/dev/null; then fail 'a snapshot does not see a route'; fi
 }
 
 build_both_ways() {
-	local topology=$1 name=$2 script=$work/$2.sh pid node peers=()
+	local topology=$1 name=$2 script=$work/$2.sh node seen=$work/$2 peers=()
 
-	mkdir -p "$work/$name"
+	mkdir -p "$seen"
 	made+=("$script")
 	sh "$script" up
-	mapfile -t peers < <(nodes_of "$topology" ip)
+	mapfile -t peers < <(ip_nodes_of "$topology")
 	for node in "${peers[@]}"; do
 		# The script does not wait until the kernel takes packets for a new IPv6 address: a second chance.
 		sh "$script" exec "${peers[0]}" ping -c 1 -W 1 "$node" >"$work/said" ||
 			sh "$script" exec "${peers[0]}" ping -c 1 -W 5 "$node" >"$work/said" ||
 			fail "$name: '${peers[0]}' does not reach '$node': $(cat "$work/said")"
 	done
-
-	"$snapshot" "$(cat "$NETLAB_SH_STATE/$name/pid/.fabric")" >"$work/$name/fabric.script"
-	for node in $(nodes_of "$topology" all); do
-		pid=$(cat "$NETLAB_SH_STATE/$name/pid/$node")
-		"$snapshot" "$pid" >"$work/$name/$node.script"
-	done
-	[ "$name" != two-hosts ] || see_differences "$NETLAB_SH_STATE/$name/pid/${peers[0]}"
+	(cd "$NETLAB_SH_STATE/$name/pid" && grep -r '' .fabric ./*) | sed 's|^\./||; s|:| |' |
+		"$snapshot" "$seen" script
+	[ "$name" != two-hosts ] || see_differences "$(cat "$NETLAB_SH_STATE/$name/pid/${peers[0]}")"
 	sh "$script" down
 	[ ! -e "$NETLAB_SH_STATE/$name" ] || fail "$name: 'down' left $(ls "$NETLAB_SH_STATE/$name")"
 
 	"${netlab[@]}" up "$topology" >/dev/null
-	"${netlab[@]}" --json show "$name" >"$work/$name/show"
-	pid=$(python3 -c 'import json,sys; print(json.load(open(sys.argv[1]))["pid"])' "$work/$name/show")
-	"$snapshot" "$pid" >"$work/$name/fabric.netlab"
-	for node in $(nodes_of "$topology" all); do
-		pid=$(python3 -c 'import json,sys; print(json.load(open(sys.argv[1]))["nodes"][sys.argv[2]]["pid"])' \
-			"$work/$name/show" "$node")
-		"$snapshot" "$pid" >"$work/$name/$node.netlab"
-	done
+	"${netlab[@]}" --json show "$name" | pids_of_show | "$snapshot" "$seen" netlab
 	"${netlab[@]}" down "$name" >/dev/null
 
-	for node in fabric $(nodes_of "$topology" all); do
-		diff -u "$work/$name/$node.script" "$work/$name/$node.netlab" ||
-			fail "$name: '$node' is not the same in the script's lab and in netlab's"
+	for node in .fabric "${peers[@]}"; do
+		[ -s "$seen/$node.script" ] || fail "$name: no snapshot of '$node'"
+	done
+	for node in "$seen"/*.script "$seen"/.fabric.script; do
+		diff -u "$node" "${node%.script}.netlab" ||
+			fail "$name: the script's lab (-) and netlab's (+) differ in $(basename "$node" .script)"
 	done
 }
 

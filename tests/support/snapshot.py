@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""snapshot.py PID: what the kernel says of that process's network namespace, one fact a line, without what depends on
-time or chance, so that two namespaces compare with diff."""
+"""snapshot.py DIR SUFFIX < NAMES: reads lines `NAME PID` and writes into DIR/NAME.SUFFIX what the kernel says of that
+process's network namespace, one fact a line, without what depends on time or chance, so that two namespaces compare with
+diff."""
+import ctypes
 import json
 import os
 import re
@@ -12,8 +14,8 @@ import sys
 VOLATILE = {
     "link_netnsid", "stats", "stats64", "expires", "used", "bytes", "packets", "drops", "overlimits", "requeues",
     "qlen", "backlog", "installed", "last_used", "first_used", "seed", "ref", "bind", "refcnt",
-    "valid_life_time", "preferred_life_time", "gc_timer", "hello_timer", "tcn_timer", "topology_change_timer",
-    "topology_change", "topology_change_detected", "message_age_timer", "forward_delay_timer", "hold_timer", "config_pending",
+    "handle", "valid_life_time", "preferred_life_time", "gc_timer", "hello_timer", "tcn_timer", "topology_change_timer",
+    "topology_change", "topology_change_detected", "message_age_timer", "forward_delay_timer", "hold_timer", "config_pending", "topology_change_ack",
 }
 VOLATILE_SYSCTL = re.compile(r"(stable_secret|fastopen_key|_count|tcp_mem|udp_mem|netdev_rss_key|dev_weight|somaxconn_)")
 FEATURES = ("tcp-segmentation-offload", "generic-segmentation-offload", "generic-receive-offload")
@@ -71,31 +73,47 @@ def sysctls():
                 pass  # write-only
 
 
-def main():
-    pid = sys.argv[1]
-    if os.environ.get("SNAPSHOT_INSIDE") != pid:
-        os.environ["SNAPSHOT_INSIDE"] = pid
-        os.execvp("nsenter", ["nsenter", f"--net=/proc/{pid}/ns/net", sys.executable, *sys.argv])
-    lines = []
+def snapshot():
     links = json.loads(run("ip", "-j", "-d", "link"))
-    lines += listing("link", links, lambda i: i["ifname"])
-    lines += listing("address", json.loads(run("ip", "-j", "address")), lambda i: i["ifname"])
+    for link in links:
+        bridge = link.get("linkinfo", {}).get("info_data", {})
+        if bridge.get("stp_state"):
+            bridge.pop("ageing_time", None)  # shorter while the tree has just changed
+    yield from listing("link", links, lambda i: i["ifname"])
+    yield from listing("address", json.loads(run("ip", "-j", "address")), lambda i: i["ifname"])
     for family in ("-4", "-6"):
         routes = json.loads(run("ip", family, "-j", "route", "show", "table", "all") or "[]")
-        lines += listing(f"route {family}", routes, lambda i: i.get("dst", "?"))
-    lines += listing("neighbour", json.loads(run("ip", "-j", "neigh", "show", "nud", "permanent")), lambda i: i["dst"])
+        yield from listing(f"route {family}", routes, lambda i: i.get("dst", "?"))
+    yield from listing("neighbour", json.loads(run("ip", "-j", "neigh", "show", "nud", "permanent")), lambda i: i["dst"])
     qdiscs = json.loads(run("tc", "-j", "qdisc"))
-    lines += listing("qdisc", qdiscs, lambda i: i["dev"])
-    lines += filters([q["dev"] for q in qdiscs if q["kind"] == "clsact"])
+    yield from listing("qdisc", qdiscs, lambda i: i["dev"])
+    patched = [q["dev"] for q in qdiscs if q["kind"] == "clsact"]
+    yield from filters(patched)
     for link in links:
         name = link["ifname"]
-        if "clsact" in (q["kind"] for q in qdiscs if q["dev"] == name):
+        if name == "lo" or name in patched:
             continue  # the fabric's: nothing is sent from there
         for line in run("ethtool", "-k", name).splitlines():
             if line.startswith(FEATURES):
-                lines.append(f"offload {name} {line}")
-    lines += sorted(sysctls())
-    print("\n".join(lines))
+                yield f"offload {name} {line}"
+    yield from sorted(sysctls())
+
+
+def enter(pid):
+    """Moves this process, and so the programs that it runs, into the other's network namespace."""
+    clone_newnet = 0x40000000  # linux/sched.h
+    with open(f"/proc/{pid}/ns/net", encoding="ascii") as file:
+        if ctypes.CDLL(None, use_errno=True).setns(file.fileno(), clone_newnet):
+            sys.exit(f"cannot enter the namespace of {pid}: {os.strerror(ctypes.get_errno())}")
+
+
+def main():
+    folder, suffix = sys.argv[1:]
+    for line in sys.stdin:
+        name, pid = line.split()
+        enter(pid)
+        with open(os.path.join(folder, f"{name}.{suffix}"), "w", encoding="utf-8") as file:
+            file.writelines(f"{fact}\n" for fact in snapshot())
 
 
 main()
