@@ -23,8 +23,6 @@ int shape_apply(struct supervisor *s, size_t link, unsigned dir, const struct pl
 /** @return whether a fabric ifindex belongs to a link, and the direction whose root qdisc it carries */
 bool shape_locate(const struct supervisor *s, uint32_t ifindex, size_t *ret_link,
 		  unsigned *ret_dir);
-/** @return whether an impairment draws random numbers and a seed was given or derived */
-bool shape_needs_seed(const struct impairment *m);
 /** @return the key in which the kernel's netem differs from what was asked; NULL = none */
 const char *shape_difference(const struct plan_qdisc *q, const struct rt_netem *n);
 
