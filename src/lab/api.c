@@ -69,9 +69,10 @@ static int bring_up(const struct netlab_topology *t, const struct netlab_up_opti
 		/* Seeds of links follow from the lab's, and that may follow from its name: it is read again. */
 		r = api_overrides(o->name ? o->name : t->topo->name, o->seed_set ? &o->seed : NULL,
 				  &overrides, err);
-		if (r == 0)
-			r = api_parse(t->text, t->len, t->file, &overrides, NULL, &other, err);
 		if (r < 0)
+			return r;
+		r = api_parse(t->text, t->len, t->file, &overrides, NULL, &other, err);
+		if (r < 0 || !other)
 			return r;
 		up.topo = other;
 	}
@@ -179,20 +180,20 @@ static int take_json(json_t *doc, char **ret, struct netlab_err *err)
 
 int netlab_list(const char *state_dir, char **ret, struct netlab_err *err)
 {
-	json_t *list = json_array();
 	char dir[4096], **names;
+	json_t *list;
 	size_t n;
 	int r;
 
 	err = api_err(err);
 	*ret = NULL;
 	r = lab_state_dir(state_dir, dir, err);
-	if (r == 0)
-		r = lab_names(dir, &names, &n, err);
-	if (r < 0) {
-		json_decref(list);
+	if (r < 0)
 		return r;
-	}
+	r = lab_names(dir, &names, &n, err);
+	if (r < 0)
+		return r;
+	list = json_array();
 	for (size_t i = 0; i < n; i++) {
 		json_t *row = NULL;
 

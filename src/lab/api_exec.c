@@ -57,7 +57,7 @@ static void describe(struct lab_exec_options *e, struct netlab_lab *lab, const c
 int netlab_exec(struct netlab_lab *lab, const char *node, const char *const *argv,
 		const struct netlab_exec_options *options, int *ret_status, struct netlab_err *err)
 {
-	struct netlab_process *p;
+	struct netlab_process *p = NULL;
 	struct lab_exec_options e;
 	int r;
 
@@ -67,7 +67,7 @@ int netlab_exec(struct netlab_lab *lab, const char *node, const char *const *arg
 		return lab_exec(&e, ret_status, err);
 	}
 	r = netlab_spawn(lab, node, argv, options, &p, err);
-	if (r < 0)
+	if (r < 0 || !p)
 		return r;
 	r = netlab_process_wait(p, -1, ret_status, err);
 	netlab_process_free(p);

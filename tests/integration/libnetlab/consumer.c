@@ -18,30 +18,29 @@
 
 static const char two_hosts[] = "{\"name\": \"base\", \"nodes\": {\"a\": {}, \"b\": {}},\n"
 				" \"links\": [{\"endpoints\": [\"a\", \"b\"]}]}\n";
-static const char broken[] = "{\"nodes\": {\"a\": {\"kin\": \"router\"}},\n"
-			     " \"links\": [{\"endpoints\": [\"a\", \"nobody\"], \"dellay\": \"1ms\"}]}\n";
+static const char broken[] =
+	"{\"nodes\": {\"a\": {\"kin\": \"router\"}},\n"
+	" \"links\": [{\"endpoints\": [\"a\", \"nobody\"], \"dellay\": \"1ms\"}]}\n";
 
 static const char *state_dir;
 
-#define CHECK(condition)                                                                \
-	do {                                                                            \
-		if (!(condition)) {                                                     \
-			fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__,      \
-				#condition);                                            \
-			exit(1);                                                        \
-		}                                                                       \
+#define CHECK(condition)                                                                        \
+	do {                                                                                    \
+		if (!(condition)) {                                                             \
+			fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
+			exit(1);                                                                \
+		}                                                                               \
 	} while (0)
 
 /* Success, or the library's own words. */
-#define MUST(call)                                                                      \
-	do {                                                                            \
-		int must_ = (call);                                                     \
-		if (must_ != 0) {                                                       \
-			fprintf(stderr, "%s:%d: %s: %d: %s: %s (%s)\n", __FILE__,       \
-				__LINE__, #call, must_, err.where, err.message,         \
-				err.hint);                                              \
-			exit(1);                                                        \
-		}                                                                       \
+#define MUST(call)                                                                                 \
+	do {                                                                                       \
+		int must_ = (call);                                                                \
+		if (must_ != 0) {                                                                  \
+			fprintf(stderr, "%s:%d: %s: %d: %s: %s (%s)\n", __FILE__, __LINE__, #call, \
+				must_, err.where, err.message, err.hint);                          \
+			exit(1);                                                                   \
+		}                                                                                  \
 	} while (0)
 
 static struct netlab_err err;
@@ -54,14 +53,15 @@ static void topologies(void)
 	char *text = NULL, *again = NULL;
 	size_t errors = 0;
 
-	CHECK(netlab_topology_parse(broken, strlen(broken), "broken.json", NULL, &diags, &t, &err) ==
-	      -EINVAL);
+	CHECK(netlab_topology_parse(broken, strlen(broken), "broken.json", NULL, &diags, &t,
+				    &err) == -EINVAL);
 	CHECK(t == NULL && err.exit == NETLAB_EXIT_INVALID);
 	CHECK(netlab_diags_errors(diags) >= 3);
 	for (size_t i = 0; i < netlab_diags_count(diags); i++) {
 		const struct netlab_diag *d = netlab_diags_get(diags, i);
 
-		CHECK(strncmp(d->where, "broken.json", strlen("broken.json")) == 0 && d->message[0]);
+		CHECK(strncmp(d->where, "broken.json", strlen("broken.json")) == 0 &&
+		      d->message[0]);
 		errors += !d->warning;
 	}
 	CHECK(errors == netlab_diags_errors(diags));
@@ -89,7 +89,8 @@ static void topologies(void)
 	CHECK(netlab_topology_seed(t) == UINT64_MAX);
 	CHECK(netlab_topology_nodes(t) == 2 && netlab_topology_links(t) == 1);
 	CHECK(strcmp(netlab_topology_node(t, 1), "b") == 0 && netlab_topology_node(t, 2) == NULL);
-	CHECK(strcmp(netlab_topology_link(t, 0), "a--b") == 0 && netlab_topology_link(t, 1) == NULL);
+	CHECK(strcmp(netlab_topology_link(t, 0), "a--b") == 0 &&
+	      netlab_topology_link(t, 1) == NULL);
 
 	MUST(netlab_topology_plan(t, NETLAB_PLAN_SH, &text, &err));
 	MUST(netlab_topology_plan(t, NETLAB_PLAN_SH, &again, &err));
@@ -125,7 +126,8 @@ static int ping(struct netlab_lab *lab)
 static void commands(struct netlab_lab *lab)
 {
 	const char *env[] = { "WORD=a b", NULL };
-	const char *say[] = { "sh", "-c", "echo \"$WORD $NETLAB_NODE $NETLAB_LAB $PWD\"; exit 3", NULL };
+	const char *say[] = { "sh", "-c", "echo \"$WORD $NETLAB_NODE $NETLAB_LAB $PWD\"; exit 3",
+			      NULL };
 	const char *both[] = { "sh", "-c", "echo out; echo err >&2; echo out", NULL };
 	const char *missing[] = { "no-such-program", NULL }, *cat[] = { "cat", NULL };
 	struct netlab_exec_options o = {};
@@ -173,7 +175,9 @@ static void processes(struct netlab_lab *lab)
 {
 	const char *wait_for_ever[] = { "sleep", "1000000", NULL };
 	/* says that it listens, then waits for the signal */
-	const char *trap[] = { "sh", "-c", "trap 'exit 7' USR1; echo ready; while :; do read -r x || :; done", NULL };
+	const char *trap[] = { "sh", "-c",
+			       "trap 'exit 7' USR1; echo ready; while :; do read -r x || :; done",
+			       NULL };
 	struct netlab_exec_options o = {};
 	struct netlab_process *p = NULL;
 	char ready[8] = "";
