@@ -251,10 +251,7 @@ static void put_end(struct nlmsghdr *h, const char *name, uint8_t mac_first, int
 static void make_veth(int link, int end)
 {
 	int interface = interface_of(link, end);
-	/* the fabric end is the message's own device, which exists after its peer: it can be born up */
-	struct ifinfomsg here = { .ifi_index = fabric_index(link, end),
-				  .ifi_flags = IFF_UP,
-				  .ifi_change = IFF_UP };
+	struct ifinfomsg here = { .ifi_index = fabric_index(link, end) };
 	struct ifinfomsg there = { .ifi_index = interface };
 	struct nlmsghdr *h = message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &here, sizeof(here));
 	struct rtattr *info, *data, *peer;

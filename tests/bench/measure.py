@@ -62,12 +62,13 @@ class Witness:
 
     def __init__(self):
         self.keeper = self.hold()
-        self.monitor = subprocess.Popen(self.inside("ip", "monitor", "link"), stdout=subprocess.PIPE, text=True)
+        self.monitor = subprocess.Popen(["setpriv", "--pdeathsig", "KILL"] + self.inside("ip", "monitor", "link"),
+                                        stdout=subprocess.PIPE, text=True)
 
     @staticmethod
     def hold():
-        process = subprocess.Popen(["unshare", "--net", "sh", "-c", "echo; exec sleep infinity"],
-                                   stdout=subprocess.PIPE)
+        process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "unshare", "--net",
+                                    "sh", "-c", "echo; exec sleep infinity"], stdout=subprocess.PIPE)
         process.stdout.readline()
         return process
 
