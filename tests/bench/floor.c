@@ -20,6 +20,7 @@
 #include <linux/veth.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -402,7 +403,6 @@ static void hear_hello(int from)
 static void be_node(int node, int hello_fd)
 {
 	static const char *const settings[][2] = {
-		{ "/proc/sys/net/ipv4/ip_forward", "1" },
 		{ "/proc/sys/net/ipv4/conf/all/rp_filter", "0" },
 		{ "/proc/sys/net/ipv4/conf/default/rp_filter", "0" },
 		{ "/proc/sys/net/ipv6/conf/all/accept_dad", "0" },
@@ -410,7 +410,6 @@ static void be_node(int node, int hello_fd)
 		{ "/proc/sys/net/ipv6/conf/default/router_solicitations", "0" },
 		{ "/proc/sys/net/ipv6/conf/all/accept_ra", "0" },
 		{ "/proc/sys/net/ipv6/conf/default/accept_ra", "0" },
-		{ "/proc/sys/net/ipv6/conf/all/forwarding", "1" },
 	};
 	char name[16];
 	int rtnetlink;
@@ -447,6 +446,28 @@ static void make_nodes(void)
 		hear_hello(pair[0]);
 	close(pair[0]);
 	close(pair[1]);
+}
+
+/*
+ * What the kernel writes under RTNL, for which it does not wait but tries again and again: written by the nodes themselves,
+ * all at once, it would keep both processors from cloning the next ones.
+ */
+static void make_routers(void)
+{
+	int own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+
+	for (int i = 0; i < n_nodes; i++) {
+		int node = (int)syscall(SYS_pidfd_open, pids[i], 0);
+
+		if (node < 0 || setns(node, CLONE_NEWNET) < 0)
+			die("joining a node");
+		write_value("/proc/sys/net/ipv4/ip_forward", "1");
+		write_value("/proc/sys/net/ipv6/conf/all/forwarding", "1");
+		close(node);
+	}
+	if (own < 0 || setns(own, CLONE_NEWNET) < 0)
+		die("coming back to the fabric");
+	close(own);
 }
 
 static void add_address(int index, int family, const void *address, size_t size, int prefix)
@@ -533,6 +554,7 @@ static void be_lab(const char *hosts)
 	write_value("/proc/sys/net/ipv6/conf/all/disable_ipv6", "1");
 	write_value("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1");
 	make_nodes();
+	make_routers();
 	step("nodes");
 	batch.fd = open_rtnetlink();
 	make_links();
