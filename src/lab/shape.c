@@ -156,6 +156,15 @@ struct pass {
 	size_t found;
 };
 
+/** What was asked, where it is something that tc can see at all; else what it made of it. */
+static uint64_t exact(const struct impairment *m, enum impair_key key, uint64_t asked_ns,
+		      uint64_t held_ns)
+{
+	enum { TC_SEES_NS = 1000 };
+
+	return asks(m, key) && asked_ns >= TC_SEES_NS ? asked_ns : held_ns;
+}
+
 static int amend_one(void *ctx, const struct rt_qdisc *q)
 {
 	struct pass *p = ctx;
@@ -172,7 +181,10 @@ static int amend_one(void *ctx, const struct rt_qdisc *q)
 	m = &p->s->links[link].qdisc[dir].impairment;
 	a.set_seed = asks(m, IMPAIR_SEED);
 	a.seed = m->seed;
-	if (!a.set_seed && !a.clear_ecn && !a.uniform_delay)
+	a.latency_ns = exact(m, IMPAIR_DELAY, m->delay_ns, q->netem.latency_ns);
+	a.jitter_ns = exact(m, IMPAIR_JITTER, m->jitter_ns, q->netem.jitter_ns);
+	a.set_times = a.latency_ns != q->netem.latency_ns || a.jitter_ns != q->netem.jitter_ns;
+	if (!a.set_seed && !a.set_times && !a.clear_ecn && !a.uniform_delay)
 		return 0;
 	p->batch.cookie = link * 2 + dir;
 	return rt_amend_netem(&p->batch, q, &a, p->err);

@@ -182,6 +182,8 @@ typedef int rt_qdisc_fn(void *ctx, const struct rt_qdisc *q);
 int rt_each_qdisc(int fd, rt_qdisc_fn *fn, void *ctx);
 /** What tc cannot say about a netem, or not yet (research/netem.md 1.5). */
 struct rt_netem_amendment {
+	bool set_times; /**< tc before 6.9 counts in ticks of 64 ns, rounded down */
+	uint64_t latency_ns, jitter_ns;
 	bool set_seed;
 	uint64_t seed;
 	bool clear_ecn;     /**< tc can only turn it on */

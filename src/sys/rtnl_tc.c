@@ -306,6 +306,9 @@ static bool is_kept(const struct nlattr *attr, const struct rt_netem_amendment *
 		return false;
 	case NETEM_PRNG_SEED:
 		return !a->set_seed;
+	case TCA_NETEM_LATENCY64:
+	case TCA_NETEM_JITTER64:
+		return !a->set_times;
 	case TCA_NETEM_ECN:
 		return !a->clear_ecn;
 	default:
@@ -341,6 +344,10 @@ int rt_amend_netem(struct rt_batch *b, const struct rt_qdisc *q, const struct rt
 	{
 		if (is_kept(attr, a))
 			r |= nla_put(msg, nla_type(attr), nla_len(attr), nla_data(attr));
+	}
+	if (a->set_times) {
+		r |= nla_put_u64(msg, TCA_NETEM_LATENCY64, a->latency_ns);
+		r |= nla_put_u64(msg, TCA_NETEM_JITTER64, a->jitter_ns);
 	}
 	if (a->set_seed)
 		r |= nla_put_u64(msg, NETEM_PRNG_SEED, a->seed);
