@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: MIT
+"""Links are changed while packets flow: only the keys that are named change, and no packet is lost by the
+change itself.
+netlab-test: timeout=400 serial"""
+import re
+
+from support import (Lab, Stream, check, equal, main, matches, need_netem, netlab, topology)
+
+
+def pair(**keys):
+    return topology(["a", "b"], [["a", "b", keys]], addressing={"ipv6": False})
+
+
+def flags(lab, node):
+    return lab.json(node, "ip", "-j", "link", "show", "dev", "eth0")[0]["flags"]
+
+
+def offloads(lab, node):
+    told = lab.out(node, "ethtool", "-k", "eth0")
+    return {name: re.search(rf"(?m)^\s*{name}: (\w+)", told).group(1) == "on" for name in OFFLOADS}
+
+
+OFFLOADS = ("tx-tcp-segmentation", "tx-tcp6-segmentation", "generic-segmentation-offload")
+
+
+def test_changes_lose_nothing():
+    need_netem()
+    lab = Lab(pair())
+    stream = Stream(lab, "a", "b", "--gap-us", 2000)
+    for change in (["set", "delay=5ms"], ["set", "delay=15ms"], ["set", "rate=100mbit"],
+                   ["set", "jitter=2ms"], ["set", "loss=0%"], ["set", "loss=gemodel:0%,100%,0%,0%"],
+                   ["set", "queue=500packets"], ["set", "delay=1ms", "jitter=0ms"], ["clear"],
+                   ["set", "delay=10ms"], ["clear", "--none"], ["set", "rate=50mbit"], ["clear"]):
+        lab.link(change[0], "a--b", *change[1:])
+    got = stream.stop()
+    check(got["sent"] > 100, "sent", got["sent"])
+    equal((got["lost"], got["duplicated"]), ([], []), f"of {got['sent']}: lost, duplicated")
+
+
+def test_changes_of_a_shaped_link_lose_nothing():
+    need_netem()
+    lab = Lab(pair(delay="20ms", rate="100mbit"))
+    stream = Stream(lab, "a", "b", "--gap-us", 2000)
+    for change in (["set", "delay=40ms"], ["clear"], ["clear", "--none"], ["clear"],
+                   ["set", "seed=5"], ["set", "duplicate=0%"]):
+        lab.link(change[0], "a--b", *change[1:])
+    equal(stream.stop()["lost"], [], "lost")
+
+
+def test_rate_changes_lose_nothing():
+    """With a tbf where there is no netem."""
+    lab = Lab(pair())
+    stream = Stream(lab, "a", "b", "--gap-us", 2000)
+    for change in (["set", "rate=50mbit"], ["set", "rate=80mbit"], ["clear"], ["set", "rate=20mbit"],
+                   ["clear", "--none"]):
+        lab.link(change[0], "a--b", *change[1:])
+    equal(stream.stop()["lost"], [], "lost")
+
+
+def test_only_what_is_named_changes():
+    need_netem()
+    keys = {"delay": "20ms", "jitter": "2ms", "distribution": "normal", "loss": {"burst": {
+        "rate": "1%", "length": 3}}, "duplicate": "1%", "corrupt": "1%", "rate": "10mbit",
+        "queue": "70packets", "overhead": 4}
+    lab = Lab(pair(**keys))
+    before = lab.link_show("a--b")
+    lab.link("set", "a--b", "--from", "a", "delay=30ms")
+    after = lab.link_show("a--b")
+    equal(after["<-"], before["<-"], "asked of the other way")
+    equal(after["in_force"]["<-"], before["in_force"]["<-"], "in force the other way")
+    changed = {key for key in before["->"] if before["->"][key] != after["->"][key]}
+    equal(changed, {"delay_ns"}, "asked")
+    held, was = after["in_force"]["->"], before["in_force"]["->"]
+    changed = {key for key in was if was[key] != held.get(key)}
+    # the limit holds what is in flight too
+    equal(changed, {"delay_ns", "limit_packets"}, "in force")
+    lab.link("set", "a--b", "corrupt=0%", "duplicate=0%", "loss=0%")
+    held = lab.link_show("a--b")["in_force"]["->"]
+    for key in ("corrupt", "duplicate", "loss"):
+        check(key not in held, key, "is still in force:", held)
+    lab.link("clear", "a--b")
+    equal(lab.link_show("a--b")["in_force"]["->"], was, "in force after clear")
+    lab.link("clear", "a--b", "--none")
+    held = lab.link_show("a--b")["in_force"]["->"]
+    equal([key for key in ("delay_ns", "jitter_ns", "loss", "rate_bps", "corrupt", "overhead_bytes")
+           if key in held], [], "in force after clear --none")
+
+
+def test_bad_changes_change_nothing():
+    lab = Lab(pair())
+    before = lab.link_show("a--b")
+    for words in (["delay=20"], ["lose=1%"], ["delay=-1ms"], ["loss=150%"], ["jitter=5"],
+                  ["rate=10mbps"], ["delay"]):
+        done = netlab("link", "set", f"{lab.name}:a--b", *words, status=2)
+        matches(done.stderr, words[0].split("=")[0], words)
+    netlab("link", "set", f"{lab.name}:no-such-link", "delay=1ms", status=1)
+    netlab("link", "set", f"{lab.name}:a--b", "--from", "nobody", "rate=1mbit", status=1)
+    equal(lab.link_show("a--b"), before, "the link")
+
+
+def test_down_and_up():
+    lab = Lab(pair())
+    stream = Stream(lab, "a", "b", "--gap-us", 1000)
+    lab.link("down", "a--b")
+    check("LOWER_UP" in flags(lab, "a"), "a cut keeps the carrier", flags(lab, "a"))
+    lab.exec("a", "ping", "-n", "-c", "2", "-i", "0.1", "-W", "1", "b", status=1)
+    lab.link("up", "a--b")
+    lab.exec("a", "ping", "-n", "-c", "1", "-W", "5", "b")
+    got = stream.stop()
+    lost = got["lost"]
+    check(lost, "nothing was lost while the link was down")
+    equal(lost, list(range(lost[0], lost[-1] + 1)), "lost: all while it was down, no other")
+
+
+def test_down_one_way():
+    lab = Lab(pair())
+    lab.link("down", "a--b", "--from", "a")
+    there, back = lab.udp("a", "b", 50), lab.udp("b", "a", 50)
+    equal((len(there["lost"]), back["lost"]), (50, []), "lost there, back")
+    lab.link("up", "a--b", "--from", "a")
+    equal(lab.udp("a", "b", 50)["lost"], [], "lost")
+
+
+def test_carrier():
+    lab = Lab(pair())
+    lab.link("set", "a--b", "carrier=false")
+    for node in "ab":
+        check("NO-CARRIER" in flags(lab, node), node, flags(lab, node))
+    equal(lab.link_show("a--b")["carrier"], False, "carrier")
+    lab.link("set", "a--b", "carrier=true")
+    for node in "ab":
+        check("LOWER_UP" in flags(lab, node), node, flags(lab, node))
+    lab.exec("a", "ping", "-n", "-c", "1", "-W", "1", "b")
+    lab.down()
+    lab = Lab(pair(carrier=False))
+    for node in "ab":
+        check("NO-CARRIER" in flags(lab, node), node, flags(lab, node))
+    lab.link("set", "a--b", "carrier=true")
+    lab.exec("a", "ping", "-n", "-c", "1", "-W", "1", "b")
+
+
+def test_offloads_follow():
+    rate = {"rate": "100mbit"}  # what a kernel without netem can do as well
+    off, on = dict.fromkeys(OFFLOADS, False), dict.fromkeys(OFFLOADS, True)
+    lab = Lab(pair())
+    for words, want in ((None, on), (["set", "a--b", "rate=100mbit"], off), (["clear", "a--b"], on)):
+        if words:
+            lab.link(*words)
+        for node in "ab":
+            equal(offloads(lab, node), want, f"{node} after {words}")
+    lab.down()
+    lab = Lab(pair(**rate))
+    equal(offloads(lab, "a"), off, "a shaped link")
+    lab.link("clear", "a--b", "--none")
+    equal(offloads(lab, "a"), on, "a shaped link with none")
+    lab.link("clear", "a--b")
+    equal(offloads(lab, "b"), off, "a shaped link again")
+    lab.down()
+    equal(offloads(Lab(pair(offload=True, **rate)), "a"), on, "\"offload\": true")
+
+
+def test_one_frame_a_packet():
+    """On a shaped link TCP's super-packets are cut up before the link, whatever is on both sides."""
+    lab = Lab(pair(rate="50mbit"))
+    told = lab.json("a", "ip", "-d", "-j", "link", "show", "dev", "eth0")[0]
+    equal(told["gso_max_segs"], 1, "segments")
+    lab.link("clear", "a--b", "--none")
+    told = lab.json("a", "ip", "-d", "-j", "link", "show", "dev", "eth0")[0]
+    equal(told["gso_max_segs"], 65535, "segments of a link that does nothing")
+
+
+if __name__ == "__main__":
+    main(globals())
