@@ -174,9 +174,9 @@ static void commands(struct netlab_lab *lab)
 static void processes(struct netlab_lab *lab)
 {
 	const char *wait_for_ever[] = { "sleep", "1000000", NULL };
-	/* says that it listens, then waits for the signal */
+	/* says that it is ready, then takes the signal between two sleeps */
 	const char *trap[] = { "sh", "-c",
-			       "trap 'exit 7' USR1; echo ready; while :; do read -r x || :; done",
+			       "trap 'exit 7' USR1; echo ready; while :; do sleep 0.05; done",
 			       NULL };
 	struct netlab_exec_options o = {};
 	struct netlab_process *p = NULL;
