@@ -34,21 +34,12 @@ enum { SYSCTL_PATH_BYTES = 512 };
 
 static int sysctl_path(const char *key, char ret[static SYSCTL_PATH_BYTES], struct netlab_err *err)
 {
-	const char *name = key;
-	size_t len = 0;
+	static const char root[] = "/proc/sys/";
+	const size_t used = sizeof(root) - 1;
 
-	if (snprintf(ret, SYSCTL_PATH_BYTES, "/proc/sys/%s", key) >= SYSCTL_PATH_BYTES)
+	memcpy(ret, root, used);
+	if (plan_sysctl_path(key, ret + used, SYSCTL_PATH_BYTES - used) < 0)
 		return err_set(err, ENAMETOOLONG, "sysctl '%s': name too long", key);
-	/* dots separate, except in an interface's name; a slash stands for a dot inside a name (sysctl(8)) */
-	(void)plan_sysctl_names_interface(key, &name, &len);
-	for (size_t i = 0; key[i]; i++) {
-		bool in_name = len && &key[i] >= name && &key[i] < name + len;
-		char *c = &ret[strlen("/proc/sys/") + i];
-
-		*c = key[i] == '/' || (key[i] == '.' && in_name) ? '.'
-		     : key[i] == '.'                             ? '/'
-								 : key[i];
-	}
 	return 0;
 }
 

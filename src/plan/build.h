@@ -117,6 +117,10 @@ int plan_make_nodes(struct build *b);
 int plan_make_subnets(struct build *b);
 int plan_make_ops(struct build *b);
 
+/** @return whether the sysctl belongs to one interface ("net.ipv4.conf.eth0.rp_filter"), which must exist first; then
+ *  *ret_name and *ret_len are the interface's name inside the key */
+bool plan_sysctl_names_interface(const char *key, const char **ret_name, size_t *ret_len);
+
 /**
  * Appends an operation. Out of memory is remembered in b->failed and the caller gets a spare one to fill in.
  * @param[in] node  0 where the kind has none

@@ -73,6 +73,27 @@ bool plan_sysctl_names_interface(const char *key, const char **ret_name, size_t 
 	return false;
 }
 
+int plan_sysctl_path(const char *key, char *ret, size_t size)
+{
+	const char *name = "";
+	size_t len = 0, i = 0;
+
+	if (strlen(key) >= size)
+		return -ENAMETOOLONG;
+	plan_sysctl_names_interface(key, &name, &len);
+	for (; key[i]; i++) {
+		bool inside = len && key + i >= name && key + i < name + len;
+
+		ret[i] = key[i];
+		if (key[i] == '.' && !inside)
+			ret[i] = '/';
+		else if (key[i] == '/')
+			ret[i] = '.';
+	}
+	ret[i] = '\0';
+	return 0;
+}
+
 static void append(struct plan_node *n, const struct plan_sysctl *settings, size_t count)
 {
 	memcpy(&n->sysctls[n->n_sysctls], settings, count * sizeof(*settings));

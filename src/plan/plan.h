@@ -200,9 +200,12 @@ void plan_print_json(struct buf *b, const struct plan *p);
 void plan_print_sh(struct buf *b, const struct plan *p);
 /** One operation in words, for error messages: "address 10.0.0.1/31 on eth0 of node 'a'". */
 void plan_describe_op(struct buf *b, const struct plan *p, const struct plan_op *op);
-/** @return whether the sysctl belongs to one interface ("net.ipv4.conf.eth0.rp_filter"), which must exist first; then
- *  *ret_name and *ret_len are the interface's name inside the key */
-bool plan_sysctl_names_interface(const char *key, const char **ret_name, size_t *ret_len);
+/**
+ * The file of a sysctl below /proc/sys: "net/ipv4/conf/eth0.100/forwarding" for "net.ipv4.conf.eth0.100.forwarding".
+ * Dots separate, but those in an interface's name stay; a slash stands for a dot, as in sysctl(8).
+ * @return 0; -ENAMETOOLONG
+ */
+int plan_sysctl_path(const char *key, char *ret, size_t size);
 /** "patch", "netem", "wire" */
 const char *plan_join_name(enum plan_join join);
 

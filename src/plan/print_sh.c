@@ -96,15 +96,14 @@ static void open_stream(struct script *s, enum stream stream, uint32_t node)
 
 /* ---- nodes ---- */
 
-/* "net.ipv4.conf.eth0.100.forwarding" as a path below /proc/sys: dots in an interface's name stay. */
 static void put_sysctl_path(struct buf *b, const char *key)
 {
-	const char *name = "";
-	size_t len = 0;
+	char path[512];
 
-	plan_sysctl_names_interface(key, &name, &len);
-	for (const char *c = key; *c; c++)
-		buf_add(b, *c == '.' && !(len && c >= name && c < name + len) ? "/" : c, 1);
+	if (plan_sysctl_path(key, path, sizeof(path)) == 0)
+		buf_puts(b, path);
+	else
+		buf_puts(b, key); /* no kernel has one of that length: the script fails there */
 }
 
 /* Settings that most nodes have in common are written once. */

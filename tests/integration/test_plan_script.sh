@@ -92,6 +92,7 @@ build_both_ways() {
 	sh "$script" up
 	mapfile -t peers < <(ip_nodes_of "$topology")
 	for node in "${peers[@]}"; do
+		[ "$name" != everything ] || break # it has links that are cut
 		# The script does not wait until the kernel takes packets for a new IPv6 address: a second chance.
 		sh "$script" exec "${peers[0]}" ping -c 1 -W 1 "$node" >"$work/said" ||
 			sh "$script" exec "${peers[0]}" ping -c 1 -W 5 "$node" >"$work/said" ||
@@ -118,7 +119,8 @@ build_both_ways() {
 
 ip -o link >"$work/links.before"
 built=0 read_only=0
-for topology in "$NETLAB_TOP"/topologies/*.json "$NETLAB_TOP"/tests/golden/everything.json; do
+[ $# -gt 0 ] || set -- "$NETLAB_TOP"/topologies/*.json "$NETLAB_TOP"/tests/golden/everything.json
+for topology; do
 	name=$(basename "$topology" .json)
 	"$NETLAB" plan "$topology" --format sh >"$work/$name.sh" 2>"$work/said" ||
 		{ cat "$work/said"; fail "$name: no plan"; }
@@ -133,5 +135,6 @@ for topology in "$NETLAB_TOP"/topologies/*.json "$NETLAB_TOP"/tests/golden/every
 	fi
 done
 ip -o link | diff "$work/links.before" - || fail "the host's links changed"
-[ $built -ge 7 ] || fail "only $built topologies were built"
+[ $((built + read_only)) = $# ] || fail "$built and $read_only of $# topologies"
+[ $((built * 3)) -ge $(($# * 2)) ] || fail "only $built of $# topologies were built"
 echo "$built topologies built both ways, $read_only only read: the kernel has no netem"

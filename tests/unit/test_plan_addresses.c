@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Names, MACs and addresses that netlab fills in, sysctls, joins; and what it says when they do not fit. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -265,6 +266,30 @@ static void test_sysctl_of_no_interface(void **state)
 		"lo, eth0");
 }
 
+static void test_sysctl_paths(void **state)
+{
+	static const struct {
+		const char *key, *path;
+	} cases[] = {
+		{ "net.ipv4.ip_forward", "net/ipv4/ip_forward" },
+		{ "net.ipv4.conf.all.rp_filter", "net/ipv4/conf/all/rp_filter" },
+		{ "net.ipv4.conf.eth0.rp_filter", "net/ipv4/conf/eth0/rp_filter" },
+		{ "net.ipv4.conf.eth0.100.rp_filter", "net/ipv4/conf/eth0.100/rp_filter" },
+		{ "net.ipv6.neigh.a.b.c.gc_stale_time", "net/ipv6/neigh/a.b.c/gc_stale_time" },
+		{ "net.ipv4.conf.eth0/100.rp_filter", "net/ipv4/conf/eth0.100/rp_filter" },
+		{ "kernel.shmmax", "kernel/shmmax" },
+	};
+	char path[64];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_int_equal(plan_sysctl_path(cases[i].key, path, sizeof(path)), 0);
+		assert_string_equal(path, cases[i].path);
+	}
+	assert_int_equal(plan_sysctl_path("kernel.shmmax", path, 13), -ENAMETOOLONG);
+	assert_int_equal(plan_sysctl_path("kernel.shmmax", path, 14), 0);
+}
+
 static size_t count_ops(const struct plan *p, enum plan_op_kind kind)
 {
 	size_t n = 0;
@@ -375,6 +400,7 @@ int main(void)
 		cmocka_unit_test(test_pool_too_small),
 		cmocka_unit_test(test_given_addresses_meet),
 		cmocka_unit_test(test_sysctl_of_no_interface),
+		cmocka_unit_test(test_sysctl_paths),
 		cmocka_unit_test(test_large_lans_use_arp),
 		cmocka_unit_test(test_cuts),
 		cmocka_unit_test(test_small_mtu_has_no_ipv6),
