@@ -31,10 +31,10 @@ int line_init(struct pipe *p)
 
 void line_deinit(struct pipe *p)
 {
-	for (size_t i = 0; i < p->queue_n; i++)
+	for (size_t i = 0; p->queue && i < p->queue_n; i++)
 		p->owner.drop(p->owner.ctx, p->queue[(p->queue_head + i) % p->queue_size].packet,
 			      PIPE_HOST);
-	for (size_t i = 0; i < p->heap_n; i++)
+	for (size_t i = 0; p->heap && i < p->heap_n; i++)
 		p->owner.drop(p->owner.ctx, p->heap[i].packet, PIPE_HOST);
 	free(p->queue);
 	free(p->heap);
@@ -225,7 +225,7 @@ static int reserve_queue(struct pipe *p)
 	more = calloc(2 * p->queue_size, sizeof(*more));
 	if (!more)
 		return -ENOMEM;
-	for (size_t i = 0; i < p->queue_n; i++)
+	for (size_t i = 0; p->queue && i < p->queue_n; i++)
 		more[i] = p->queue[(p->queue_head + i) % p->queue_size];
 	free(p->queue);
 	p->queue = more;

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "impair/line.h"
 
@@ -81,19 +80,31 @@ void pipe_deinit(struct pipe *p)
 	line_deinit(p);
 }
 
+static bool is_same_loss(const struct loss *a, const struct impairment *asked)
+{
+	struct loss b;
+
+	loss_init(&b, asks(asked, IMPAIR_LOSS) ? &asked->loss : NULL);
+	if (a->kind != b.kind || a->share != b.share)
+		return false;
+	for (size_t i = 0; i < sizeof(b.a) / sizeof(b.a[0]); i++) {
+		if (a->a[i] != b.a[i])
+			return false;
+	}
+	return true;
+}
+
 void pipe_change(struct pipe *p, const struct pipe_setup *setup)
 {
 	const struct impairment *m = setup->asked;
 	bool same_seed = asks(m, IMPAIR_SEED) == asks(&p->asked, IMPAIR_SEED) &&
 			 m->seed == p->asked.seed;
-	bool same_loss = asks(m, IMPAIR_LOSS) == asks(&p->asked, IMPAIR_LOSS) &&
-			 memcmp(&m->loss, &p->asked.loss, sizeof(m->loss)) == 0;
 
 	if (!same_seed) {
 		prng_seed(&p->prng, asks(m, IMPAIR_SEED) ? m->seed : 0);
 		prng_seed(&p->own, ~(asks(m, IMPAIR_SEED) ? m->seed : 0));
 	}
-	if (!same_loss)
+	if (!is_same_loss(&p->loss, m))
 		loss_init(&p->loss, asks(m, IMPAIR_LOSS) ? &m->loss : NULL);
 	line_advance(
 		p, setup->now_ns); /* what has left the queue by now left it under the old rules */

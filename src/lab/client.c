@@ -116,8 +116,8 @@ int lab_names(const char *state_dir, char ***ret, size_t *ret_n, struct netlab_e
 
 void lab_sweep(const char *state_dir)
 {
-	char **names;
-	size_t n;
+	char **names = NULL;
+	size_t n = 0;
 
 	/* looking for the living finds the dead */
 	if (lab_names(state_dir, &names, &n, NULL) == 0)
