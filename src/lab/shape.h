@@ -17,7 +17,7 @@ int shape_all(struct supervisor *s, struct netlab_err *err);
  *  is one now). */
 int shape_build(struct supervisor *s, size_t link, unsigned dir, const struct impairment *m,
 		struct plan_qdisc *ret, struct netlab_err *err);
-/** Puts it in, without losing a packet, and reads it back. */
+/** Puts it in and reads it back. No packet is lost by it, but where the device had no qdisc yet (docs/adr 11). */
 int shape_apply(struct supervisor *s, size_t link, unsigned dir, const struct plan_qdisc *q,
 		struct netlab_err *err);
 /** @return whether a fabric ifindex belongs to a link, and the direction whose root qdisc it carries */
