@@ -56,7 +56,7 @@ static void place_end(struct build *b, end_id id)
 	struct plan_node *node = &b->plan->nodes[end->node];
 	struct plan_interface *i = &node->interfaces[node->n_interfaces];
 
-	i->ifindex = 1 + (uint32_t)node->n_interfaces;
+	i->ifindex = PLAN_NODE_IFINDEX - 1 + (uint32_t)node->n_interfaces;
 	i->link = id / 2;
 	i->end = id % 2;
 	i->name = end->ifname;
@@ -131,7 +131,7 @@ int plan_make_interfaces(struct build *b)
 		};
 		node->n_interfaces = 1;
 		if (!topo_is_ip(&t->nodes[n])) {
-			node->bridge_ifindex = (uint32_t)(PLAN_LO_IFINDEX + degree[n] + 1);
+			node->bridge_ifindex = (uint32_t)(PLAN_NODE_IFINDEX + degree[n]);
 			make_mac(node->bridge_mac, MAC_BRIDGE, (uint32_t)n);
 		}
 	}

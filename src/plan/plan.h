@@ -37,6 +37,9 @@
 enum {
 	PLAN_MTU_DEFAULT = 1500,
 	PLAN_LO_IFINDEX = 1,
+	/* Where a module of fallback tunnels is loaded (ipip, sit, gre...), every new namespace is born with such a
+	   device or several, numbered from 2 on (net.core.fb_tunnels_only_for_init_net): nodes' own come after. */
+	PLAN_NODE_IFINDEX = 101,
 	/* Far from the nodes' own: a veth end whose peer has the same number elsewhere looks like no veth to linkwatch,
 	   which then takes up to a second over its carrier (linkwatch_urgent_event(), net/core/link_watch.c). */
 	PLAN_FABRIC_IFINDEX = 1 << 20,
@@ -95,8 +98,8 @@ struct plan_sysctl {
 };
 
 struct plan_node {
-	/** [0] is lo, then one per link end in file order: interface j is [j] and has ifindex 1
-	 * + j */
+	/** [0] is lo, then one per link end in file order: interface j is [j] and has ifindex
+	 *  PLAN_NODE_IFINDEX - 1 + j */
 	struct plan_interface *interfaces;
 	size_t n_interfaces;
 	uint32_t bridge_ifindex; /**< 0 = none */

@@ -40,7 +40,7 @@ enum {
 	BATCH_BYTES = 64 * 1024,
 	MESSAGE_MAX = 512,
 	LO = 1,
-	ETH0 = 2, /* ETH0 + 1 is eth1 */
+	ETH0 = 101, /* ETH0 + 1 is eth1 */
 	FABRIC_FIRST = 1 << 20,
 };
 

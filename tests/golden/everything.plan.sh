@@ -179,26 +179,26 @@ END
 
 	# links: each end is a pair of interfaces, one in the node and one in the fabric
 	net "$fabric" ip -batch - <<END
-link add L0.a index 1048576 address 06:6e:6c:00:00:00 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name up index 2 address 02:6e:6c:00:00:00 mtu 1500 numtxqueues 1 numrxqueues 1 netns $n0
-link add L0.b index 1048577 address 06:6e:6c:00:00:01 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 2 address 02:6e:6c:00:00:01 mtu 1500 numtxqueues 1 numrxqueues 1 netns $n1
-link add L1.a index 1048578 address 06:6e:6c:00:00:02 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth1 index 3 address 02:6e:6c:00:00:02 mtu 1500 numtxqueues 1 numrxqueues 1 netns $n1
-link add L1.b index 1048579 address 06:6e:6c:00:00:03 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 2 address 02:6e:6c:00:00:03 mtu 1500 numtxqueues 1 numrxqueues 1 netns $n2
-link add L2.a index 1048580 address 06:6e:6c:00:00:04 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth1 index 3 address 02:6e:6c:00:00:04 mtu 1500 numtxqueues 1 numrxqueues 1 netns $n2
-link add L2.b index 1048581 address 06:6e:6c:00:00:05 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 2 address 02:6e:6c:00:00:05 mtu 1500 numtxqueues 1 numrxqueues 1 netns $n3
-link add L3.a index 1048582 address 06:6e:6c:00:00:06 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth2 index 4 address 02:6e:6c:00:00:06 mtu 1500 numtxqueues 1 numrxqueues 1 netns $n2
-link add L3.b index 1048583 address 06:6e:6c:00:00:07 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 2 address 02:6e:6c:00:00:07 mtu 1500 numtxqueues 1 numrxqueues 1 netns $n4
-link add L4.a index 1048584 address 06:6e:6c:00:00:08 mtu 1400 numtxqueues 1 numrxqueues 1 type veth peer name wan.100 index 3 address 02:00:00:00:00:01 mtu 1400 numtxqueues 1 numrxqueues 1 netns $n3
-link add L4.b index 1048585 address 06:6e:6c:00:00:09 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth1 index 3 address 02:6e:6c:00:00:09 mtu 1500 numtxqueues 1 numrxqueues 1 netns $n4
-link add L5.a index 1048586 address 06:6e:6c:00:00:0a mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth1 index 4 address 02:6e:6c:00:00:0a mtu 1500 numtxqueues 1 numrxqueues 1 gso_max_segs 1 netns $n3
-link add L5.b index 1048587 address 06:6e:6c:00:00:0b mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth2 index 4 address 02:6e:6c:00:00:0b mtu 1500 numtxqueues 1 numrxqueues 1 gso_max_segs 1 netns $n4
-link add L6.a index 1048588 address 06:6e:6c:00:00:0c mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth3 index 5 address 02:6e:6c:00:00:0c mtu 1500 numtxqueues 1 numrxqueues 1 gso_max_segs 1 netns $n4
-link add L6.b index 1048589 address 06:6e:6c:00:00:0d mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 2 address 02:6e:6c:00:00:0d mtu 1500 numtxqueues 1 numrxqueues 1 gso_max_segs 1 netns $n5
-link add L7.a index 1048590 address 06:6e:6c:00:00:0e mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth4 index 6 address 02:6e:6c:00:00:0e mtu 1500 numtxqueues 1 numrxqueues 1 netns $n4
-link add L7.b index 1048591 address 06:6e:6c:00:00:0f mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth1 index 3 address 02:6e:6c:00:00:0f mtu 1500 numtxqueues 1 numrxqueues 1 netns $n5
-link add L8.a index 1048592 address 06:6e:6c:00:00:10 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth5 index 7 address 02:6e:6c:00:00:10 mtu 1500 numtxqueues 1 numrxqueues 1 netns $n4
-link add L8.b index 1048593 address 06:6e:6c:00:00:11 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth2 index 4 address 02:6e:6c:00:00:11 mtu 1500 numtxqueues 1 numrxqueues 1 netns $n5
-link add L9.a index 1048594 address 06:6e:6c:00:00:12 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth6 index 8 address 02:6e:6c:00:00:12 mtu 1500 numtxqueues 1 numrxqueues 1 gso_max_segs 1 netns $n4
-link add L9.b index 1048595 address 06:6e:6c:00:00:13 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth3 index 5 address 02:6e:6c:00:00:13 mtu 1500 numtxqueues 1 numrxqueues 1 gso_max_segs 1 netns $n5
+link add L0.a index 1048576 address 06:6e:6c:00:00:00 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name up index 101 address 02:6e:6c:00:00:00 mtu 1500 numtxqueues 1 numrxqueues 1 netns $n0
+link add L0.b index 1048577 address 06:6e:6c:00:00:01 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 101 address 02:6e:6c:00:00:01 mtu 1500 numtxqueues 1 numrxqueues 1 netns $n1
+link add L1.a index 1048578 address 06:6e:6c:00:00:02 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth1 index 102 address 02:6e:6c:00:00:02 mtu 1500 numtxqueues 1 numrxqueues 1 netns $n1
+link add L1.b index 1048579 address 06:6e:6c:00:00:03 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 101 address 02:6e:6c:00:00:03 mtu 1500 numtxqueues 1 numrxqueues 1 netns $n2
+link add L2.a index 1048580 address 06:6e:6c:00:00:04 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth1 index 102 address 02:6e:6c:00:00:04 mtu 1500 numtxqueues 1 numrxqueues 1 netns $n2
+link add L2.b index 1048581 address 06:6e:6c:00:00:05 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 101 address 02:6e:6c:00:00:05 mtu 1500 numtxqueues 1 numrxqueues 1 netns $n3
+link add L3.a index 1048582 address 06:6e:6c:00:00:06 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth2 index 103 address 02:6e:6c:00:00:06 mtu 1500 numtxqueues 1 numrxqueues 1 netns $n2
+link add L3.b index 1048583 address 06:6e:6c:00:00:07 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 101 address 02:6e:6c:00:00:07 mtu 1500 numtxqueues 1 numrxqueues 1 netns $n4
+link add L4.a index 1048584 address 06:6e:6c:00:00:08 mtu 1400 numtxqueues 1 numrxqueues 1 type veth peer name wan.100 index 102 address 02:00:00:00:00:01 mtu 1400 numtxqueues 1 numrxqueues 1 netns $n3
+link add L4.b index 1048585 address 06:6e:6c:00:00:09 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth1 index 102 address 02:6e:6c:00:00:09 mtu 1500 numtxqueues 1 numrxqueues 1 netns $n4
+link add L5.a index 1048586 address 06:6e:6c:00:00:0a mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth1 index 103 address 02:6e:6c:00:00:0a mtu 1500 numtxqueues 1 numrxqueues 1 gso_max_segs 1 netns $n3
+link add L5.b index 1048587 address 06:6e:6c:00:00:0b mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth2 index 103 address 02:6e:6c:00:00:0b mtu 1500 numtxqueues 1 numrxqueues 1 gso_max_segs 1 netns $n4
+link add L6.a index 1048588 address 06:6e:6c:00:00:0c mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth3 index 104 address 02:6e:6c:00:00:0c mtu 1500 numtxqueues 1 numrxqueues 1 gso_max_segs 1 netns $n4
+link add L6.b index 1048589 address 06:6e:6c:00:00:0d mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 101 address 02:6e:6c:00:00:0d mtu 1500 numtxqueues 1 numrxqueues 1 gso_max_segs 1 netns $n5
+link add L7.a index 1048590 address 06:6e:6c:00:00:0e mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth4 index 105 address 02:6e:6c:00:00:0e mtu 1500 numtxqueues 1 numrxqueues 1 netns $n4
+link add L7.b index 1048591 address 06:6e:6c:00:00:0f mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth1 index 102 address 02:6e:6c:00:00:0f mtu 1500 numtxqueues 1 numrxqueues 1 netns $n5
+link add L8.a index 1048592 address 06:6e:6c:00:00:10 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth5 index 106 address 02:6e:6c:00:00:10 mtu 1500 numtxqueues 1 numrxqueues 1 netns $n4
+link add L8.b index 1048593 address 06:6e:6c:00:00:11 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth2 index 103 address 02:6e:6c:00:00:11 mtu 1500 numtxqueues 1 numrxqueues 1 netns $n5
+link add L9.a index 1048594 address 06:6e:6c:00:00:12 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth6 index 107 address 02:6e:6c:00:00:12 mtu 1500 numtxqueues 1 numrxqueues 1 gso_max_segs 1 netns $n4
+link add L9.b index 1048595 address 06:6e:6c:00:00:13 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth3 index 104 address 02:6e:6c:00:00:13 mtu 1500 numtxqueues 1 numrxqueues 1 gso_max_segs 1 netns $n5
 END
 
 	# what comes in at one end in the fabric goes out at the other
@@ -287,7 +287,7 @@ END
 
 	# switch sw
 	net "$n1" ip -batch - <<'END'
-link add br0 index 4 address 0a:6e:6c:00:00:01 type bridge stp_state 1 forward_delay 200 hello_time 100 max_age 600 ageing_time 400 mcast_snooping 0
+link add br0 index 103 address 0a:6e:6c:00:00:01 type bridge stp_state 1 forward_delay 200 hello_time 100 max_age 600 ageing_time 400 mcast_snooping 0
 link set dev br0 up
 link set dev eth0 master br0
 link set dev eth1 master br0
@@ -298,7 +298,7 @@ END
 
 	# hub hb
 	net "$n2" ip -batch - <<'END'
-link add br0 index 5 address 0a:6e:6c:00:00:02 type bridge forward_delay 0 mcast_snooping 0 ageing_time 0
+link add br0 index 104 address 0a:6e:6c:00:00:02 type bridge forward_delay 0 mcast_snooping 0 ageing_time 0
 link set dev br0 up
 link set dev eth0 master br0
 link set dev eth1 master br0

@@ -214,38 +214,38 @@ END
 
 	# links: each end is a pair of interfaces, one in the node and one in the fabric
 	net "$fabric" ip -batch - <<END
-link add L0.a index 1048576 address 06:6e:6c:00:00:00 mtu 9000 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 2 address 02:6e:6c:00:00:00 mtu 9000 numtxqueues 1 numrxqueues 1 netns $n6
-link add L0.b index 1048577 address 06:6e:6c:00:00:01 mtu 9000 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 2 address 02:6e:6c:00:00:01 mtu 9000 numtxqueues 1 numrxqueues 1 netns $n2
-link add L1.a index 1048578 address 06:6e:6c:00:00:02 mtu 9000 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 2 address 02:6e:6c:00:00:02 mtu 9000 numtxqueues 1 numrxqueues 1 netns $n7
-link add L1.b index 1048579 address 06:6e:6c:00:00:03 mtu 9000 numtxqueues 1 numrxqueues 1 type veth peer name eth1 index 3 address 02:6e:6c:00:00:03 mtu 9000 numtxqueues 1 numrxqueues 1 netns $n2
-link add L2.a index 1048580 address 06:6e:6c:00:00:04 mtu 9000 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 2 address 02:6e:6c:00:00:04 mtu 9000 numtxqueues 1 numrxqueues 1 netns $n8
-link add L2.b index 1048581 address 06:6e:6c:00:00:05 mtu 9000 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 2 address 02:6e:6c:00:00:05 mtu 9000 numtxqueues 1 numrxqueues 1 netns $n3
-link add L3.a index 1048582 address 06:6e:6c:00:00:06 mtu 9000 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 2 address 02:6e:6c:00:00:06 mtu 9000 numtxqueues 1 numrxqueues 1 netns $n9
-link add L3.b index 1048583 address 06:6e:6c:00:00:07 mtu 9000 numtxqueues 1 numrxqueues 1 type veth peer name eth1 index 3 address 02:6e:6c:00:00:07 mtu 9000 numtxqueues 1 numrxqueues 1 netns $n3
-link add L4.a index 1048584 address 06:6e:6c:00:00:08 mtu 9000 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 2 address 02:6e:6c:00:00:08 mtu 9000 numtxqueues 1 numrxqueues 1 netns $n10
-link add L4.b index 1048585 address 06:6e:6c:00:00:09 mtu 9000 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 2 address 02:6e:6c:00:00:09 mtu 9000 numtxqueues 1 numrxqueues 1 netns $n4
-link add L5.a index 1048586 address 06:6e:6c:00:00:0a mtu 9000 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 2 address 02:6e:6c:00:00:0a mtu 9000 numtxqueues 1 numrxqueues 1 netns $n11
-link add L5.b index 1048587 address 06:6e:6c:00:00:0b mtu 9000 numtxqueues 1 numrxqueues 1 type veth peer name eth1 index 3 address 02:6e:6c:00:00:0b mtu 9000 numtxqueues 1 numrxqueues 1 netns $n4
-link add L6.a index 1048588 address 06:6e:6c:00:00:0c mtu 9000 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 2 address 02:6e:6c:00:00:0c mtu 9000 numtxqueues 1 numrxqueues 1 netns $n12
-link add L6.b index 1048589 address 06:6e:6c:00:00:0d mtu 9000 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 2 address 02:6e:6c:00:00:0d mtu 9000 numtxqueues 1 numrxqueues 1 netns $n5
-link add L7.a index 1048590 address 06:6e:6c:00:00:0e mtu 9000 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 2 address 02:6e:6c:00:00:0e mtu 9000 numtxqueues 1 numrxqueues 1 netns $n13
-link add L7.b index 1048591 address 06:6e:6c:00:00:0f mtu 9000 numtxqueues 1 numrxqueues 1 type veth peer name eth1 index 3 address 02:6e:6c:00:00:0f mtu 9000 numtxqueues 1 numrxqueues 1 netns $n5
-link add L8.a index 1048592 address 06:6e:6c:00:00:10 mtu 9000 numtxqueues 1 numrxqueues 1 type veth peer name eth2 index 4 address 02:6e:6c:00:00:10 mtu 9000 numtxqueues 1 numrxqueues 1 netns $n2
-link add L8.b index 1048593 address 06:6e:6c:00:00:11 mtu 9000 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 2 address 02:6e:6c:00:00:11 mtu 9000 numtxqueues 1 numrxqueues 1 netns $n0
-link add L9.a index 1048594 address 06:6e:6c:00:00:12 mtu 9000 numtxqueues 1 numrxqueues 1 type veth peer name eth3 index 5 address 02:6e:6c:00:00:12 mtu 9000 numtxqueues 1 numrxqueues 1 netns $n2
-link add L9.b index 1048595 address 06:6e:6c:00:00:13 mtu 9000 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 2 address 02:6e:6c:00:00:13 mtu 9000 numtxqueues 1 numrxqueues 1 netns $n1
-link add L10.a index 1048596 address 06:6e:6c:00:00:14 mtu 9000 numtxqueues 1 numrxqueues 1 type veth peer name eth2 index 4 address 02:6e:6c:00:00:14 mtu 9000 numtxqueues 1 numrxqueues 1 netns $n3
-link add L10.b index 1048597 address 06:6e:6c:00:00:15 mtu 9000 numtxqueues 1 numrxqueues 1 type veth peer name eth1 index 3 address 02:6e:6c:00:00:15 mtu 9000 numtxqueues 1 numrxqueues 1 netns $n0
-link add L11.a index 1048598 address 06:6e:6c:00:00:16 mtu 9000 numtxqueues 1 numrxqueues 1 type veth peer name eth3 index 5 address 02:6e:6c:00:00:16 mtu 9000 numtxqueues 1 numrxqueues 1 netns $n3
-link add L11.b index 1048599 address 06:6e:6c:00:00:17 mtu 9000 numtxqueues 1 numrxqueues 1 type veth peer name eth1 index 3 address 02:6e:6c:00:00:17 mtu 9000 numtxqueues 1 numrxqueues 1 netns $n1
-link add L12.a index 1048600 address 06:6e:6c:00:00:18 mtu 9000 numtxqueues 1 numrxqueues 1 type veth peer name eth2 index 4 address 02:6e:6c:00:00:18 mtu 9000 numtxqueues 1 numrxqueues 1 netns $n4
-link add L12.b index 1048601 address 06:6e:6c:00:00:19 mtu 9000 numtxqueues 1 numrxqueues 1 type veth peer name eth2 index 4 address 02:6e:6c:00:00:19 mtu 9000 numtxqueues 1 numrxqueues 1 netns $n0
-link add L13.a index 1048602 address 06:6e:6c:00:00:1a mtu 9000 numtxqueues 1 numrxqueues 1 type veth peer name eth3 index 5 address 02:6e:6c:00:00:1a mtu 9000 numtxqueues 1 numrxqueues 1 netns $n4
-link add L13.b index 1048603 address 06:6e:6c:00:00:1b mtu 9000 numtxqueues 1 numrxqueues 1 type veth peer name eth2 index 4 address 02:6e:6c:00:00:1b mtu 9000 numtxqueues 1 numrxqueues 1 netns $n1
-link add L14.a index 1048604 address 06:6e:6c:00:00:1c mtu 9000 numtxqueues 1 numrxqueues 1 type veth peer name eth2 index 4 address 02:6e:6c:00:00:1c mtu 9000 numtxqueues 1 numrxqueues 1 netns $n5
-link add L14.b index 1048605 address 06:6e:6c:00:00:1d mtu 9000 numtxqueues 1 numrxqueues 1 type veth peer name eth3 index 5 address 02:6e:6c:00:00:1d mtu 9000 numtxqueues 1 numrxqueues 1 netns $n0
-link add L15.a index 1048606 address 06:6e:6c:00:00:1e mtu 9000 numtxqueues 1 numrxqueues 1 type veth peer name eth3 index 5 address 02:6e:6c:00:00:1e mtu 9000 numtxqueues 1 numrxqueues 1 netns $n5
-link add L15.b index 1048607 address 06:6e:6c:00:00:1f mtu 9000 numtxqueues 1 numrxqueues 1 type veth peer name eth3 index 5 address 02:6e:6c:00:00:1f mtu 9000 numtxqueues 1 numrxqueues 1 netns $n1
+link add L0.a index 1048576 address 06:6e:6c:00:00:00 mtu 9000 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 101 address 02:6e:6c:00:00:00 mtu 9000 numtxqueues 1 numrxqueues 1 netns $n6
+link add L0.b index 1048577 address 06:6e:6c:00:00:01 mtu 9000 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 101 address 02:6e:6c:00:00:01 mtu 9000 numtxqueues 1 numrxqueues 1 netns $n2
+link add L1.a index 1048578 address 06:6e:6c:00:00:02 mtu 9000 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 101 address 02:6e:6c:00:00:02 mtu 9000 numtxqueues 1 numrxqueues 1 netns $n7
+link add L1.b index 1048579 address 06:6e:6c:00:00:03 mtu 9000 numtxqueues 1 numrxqueues 1 type veth peer name eth1 index 102 address 02:6e:6c:00:00:03 mtu 9000 numtxqueues 1 numrxqueues 1 netns $n2
+link add L2.a index 1048580 address 06:6e:6c:00:00:04 mtu 9000 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 101 address 02:6e:6c:00:00:04 mtu 9000 numtxqueues 1 numrxqueues 1 netns $n8
+link add L2.b index 1048581 address 06:6e:6c:00:00:05 mtu 9000 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 101 address 02:6e:6c:00:00:05 mtu 9000 numtxqueues 1 numrxqueues 1 netns $n3
+link add L3.a index 1048582 address 06:6e:6c:00:00:06 mtu 9000 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 101 address 02:6e:6c:00:00:06 mtu 9000 numtxqueues 1 numrxqueues 1 netns $n9
+link add L3.b index 1048583 address 06:6e:6c:00:00:07 mtu 9000 numtxqueues 1 numrxqueues 1 type veth peer name eth1 index 102 address 02:6e:6c:00:00:07 mtu 9000 numtxqueues 1 numrxqueues 1 netns $n3
+link add L4.a index 1048584 address 06:6e:6c:00:00:08 mtu 9000 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 101 address 02:6e:6c:00:00:08 mtu 9000 numtxqueues 1 numrxqueues 1 netns $n10
+link add L4.b index 1048585 address 06:6e:6c:00:00:09 mtu 9000 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 101 address 02:6e:6c:00:00:09 mtu 9000 numtxqueues 1 numrxqueues 1 netns $n4
+link add L5.a index 1048586 address 06:6e:6c:00:00:0a mtu 9000 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 101 address 02:6e:6c:00:00:0a mtu 9000 numtxqueues 1 numrxqueues 1 netns $n11
+link add L5.b index 1048587 address 06:6e:6c:00:00:0b mtu 9000 numtxqueues 1 numrxqueues 1 type veth peer name eth1 index 102 address 02:6e:6c:00:00:0b mtu 9000 numtxqueues 1 numrxqueues 1 netns $n4
+link add L6.a index 1048588 address 06:6e:6c:00:00:0c mtu 9000 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 101 address 02:6e:6c:00:00:0c mtu 9000 numtxqueues 1 numrxqueues 1 netns $n12
+link add L6.b index 1048589 address 06:6e:6c:00:00:0d mtu 9000 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 101 address 02:6e:6c:00:00:0d mtu 9000 numtxqueues 1 numrxqueues 1 netns $n5
+link add L7.a index 1048590 address 06:6e:6c:00:00:0e mtu 9000 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 101 address 02:6e:6c:00:00:0e mtu 9000 numtxqueues 1 numrxqueues 1 netns $n13
+link add L7.b index 1048591 address 06:6e:6c:00:00:0f mtu 9000 numtxqueues 1 numrxqueues 1 type veth peer name eth1 index 102 address 02:6e:6c:00:00:0f mtu 9000 numtxqueues 1 numrxqueues 1 netns $n5
+link add L8.a index 1048592 address 06:6e:6c:00:00:10 mtu 9000 numtxqueues 1 numrxqueues 1 type veth peer name eth2 index 103 address 02:6e:6c:00:00:10 mtu 9000 numtxqueues 1 numrxqueues 1 netns $n2
+link add L8.b index 1048593 address 06:6e:6c:00:00:11 mtu 9000 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 101 address 02:6e:6c:00:00:11 mtu 9000 numtxqueues 1 numrxqueues 1 netns $n0
+link add L9.a index 1048594 address 06:6e:6c:00:00:12 mtu 9000 numtxqueues 1 numrxqueues 1 type veth peer name eth3 index 104 address 02:6e:6c:00:00:12 mtu 9000 numtxqueues 1 numrxqueues 1 netns $n2
+link add L9.b index 1048595 address 06:6e:6c:00:00:13 mtu 9000 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 101 address 02:6e:6c:00:00:13 mtu 9000 numtxqueues 1 numrxqueues 1 netns $n1
+link add L10.a index 1048596 address 06:6e:6c:00:00:14 mtu 9000 numtxqueues 1 numrxqueues 1 type veth peer name eth2 index 103 address 02:6e:6c:00:00:14 mtu 9000 numtxqueues 1 numrxqueues 1 netns $n3
+link add L10.b index 1048597 address 06:6e:6c:00:00:15 mtu 9000 numtxqueues 1 numrxqueues 1 type veth peer name eth1 index 102 address 02:6e:6c:00:00:15 mtu 9000 numtxqueues 1 numrxqueues 1 netns $n0
+link add L11.a index 1048598 address 06:6e:6c:00:00:16 mtu 9000 numtxqueues 1 numrxqueues 1 type veth peer name eth3 index 104 address 02:6e:6c:00:00:16 mtu 9000 numtxqueues 1 numrxqueues 1 netns $n3
+link add L11.b index 1048599 address 06:6e:6c:00:00:17 mtu 9000 numtxqueues 1 numrxqueues 1 type veth peer name eth1 index 102 address 02:6e:6c:00:00:17 mtu 9000 numtxqueues 1 numrxqueues 1 netns $n1
+link add L12.a index 1048600 address 06:6e:6c:00:00:18 mtu 9000 numtxqueues 1 numrxqueues 1 type veth peer name eth2 index 103 address 02:6e:6c:00:00:18 mtu 9000 numtxqueues 1 numrxqueues 1 netns $n4
+link add L12.b index 1048601 address 06:6e:6c:00:00:19 mtu 9000 numtxqueues 1 numrxqueues 1 type veth peer name eth2 index 103 address 02:6e:6c:00:00:19 mtu 9000 numtxqueues 1 numrxqueues 1 netns $n0
+link add L13.a index 1048602 address 06:6e:6c:00:00:1a mtu 9000 numtxqueues 1 numrxqueues 1 type veth peer name eth3 index 104 address 02:6e:6c:00:00:1a mtu 9000 numtxqueues 1 numrxqueues 1 netns $n4
+link add L13.b index 1048603 address 06:6e:6c:00:00:1b mtu 9000 numtxqueues 1 numrxqueues 1 type veth peer name eth2 index 103 address 02:6e:6c:00:00:1b mtu 9000 numtxqueues 1 numrxqueues 1 netns $n1
+link add L14.a index 1048604 address 06:6e:6c:00:00:1c mtu 9000 numtxqueues 1 numrxqueues 1 type veth peer name eth2 index 103 address 02:6e:6c:00:00:1c mtu 9000 numtxqueues 1 numrxqueues 1 netns $n5
+link add L14.b index 1048605 address 06:6e:6c:00:00:1d mtu 9000 numtxqueues 1 numrxqueues 1 type veth peer name eth3 index 104 address 02:6e:6c:00:00:1d mtu 9000 numtxqueues 1 numrxqueues 1 netns $n0
+link add L15.a index 1048606 address 06:6e:6c:00:00:1e mtu 9000 numtxqueues 1 numrxqueues 1 type veth peer name eth3 index 104 address 02:6e:6c:00:00:1e mtu 9000 numtxqueues 1 numrxqueues 1 netns $n5
+link add L15.b index 1048607 address 06:6e:6c:00:00:1f mtu 9000 numtxqueues 1 numrxqueues 1 type veth peer name eth3 index 104 address 02:6e:6c:00:00:1f mtu 9000 numtxqueues 1 numrxqueues 1 netns $n1
 END
 
 	# what comes in at one end in the fabric goes out at the other

@@ -207,7 +207,7 @@ static void test_names_fill_the_gaps(void **state)
 	p = plan_of(t);
 	assert_interfaces(p, "a", "eth1; eth0; up; eth2; eth3");
 	assert_interfaces(p, "b", "eth1; eth0; eth00; eth99; eth2");
-	assert_int_equal(p->nodes[0].interfaces[3].ifindex, 4);
+	assert_int_equal(p->nodes[0].interfaces[3].ifindex, PLAN_NODE_IFINDEX + 2);
 	assert_string_equal(p->links[3].ends[1].name, "L3.b");
 	assert_int_equal(p->links[3].ends[1].ifindex, PLAN_FABRIC_IFINDEX + 7);
 	plan_free(p);
