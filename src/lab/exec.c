@@ -11,133 +11,76 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "lab/client.h"
-#include "node/command.h"
+#include "lab/enter.h"
 #include "sys/proc.h"
 #include "sys/pty.h"
 #include "sys/relay.h"
+#include "sys/sock.h"
 
-/** All that the processes between us and the command need; memory is shared by fork. */
-struct job {
-	const struct lab_exec_options *options;
-	struct node_command command;
-	int node_fd; /**< pidfd of the node's init */
-	bool rootless;
-	int failure_fd; /**< struct netlab_err when the command could not be executed; closed by exec */
-	struct sys_pty *pty;
-};
-
-static void fail(const struct job *j, const struct netlab_err *err, int code)
+static void pass_on(void *ctx, int signo)
 {
-	(void)!write(j->failure_fd, err, sizeof(*err));
-	_exit(code);
+	const int *link_fd = ctx;
+
+	(void)sys_sock_send(*link_fd, &signo, sizeof(signo), NULL, 0);
 }
 
-static void explain_joining(const struct job *j, int r, struct netlab_err *err)
+/** What is said at the end, and what went wrong before. */
+static int take_reports(int link_fd, int *ret_status, struct netlab_err *err)
 {
-	err_errno(err, r, "joining node '%s'", j->options->node);
-	if (r == -EPERM)
-		err_hint(err, "run as the user that started the lab, or as root");
-	else if (r == -ESRCH)
-		err_hint(err, "the node died meanwhile");
-}
+	struct enter_report m = { 0 };
+	struct netlab_err why = { 0 };
 
-/** The command's own process: inside all namespaces, PID included. */
-static void run_command(struct job *j, const int alive[2])
-{
-	struct netlab_err err = { 0 };
-	int r;
-
-	close(alive[0]);
-	j->command.dies_with_parent = true;
-	j->command.parent_fd = alive[1];
-	r = sys_setns(j->node_fd, SYS_NS_NET | SYS_NS_MNT | SYS_NS_UTS | SYS_NS_IPC);
-	if (r < 0) {
-		explain_joining(j, r, &err);
-		fail(j, &err, NETLAB_EXIT_NETLAB);
+	/* should nobody say: it was killed, and all around it */
+	*ret_status = 128 + SIGKILL;
+	while (!m.last && sys_sock_recv(link_fd, &m, sizeof(m), NULL, NULL) == sizeof(m)) {
+		if (m.err.code)
+			why = m.err;
+		if (m.last)
+			*ret_status = m.status;
 	}
-	if (j->pty && (r = sys_pty_attach(j->pty)) < 0) {
-		err_errno(&err, r, "taking the terminal");
-		fail(j, &err, NETLAB_EXIT_NETLAB);
-	}
-	r = node_exec(&j->command, &err);
-	fail(j, &err, node_exec_exit_code(r));
+	if (!why.code)
+		return 0;
+	if (err)
+		*err = why;
+	return *ret_status == NETLAB_EXIT_NETLAB ? why.code : 0;
 }
 
-/**
- * Joins the node's PID namespace, which takes effect for children only; so the command is one more fork away, and only
- * it joins the other namespaces: this process outlives the node by a moment, and would keep them for as long.
- */
-static void enter_node(struct job *j, pid_t parent)
+static int run_job(struct enter_job *j, int *ret_status, struct netlab_err *err)
 {
-	struct netlab_err err = { 0 };
-	int alive[2], r;
+	struct sys_relay relay;
+	int pair[2], r = sys_sock_pair(pair);
 	pid_t pid;
 
-	(void)sys_die_with_parent(true);
-	if (getppid() != parent)
-		_exit(NETLAB_EXIT_NETLAB); /* it died before it could have taken us along */
-	r = sys_setns(j->node_fd, SYS_NS_PID | (j->rootless ? SYS_NS_USER : 0));
+	if (r < 0)
+		return err_errno(err, r, "socket for the command");
+	/* from before the fork on, so that no signal falls between the processes */
+	r = sys_relay_begin(&relay);
 	if (r < 0) {
-		explain_joining(j, r, &err);
-		fail(j, &err, NETLAB_EXIT_NETLAB);
+		close(pair[0]);
+		close(pair[1]);
+		return err_errno(err, r, "signalfd");
 	}
-	/* with another user namespace came other credentials, which ends it: prctl(2) */
-	(void)sys_die_with_parent(true);
-	if (pipe2(alive, O_CLOEXEC) < 0) {
-		err_errno(&err, errno, "pipe");
-		fail(j, &err, NETLAB_EXIT_NETLAB);
-	}
-	pid = sys_clone(0, NULL);
-	if (pid == 0)
-		run_command(j, alive);
-	if (pid == -ENOMEM && sys_wait_readable(j->node_fd, 0) == 0)
-		pid = -ESRCH; /* what the kernel says of a PID namespace without its init */
-	if (pid < 0) {
-		explain_joining(j, pid, &err);
-		fail(j, &err, NETLAB_EXIT_NETLAB);
-	}
-	close(alive[1]);
-	close(j->failure_fd);
-	_exit(sys_relay_wait(pid, j->pty ? 0 : SYS_RELAY_SIGNALS));
-}
-
-static int run_job(struct job *j, int *ret_status, struct netlab_err *err)
-{
-	struct netlab_err failure = { 0 };
-	struct sys_relay relay;
-	int pair[2];
-	ssize_t n;
-	pid_t self = getpid(), pid;
-
-	if (pipe2(pair, O_CLOEXEC) < 0)
-		return err_errno(err, errno, "pipe");
-	j->failure_fd = pair[1];
-	/* blocked from before the fork on, so that no signal falls between the processes */
-	sys_relay_begin(&relay);
 	pid = sys_clone(0, NULL);
 	if (pid == 0) {
-		close(pair[0]);
-		enter_node(j, self);
+		close(pair[0]); /* held by us alone: its end is our death */
+		j->link_fd = pair[1];
+		enter_node(j);
 	}
 	close(pair[1]);
-	if (pid < 0) {
-		sys_relay_end(&relay);
-		close(pair[0]);
-		return err_errno(err, pid, "fork");
+	if (pid > 0) {
+		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+			;
+		if (j->pty)
+			sys_pty_relay(j->pty, &relay, pair[0], pass_on, &pair[0]);
+		else
+			sys_relay_until(&relay, pair[0], pass_on, &pair[0]);
+		r = take_reports(pair[0], ret_status, err);
+	} else {
+		r = err_errno(err, pid, "fork");
 	}
-	if (j->pty)
-		*ret_status = sys_pty_relay(j->pty, pid);
-	else
-		*ret_status = sys_relay_wait(pid, SYS_RELAY_SIGNALS);
 	sys_relay_end(&relay);
-	n = read(pair[0], &failure, sizeof(failure));
 	close(pair[0]);
-	if (n == (ssize_t)sizeof(failure)) {
-		if (err)
-			*err = failure;
-		return *ret_status == NETLAB_EXIT_NETLAB ? failure.code : 0;
-	}
-	return 0;
+	return r;
 }
 
 /** Node's settings, then those of the lab itself, then the caller's: later ones win. */
@@ -164,7 +107,7 @@ int lab_exec(const struct lab_exec_options *o, int *ret_status, struct netlab_er
 {
 	_cleanup_free_ char *lab_env = NULL, *node_env = NULL;
 	_cleanup_free_ const char **env = NULL;
-	struct job j = { .options = o, .node_fd = -1 };
+	struct enter_job j = { .node = o->node, .node_fd = -1 };
 	struct sys_pty pty;
 	json_t *reply = NULL;
 	int r;

@@ -14,6 +14,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/units.h"
+#include "lab/enter.h"
 #include "lab/lab.h"
 #include "node/init.h"
 #include "sys/fs.h"
@@ -33,8 +34,8 @@ static ino_t pid_namespace(const char *pid)
 	return stat(path, &st) == 0 ? st.st_ino : 0;
 }
 
-/** /proc/PID/cmdline with blanks for NULs; a process without one (a zombie) shows its name in brackets, and so does a
- *  node's init, for it never exec'ed: its command line is that of `netlab up`. */
+/** /proc/PID/cmdline with blanks for NULs; a process without one (a zombie) shows its name in brackets, and so do our
+ *  own in a node, for they never exec'ed: their command lines are those of `netlab up` and `netlab exec`. */
 static void read_command(const char *pid, const char *comm, char *ret, size_t size)
 {
 	char path[64];
@@ -42,7 +43,7 @@ static void read_command(const char *pid, const char *comm, char *ret, size_t si
 
 	snprintf(path, sizeof(path), "/proc/%.20s/cmdline", pid);
 	n = sys_read_value(AT_FDCWD, path, ret, size);
-	if (n <= 0 || strcmp(comm, NODE_INIT_COMM) == 0) {
+	if (n <= 0 || strcmp(comm, NODE_INIT_COMM) == 0 || strcmp(comm, ENTER_MONITOR_COMM) == 0) {
 		snprintf(ret, size, "[%s]", comm);
 		return;
 	}

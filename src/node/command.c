@@ -3,7 +3,6 @@
 #include "node/command.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,14 +42,11 @@ static int set_environment(const char *const *env, struct netlab_err *err)
 }
 
 /** To be called after the last change of user, which would undo it (prctl(2)). */
-static void die_with_parent(int parent_fd)
+static void die_with(pid_t parent)
 {
-	struct pollfd p = { .fd = parent_fd };
-
 	(void)sys_die_with_parent(true);
-	/* it may have died before: then nobody reads any more. Its pid tells nothing across PID namespaces. */
-	if (poll(&p, 1, 0) > 0 && (p.revents & POLLERR))
-		_exit(NETLAB_EXIT_NETLAB);
+	if (getppid() != parent)
+		_exit(NETLAB_EXIT_NETLAB); /* it died before it could have taken us along */
 }
 
 int node_exec(const struct node_command *c, struct netlab_err *err)
@@ -69,8 +65,8 @@ int node_exec(const struct node_command *c, struct netlab_err *err)
 		if (r < 0)
 			return r == -ENOENT ? -EINVAL : r;
 	}
-	if (c->dies_with_parent)
-		die_with_parent(c->parent_fd);
+	if (c->dies_with)
+		die_with(c->dies_with);
 	reset_signals();
 	execvp(c->argv[0], (char *const *)c->argv);
 	return err_errno(err, errno, "cannot run '%s'", c->argv[0]);

@@ -6,7 +6,7 @@
 #ifndef NETLAB_NODE_COMMAND_H
 #define NETLAB_NODE_COMMAND_H
 
-#include <stdbool.h>
+#include <sys/types.h>
 
 #include "netlab/err.h"
 
@@ -17,9 +17,7 @@ struct node_command {
 		env; /**< "K=V", NULL-terminated: set over the caller's environment, later ones win */
 	const char *cwd;  /**< NULL = "/" */
 	const char *user; /**< NULL = as we are */
-	/** The program dies when its parent does, which alone holds the reading end of the pipe whose other is here */
-	bool dies_with_parent;
-	int parent_fd;
+	pid_t dies_with;  /**< our parent, by whose death the program shall die too; 0 = nobody */
 };
 
 /**

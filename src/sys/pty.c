@@ -8,13 +8,9 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
-#include <sys/signalfd.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "sys/proc.h"
-#include "sys/relay.h"
 
 static void copy_size(const struct sys_pty *p)
 {
@@ -97,73 +93,57 @@ static bool move(int from, int to)
 	return n > 0 && write_all(to, data, n);
 }
 
-/** @return whether the child has ended, its exit code in *ret */
-static bool on_signal(struct sys_pty *p, int signal_fd, pid_t child, int *ret)
+static void on_signals(struct sys_pty *p, struct sys_relay *r, sys_relay_fn *fn, void *ctx)
 {
-	struct signalfd_siginfo info;
-	int status;
+	bool from_terminal; /* raw as it is, it sends none */
+	int signo;
 
-	if (read(signal_fd, &info, sizeof(info)) != sizeof(info))
-		return false;
-	if (info.ssi_signo == SIGWINCH)
-		copy_size(p);
-	else if (info.ssi_signo != SIGCHLD)
-		(void)kill(child, (int)info.ssi_signo);
-	if (waitpid(child, &status, WNOHANG) != child)
-		return false;
-	*ret = sys_exit_code(status);
-	return true;
+	while ((signo = sys_relay_next(r, &from_terminal)) > 0) {
+		if (signo == SIGWINCH)
+			copy_size(p);
+		else
+			fn(ctx, signo);
+	}
 }
 
-static int relay(struct sys_pty *p, pid_t child, int signal_fd)
+static void relay(struct sys_pty *p, struct sys_relay *r, int end_fd, sys_relay_fn *fn, void *ctx)
 {
 	bool ended = false, open_in = true, open_out = true;
-	int code = 0;
 
 	/* What the command wrote last is still in the pair when it has ended: read to the end (EIO on Linux). */
 	while (!ended || open_out) {
-		struct pollfd fds[] = { { .fd = signal_fd, .events = POLLIN },
+		struct pollfd fds[] = { { .fd = r->signal_fd, .events = POLLIN },
 					{ .fd = open_out ? p->master : -1, .events = POLLIN },
 					{ .fd = open_in && !ended ? STDIN_FILENO : -1,
-					  .events = POLLIN } };
+					  .events = POLLIN },
+					{ .fd = ended ? -1 : end_fd, .events = POLLIN } };
 
 		if (poll(fds, ARRAY_SIZE(fds), ended ? 0 : -1) < 0 && errno != EINTR)
 			break;
-		if (fds[0].revents && !ended)
-			ended = on_signal(p, signal_fd, child, &code);
+		if (fds[0].revents)
+			on_signals(p, r, fn, ctx);
 		if (fds[1].revents)
 			open_out = move(p->master, STDOUT_FILENO);
 		else if (ended)
 			break;
 		if (fds[2].revents)
 			open_in = move(STDIN_FILENO, p->master);
+		if (fds[3].revents)
+			ended = true;
 	}
-	return code;
 }
 
-int sys_pty_relay(struct sys_pty *p, pid_t child)
+void sys_pty_relay(struct sys_pty *p, struct sys_relay *r, int end_fd, sys_relay_fn *fn, void *ctx)
 {
-	sigset_t set, old;
-	int signal_fd, code;
-
 	close(p->slave); /* so that the master sees the end when the command's side closes */
 	p->slave = -1;
-	sys_relay_set(&set);
-	sigaddset(&set, SIGWINCH);
-	sigprocmask(SIG_BLOCK, &set, &old);
-	signal_fd = signalfd(-1, &set, SFD_CLOEXEC);
 	if (p->was_terminal) {
 		struct termios raw = p->saved;
 
 		cfmakeraw(&raw);
 		(void)tcsetattr(STDIN_FILENO, TCSADRAIN, &raw);
 	}
-	code = signal_fd < 0 ? sys_relay_wait(child, SYS_RELAY_SIGNALS)
-			     : relay(p, child, signal_fd);
+	relay(p, r, end_fd, fn, ctx);
 	if (p->was_terminal)
 		(void)tcsetattr(STDIN_FILENO, TCSADRAIN, &p->saved);
-	if (signal_fd >= 0)
-		close(signal_fd);
-	sigprocmask(SIG_SETMASK, &old, NULL);
-	return code;
 }

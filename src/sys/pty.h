@@ -7,8 +7,9 @@
 #define NETLAB_SYS_PTY_H
 
 #include <stdbool.h>
-#include <sys/types.h>
 #include <termios.h>
+
+#include "sys/relay.h"
 
 struct sys_pty {
 	int master, slave;
@@ -21,8 +22,8 @@ int sys_pty_open(struct sys_pty *ret);
 void sys_pty_close(struct sys_pty *p);
 /** In the command's process: makes the slave its controlling terminal and stdin, stdout, stderr. @return 0, -errno */
 int sys_pty_attach(struct sys_pty *p);
-/** Moves bytes both ways, follows resizes, until the child ends; our terminal is raw meanwhile.
- *  sys_relay_begin() must have come before. @return exit code of the child, 128 + signal */
-int sys_pty_relay(struct sys_pty *p, pid_t child);
+/** Moves bytes both ways, follows resizes, passes signals on, until `end_fd` can be read and all that was written is
+ *  through; our terminal is raw meanwhile. */
+void sys_pty_relay(struct sys_pty *p, struct sys_relay *r, int end_fd, sys_relay_fn *fn, void *ctx);
 
 #endif

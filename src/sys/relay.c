@@ -1,53 +1,79 @@
 /* SPDX-License-Identifier: MIT */
-/* Waiting for a child while passing signals on. */
+/* Passing signals on. */
 #include "sys/relay.h"
 
 #include <errno.h>
-#include <sys/wait.h>
+#include <poll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
-#include "sys/proc.h"
 
-void sys_relay_set(sigset_t *ret)
+static bool is_ignored(int signo)
 {
-	static const int passed[] = { SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGCHLD };
+	struct sigaction now;
 
-	sigemptyset(ret);
-	for (size_t i = 0; i < ARRAY_SIZE(passed); i++)
-		sigaddset(ret, passed[i]);
+	return sigaction(signo, NULL, &now) == 0 && now.sa_handler == SIG_IGN;
 }
 
-void sys_relay_begin(struct sys_relay *r)
+int sys_relay_begin(struct sys_relay *r)
 {
+	static const int passed[] = {
+		SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH
+	};
 	sigset_t set;
 
-	sys_relay_set(&set);
+	sigemptyset(&set);
+	for (size_t i = 0; i < ARRAY_SIZE(passed); i++) {
+		if (!is_ignored(passed[i]))
+			sigaddset(&set, passed[i]);
+	}
 	sigprocmask(SIG_BLOCK, &set, &r->old_mask);
-	/* inherited as ignored, it would neither come nor leave an exit code */
 	sigaction(SIGCHLD, &(struct sigaction){ .sa_handler = SIG_DFL }, &r->old_child);
+	r->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (r->signal_fd < 0) {
+		int e = errno;
+
+		sys_relay_end(r);
+		return -e;
+	}
+	return 0;
 }
 
 void sys_relay_end(struct sys_relay *r)
 {
+	if (r->signal_fd >= 0)
+		close(r->signal_fd);
+	r->signal_fd = -1;
 	sigaction(SIGCHLD, &r->old_child, NULL);
 	sigprocmask(SIG_SETMASK, &r->old_mask, NULL);
 }
 
-int sys_relay_wait(pid_t pid, unsigned flags)
+int sys_relay_next(struct sys_relay *r, bool *ret_from_terminal)
 {
-	sigset_t set;
+	struct signalfd_siginfo info;
 
-	sys_relay_set(&set);
+	if (read(r->signal_fd, &info, sizeof(info)) != sizeof(info))
+		return 0;
+	*ret_from_terminal = info.ssi_code == SI_KERNEL;
+	return (int)info.ssi_signo;
+}
+
+void sys_relay_until(struct sys_relay *r, int end_fd, sys_relay_fn *fn, void *ctx)
+{
 	for (;;) {
-		siginfo_t info;
-		int status;
+		struct pollfd fds[] = { { .fd = r->signal_fd, .events = POLLIN },
+					{ .fd = end_fd, .events = POLLIN } };
+		bool from_terminal;
+		int signo;
 
-		if (waitpid(pid, &status, WNOHANG) == pid)
-			return sys_exit_code(status);
-		if (sigwaitinfo(&set, &info) < 0 || info.si_signo == SIGCHLD)
-			continue;
-		/* SI_KERNEL: from the terminal, to all of the foreground group, the child included */
-		if ((flags & SYS_RELAY_SIGNALS) && info.si_code != SI_KERNEL)
-			(void)kill(pid, info.si_signo);
+		if (poll(fds, ARRAY_SIZE(fds), -1) < 0 && errno != EINTR)
+			return;
+		while ((signo = sys_relay_next(r, &from_terminal)) > 0) {
+			if (!from_terminal && signo != SIGWINCH)
+				fn(ctx, signo);
+		}
+		if (fds[1].revents)
+			return;
 	}
 }

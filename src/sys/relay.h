@@ -1,33 +1,32 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file relay.h
- * Waiting for a child while passing on the signals that are meant for it.
+ * Passing signals on, while somebody else's program does what it has to do.
  */
 #ifndef NETLAB_SYS_RELAY_H
 #define NETLAB_SYS_RELAY_H
 
 #include <signal.h>
-#include <sys/types.h>
+#include <stdbool.h>
 
-enum sys_relay_flags {
-	SYS_RELAY_SIGNALS = 1, /**< pass on SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2 */
-};
-
+/** Private. */
 struct sys_relay {
-	sigset_t old_mask; /**< private */
+	sigset_t old_mask;
 	struct sigaction old_child;
+	int signal_fd;
 };
 
-/** Blocks SIGCHLD and the signals to pass on; before the fork. */
-void sys_relay_begin(struct sys_relay *r);
+/** Gets a signal that is to be passed on: SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2. */
+typedef void sys_relay_fn(void *ctx, int signo);
+
+/** Blocks the signals that are passed on, so that none is lost from here on (and SIGWINCH, see sys_pty_relay()). Those
+ *  that are ignored stay so: nohup(1). Children can be waited for, whatever was inherited. @return 0, negative errno */
+int sys_relay_begin(struct sys_relay *r);
 void sys_relay_end(struct sys_relay *r);
-/**
- * Waits for a child; sys_relay_begin() came before (here or in the parent: masks are inherited). What the terminal sends
- * to its whole foreground group (Ctrl-C) is not sent a second time.
- * @return its exit code, 128 + signal
- */
-int sys_relay_wait(pid_t pid, unsigned flags);
-/** The set of signals that are passed on, and SIGCHLD. */
-void sys_relay_set(sigset_t *ret);
+/** Passes signals on until a descriptor can be read. What the terminal sends to its whole foreground group (Ctrl-C) is
+ *  not sent a second time. */
+void sys_relay_until(struct sys_relay *r, int end_fd, sys_relay_fn *fn, void *ctx);
+/** Takes one signal that waits, if there is one. @return its number; 0 */
+int sys_relay_next(struct sys_relay *r, bool *ret_from_terminal);
 
 #endif
