@@ -5,6 +5,8 @@
 
 #include "cli/backend.h"
 #include "cli/cli.h"
+#include "netlab/err.h"
+#include "sys/fs.h"
 
 int main(int argc, char **argv)
 {
@@ -23,5 +25,7 @@ int main(int argc, char **argv)
 
 	for (size_t i = 0; i < sizeof(not_for_libnl) / sizeof(not_for_libnl[0]); i++)
 		(void)unsetenv(not_for_libnl[i]);
+	if (sys_fill_stdio() < 0)
+		return NETLAB_EXIT_RUNTIME;
 	return cli_main(argc, argv, &io);
 }

@@ -353,3 +353,14 @@ void sys_redirect_stdio(int log_fd)
 			close(null);
 	}
 }
+
+int sys_fill_stdio(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		/* the wrong way round, so that using it fails as it would have */
+		if (fcntl(fd, F_GETFD) < 0 &&
+		    open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+			return -EBADF;
+	}
+	return 0;
+}

@@ -61,6 +61,9 @@ int sys_bind_ro(const char *source, const char *target);
 /** @return 0, negative errno */
 int sys_sethostname(const char *name);
 
+/** Opens /dev/null where this process was started without stdin, stdout or stderr, so that nothing else gets their
+ *  numbers. @return 0, negative errno */
+int sys_fill_stdio(void);
 /** stdin, stdout, stderr of this process: /dev/null, and a log file (a negative fd: /dev/null). */
 void sys_redirect_stdio(int log_fd);
 
