@@ -296,6 +296,8 @@ static int watch_all(struct loop *l)
 		r = watch(l, s->signal_fd, EVENT_SIGNAL, EPOLLIN);
 	if (r == 0 && s->up_fd >= 0)
 		r = watch(l, s->up_fd, EVENT_CALLER, EPOLLIN);
+	if (r == 0 && s->caller_fd >= 0)
+		r = watch(l, s->caller_fd, EVENT_CALLER, EPOLLIN);
 	for (size_t i = 0; i < s->topo->n_nodes && r == 0; i++) {
 		if (s->nodes[i].control_fd >= 0)
 			r = watch(l, s->nodes[i].control_fd, EVENT_NODE + i, EPOLLIN);

@@ -84,6 +84,8 @@ static int take_hello(struct supervisor *s, int fd, struct netlab_err *err)
 	ssize_t n = sys_sock_recv(fd, &hello, sizeof(hello), fds, &n_fds);
 	struct lab_node *node;
 
+	if (n == 0) /* all that have not spoken yet are dead */
+		return err_set(err, ECHILD, "hearing from a node: it died");
 	if (n != (ssize_t)sizeof(hello) || hello.node >= s->topo->n_nodes)
 		return err_errno(err, n < 0 ? (int)n : EPROTO, "hearing from a node");
 	node = &s->nodes[hello.node];
@@ -110,7 +112,7 @@ static int take_hello(struct supervisor *s, int fd, struct netlab_err *err)
 static int dead_node(struct supervisor *s, struct netlab_err *err)
 {
 	for (size_t i = 0; i < s->topo->n_nodes; i++) {
-		if (s->nodes[i].pid == 0)
+		if (s->nodes[i].died)
 			return err_set(err, ECHILD, "node '%s' died while the lab was coming up",
 				       s->topo->nodes[i].name);
 	}
@@ -508,6 +510,32 @@ static int write_hosts(struct supervisor *s, struct netlab_err *err)
 	return r;
 }
 
+/** A node that died meanwhile is the cause of whatever failed, and reason enough to fail when nothing did. */
+static int blame_dead_node(struct supervisor *s, int r, struct netlab_err *err)
+{
+	/* what operations on a dying node fail with; the kernel may need a moment until it can be reaped */
+	bool suspicious = r == -ESRCH || r == -ENODEV || r == -EPIPE || r == -ECHILD;
+	uint64_t deadline_ns = monotonic_ns() + 500 * 1000000ull;
+	struct netlab_err death = { 0 };
+
+	(void)supervisor_reap(s);
+	while (suspicious && dead_node(s, NULL) == 0 && monotonic_ns() < deadline_ns) {
+		struct signalfd_siginfo info;
+
+		if (sys_wait_readable(s->signal_fd, 100) == 0)
+			(void)!read(s->signal_fd, &info,
+				    sizeof(info)); /* one at least may be tc's */
+		(void)supervisor_reap(s);
+	}
+	if (dead_node(s, &death) == 0)
+		return r;
+	if (r == 0 || r == death.code) {
+		*err = death;
+		return death.code;
+	}
+	return err_wrap(err, "%s", death.message);
+}
+
 int realise(struct supervisor *s, struct netlab_err *err)
 {
 	static const struct {
@@ -543,5 +571,5 @@ int realise(struct supervisor *s, struct netlab_err *err)
 		if (r == 0)
 			supervisor_phase(s, after_links[i].phase);
 	}
-	return r;
+	return blame_dead_node(s, r, err);
 }

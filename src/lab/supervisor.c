@@ -85,6 +85,7 @@ static void forget_node(struct supervisor *s, size_t i)
 		close(node->rtnl_fd);
 	node->control_fd = node->rtnl_fd = -1;
 	node->pid = 0;
+	node->died = true;
 	for (size_t j = 0; j < s->topo->nodes[i].n_services; j++)
 		node->services[j].pid = 0;
 }
@@ -192,7 +193,7 @@ static int open_log(const struct rundir *dir)
 /** Leaves the caller's terminal, files and signals. */
 static int detach(struct supervisor *s, struct netlab_err *err)
 {
-	int keep[] = { s->up_fd, s->dir->state_fd, s->dir->fd, s->dir->lock_fd };
+	int keep[] = { s->up_fd, s->dir->state_fd, s->dir->fd, s->dir->lock_fd, s->caller_fd };
 	sigset_t all, handled;
 	int log_fd, r;
 
@@ -345,7 +346,8 @@ static void hand_over(struct supervisor *s)
 
 	tell(s, &(struct up_message){ .kind = UP_READY });
 	if (s->options->bound_to_caller) {
-		/* up_fd stays: its end is the caller's end, and ours, with time left to tidy up */
+		/* The caller's end is ours, with time left to tidy up: caller_fd tells of its death, up_fd of its
+		   will. (The death signal would come when the calling thread ends, too.) */
 		(void)sys_die_with_parent(false);
 		return;
 	}
@@ -363,6 +365,7 @@ void supervisor_main(const struct supervisor_boot *boot)
 		.topo = boot->options->topo,
 		.dir = boot->dir,
 		.up_fd = boot->up_fd,
+		.caller_fd = boot->caller_fd,
 		.rootless = boot->rootless,
 		.host_proc_fd = -1,
 		.log_dir_fd = -1,

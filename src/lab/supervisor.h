@@ -51,7 +51,8 @@ struct lab_node {
 	int control_fd; /**< to its init */
 	int rtnl_fd;    /**< opened inside its network namespace */
 	bool unsettled; /**< sysctls are left for NODE_SETTLE */
-	bool stopped;   /**< answered NODE_STOP */
+	bool died;
+	bool stopped; /**< answered NODE_STOP */
 	struct lab_service *services;
 };
 
@@ -71,7 +72,8 @@ struct supervisor {
 	struct plan_host host;
 	bool probed; /**< `host` is known: a lab that shapes nothing does not ask */
 	struct rundir *dir;
-	int up_fd; /**< to the caller of lab_up(); -1 once it is gone */
+	int up_fd;     /**< to the caller of lab_up(); -1 once it is gone */
+	int caller_fd; /**< of a bound lab: pidfd of the caller; -1 otherwise */
 	int host_proc_fd, log_dir_fd, signal_fd, listen_fd;
 	int fabric_fd; /**< rtnetlink socket of the fabric */
 	struct rt_batch batch;
@@ -92,7 +94,7 @@ struct supervisor {
 struct supervisor_boot {
 	const struct lab_up_options *options;
 	struct rundir *dir;
-	int up_fd;
+	int up_fd, caller_fd;
 	bool rootless; /**< wait for UP_GO */
 };
 

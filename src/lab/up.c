@@ -112,17 +112,26 @@ static int write_maps(pid_t pid, struct netlab_err *err)
 static int start_supervisor(struct coming_up *c, bool rootless, struct netlab_err *err)
 {
 	unsigned namespaces = SYS_NS_PID | SYS_NS_MNT | SYS_NS_NET | SYS_NS_UTS | SYS_NS_IPC;
-	int pair[2], r = sys_sock_pair(pair);
+	int pair[2], caller_fd = -1, r = sys_sock_pair(pair);
 	const char go = UP_GO;
 
 	if (r < 0)
 		return err_errno(err, r, "socket for the supervisor");
+	if (c->options->bound_to_caller) {
+		caller_fd = sys_pidfd_open(getpid());
+		if (caller_fd < 0) {
+			close(pair[0]);
+			close(pair[1]);
+			return err_errno(err, caller_fd, "pidfd of this process");
+		}
+	}
 	c->pid = sys_clone(namespaces | (rootless ? SYS_NS_USER : 0), &c->pidfd);
 	if (c->pid == 0) {
 		struct supervisor_boot boot = {
 			.options = c->options,
 			.dir = &c->dir,
 			.up_fd = pair[1],
+			.caller_fd = caller_fd,
 			.rootless = rootless,
 		};
 
@@ -130,6 +139,8 @@ static int start_supervisor(struct coming_up *c, bool rootless, struct netlab_er
 		supervisor_main(&boot);
 	}
 	close(pair[1]);
+	if (caller_fd >= 0)
+		close(caller_fd);
 	c->up_fd = pair[0];
 	if (c->pid < 0) {
 		err_errno(err, c->pid, "creating the lab's namespaces");

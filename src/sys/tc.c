@@ -110,7 +110,10 @@ int tc_batch(const char *lines, size_t len, unsigned *ret_line, struct netlab_er
 		err_hint(err, "install iproute2");
 		err_class(err, NETLAB_EXIT_UNSUPPORTED);
 	} else if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-		report(out_fd, ret_line, err);
+		if (WIFSIGNALED(status))
+			err_set(err, EIO, "tc was killed by signal %d", WTERMSIG(status));
+		else
+			report(out_fd, ret_line, err);
 		r = -EIO;
 	}
 out:
