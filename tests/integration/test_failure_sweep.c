@@ -501,6 +501,7 @@ static int set_up(void **state)
 	has_netem = rt_probe_netem(fd, &err) == 0;
 	close(fd);
 	print_message("this kernel has %s netem\n", has_netem ? "" : "no");
+	snapshot_cgroup_word = "sweep";
 	topo = make_topo();
 	sys_gate_hook = on_operation;
 	return 0;

@@ -19,7 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "support/cli.h"
+#include "support/program.h"
 #include "support/snapshot.h"
 #include "support/world.h"
 
@@ -83,10 +83,10 @@ static void test_process(void **state)
 static void test_orphan(void **state)
 {
 	struct snapshot *before = snapshot_take(world_dir);
-	struct cli_run r;
+	struct program_run r;
 
 	(void)state;
-	assert_int_equal(CLI(&r, "sh", "-c", "sleep 0.2 >/dev/null 2>&1 & exit 0"), 0);
+	assert_int_equal(RUN(&r, "sh", "-c", "sleep 0.2 >/dev/null 2>&1 & exit 0"), 0);
 	expect(before, " sleep");
 	expect_nothing(before);
 }
@@ -106,12 +106,12 @@ static void test_namespace(void **state)
 static void test_veth(void **state)
 {
 	struct snapshot *before = snapshot_take(world_dir);
-	struct cli_run r;
+	struct program_run r;
 
 	(void)state;
-	assert_int_equal(CLI(&r, "ip", "link", "add", "leak0", "type", "veth", "peer", "leak1"), 0);
+	assert_int_equal(RUN(&r, "ip", "link", "add", "leak0", "type", "veth", "peer", "leak1"), 0);
 	expect(before, "+ interface leak1\n");
-	assert_int_equal(CLI(&r, "ip", "link", "del", "leak0"), 0);
+	assert_int_equal(RUN(&r, "ip", "link", "del", "leak0"), 0);
 	expect_nothing(before);
 }
 
@@ -135,18 +135,18 @@ static void test_mount(void **state)
 static void test_kept_namespace(void **state)
 {
 	struct snapshot *before;
-	struct cli_run r;
+	struct program_run r;
 	char path[128];
 
 	(void)state;
 	snprintf(path, sizeof(path), "%s/kept", world_dir);
-	cli_write_file(path, "");
+	program_write_file(path, "");
 	before = snapshot_take(world_dir);
 	{
 		char own[140];
 
 		snprintf(own, sizeof(own), "--net=%s", path);
-		assert_int_equal(CLI(&r, "unshare", own, "true"), 0);
+		assert_int_equal(RUN(&r, "unshare", own, "true"), 0);
 	}
 	expect(before, "net:[");
 	assert_int_equal(umount(path), 0);
@@ -210,11 +210,11 @@ static void test_gone(void **state)
 
 	(void)state;
 	snprintf(path, sizeof(path), "%s/precious", world_dir);
-	cli_write_file(path, "x");
+	program_write_file(path, "x");
 	before = snapshot_take(world_dir);
 	unlink(path);
 	expect(before, "- file ");
-	cli_write_file(path, "x");
+	program_write_file(path, "x");
 	expect_nothing(before);
 	unlink(path);
 }

@@ -20,6 +20,8 @@
 
 #include "support/world.h"
 
+const char *snapshot_cgroup_word = "netlab-snapshot";
+
 static void die(const char *what)
 {
 	perror(what);
@@ -141,7 +143,7 @@ static int on_cgroup(const char *path, const struct stat *st, int flag, struct F
 {
 	(void)st;
 	(void)where;
-	if (flag == FTW_D && strstr(path, "netlab"))
+	if (flag == FTW_D && strstr(path, snapshot_cgroup_word))
 		add(walking, "cgroup %s", path);
 	return 0;
 }
@@ -248,17 +250,18 @@ static int ms_until(const struct timespec *end)
 	return (int)((end->tv_sec - now.tv_sec) * 1000 + (end->tv_nsec - now.tv_nsec) / 1000000);
 }
 
-/** Waits for the end of the first process that is new, else for a moment. */
+/** Waits for the end of the first process that is new, else for a moment; and not for long, for that end may wait for us:
+ *  as the world's PID 1 we have orphans to reap. */
 static void wait_for_change(const char *difference, int left_ms)
 {
 	static const char word[] = "+ process ";
 	const char *found = strstr(difference, word);
 	struct pollfd p = { .fd = -1, .events = POLLIN };
-	const int moment_ms = 5;
+	int moment_ms = found ? 20 : 5;
 
 	if (found)
 		p.fd = (int)syscall(SYS_pidfd_open, atoi(found + strlen(word)), 0);
-	(void)poll(&p, 1, p.fd >= 0 ? left_ms : moment_ms < left_ms ? moment_ms : left_ms);
+	(void)poll(&p, 1, moment_ms < left_ms ? moment_ms : left_ms);
 	if (p.fd >= 0)
 		close(p.fd);
 }

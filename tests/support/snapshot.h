@@ -16,6 +16,10 @@ struct snapshot {
 	size_t n, size;
 };
 
+/** cgroups are the one thing here that has no namespace: only those are listed in whose path this word occurs, such as a
+ *  lab's name that no other test uses. Set it first. */
+extern const char *snapshot_cgroup_word;
+
 /** What is there now. Files are those below `dir` (NULL = none). Ends the test when it cannot look. */
 struct snapshot *snapshot_take(const char *dir);
 void snapshot_free(struct snapshot *s);
@@ -25,9 +29,9 @@ void snapshot_free(struct snapshot *s);
 char *snapshot_difference(const struct snapshot *before, const struct snapshot *after);
 
 /**
- * Waits until things are as before. Killing is asynchronous in the kernel: as long as processes are there that were not,
- * it sleeps until one of them has ended; other things get another look every few milliseconds until the time is over.
- * All children of the caller that have ended are reaped.
+ * Waits until things are as before. Killing is asynchronous in the kernel: while there are processes that were not, it
+ * looks again when one of them ends; at other things, every few milliseconds until the time is over. All children of the
+ * caller that have ended are reaped.
  * @return as snapshot_difference()
  */
 char *snapshot_wait(const struct snapshot *before, const char *dir, int timeout_ms);

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /**
- * @file cli.h
+ * @file program.h
  * Runs the built program (environment variable NETLAB) and other programs, and keeps what they write.
  */
-#ifndef NETLAB_TESTS_SUPPORT_CLI_H
-#define NETLAB_TESTS_SUPPORT_CLI_H
+#ifndef NETLAB_TESTS_SUPPORT_PROGRAM_H
+#define NETLAB_TESTS_SUPPORT_PROGRAM_H
 
 #include <sys/types.h>
 
-struct cli_run {
+struct program_run {
 	pid_t pid;
 	int status;                  /**< as a shell says it: exit code, or 128 + signal */
 	char out[16384], err[16384]; /**< cut when longer */
@@ -16,18 +16,20 @@ struct cli_run {
 };
 
 /** Starts a program; argv[0] "netlab" is the built one. NULL ends argv. */
-void cli_start(struct cli_run *r, const char *const *argv);
+void program_start(struct program_run *r, const char *const *argv);
 /** Waits for it, at most so long (then it is killed and the test ends), and reads what it wrote. */
-void cli_wait(struct cli_run *r, int timeout_ms);
+void program_wait(struct program_run *r, int timeout_ms);
 /** Starts, and waits a minute. @return r->status */
-int cli_run(struct cli_run *r, const char *const *argv);
+int program_run(struct program_run *r, const char *const *argv);
 
-/** cli_run() with the arguments written out. */
-#define CLI(r, ...) cli_run((r), (const char *const[]){ __VA_ARGS__, NULL })
+/** program_run() with the arguments written out. */
+#define RUN(r, ...) program_run((r), (const char *const[]){ __VA_ARGS__, NULL })
 
 /** Writes a file; ends the test when it cannot. */
-void cli_write_file(const char *path, const char *text);
+void program_write_file(const char *path, const char *text);
+/** @return the pid of a process of that name (/proc/PID/comm), 0 when there is none now */
+pid_t program_find(const char *comm);
 /** Pids of a process's children, as /proc knows them now. @return how many (at most max) */
-unsigned cli_children(pid_t pid, pid_t *ret, unsigned max);
+unsigned program_children(pid_t pid, pid_t *ret, unsigned max);
 
 #endif

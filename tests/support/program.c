@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Runs programs and keeps what they write. */
-#include "support/cli.h"
+#include "support/program.h"
 
 #include <ctype.h>
 #include <dirent.h>
@@ -23,7 +23,7 @@ static void die(const char *what)
 	abort();
 }
 
-void cli_start(struct cli_run *r, const char *const *argv)
+void program_start(struct program_run *r, const char *const *argv)
 {
 	const char *program = argv[0];
 
@@ -33,7 +33,7 @@ void cli_start(struct cli_run *r, const char *const *argv)
 		fputs("NETLAB is not set: it names the program under test\n", stderr);
 		abort();
 	}
-	*r = (struct cli_run){ 0 };
+	*r = (struct program_run){ 0 };
 	/* files, not pipes: nothing that a lab keeps open can hold the test up */
 	r->out_fd = memfd_create("out", MFD_CLOEXEC);
 	r->err_fd = memfd_create("err", MFD_CLOEXEC);
@@ -63,7 +63,7 @@ static void read_back(int fd, char *ret, size_t size)
 	close(fd);
 }
 
-void cli_wait(struct cli_run *r, int timeout_ms)
+void program_wait(struct program_run *r, int timeout_ms)
 {
 	int pidfd = (int)syscall(SYS_pidfd_open, r->pid, 0), status;
 	struct pollfd p = { .fd = pidfd, .events = POLLIN };
@@ -72,8 +72,15 @@ void cli_wait(struct cli_run *r, int timeout_ms)
 	if (pidfd < 0)
 		die("pidfd_open");
 	late = poll(&p, 1, timeout_ms) == 0;
-	if (late)
+	if (late) {
+		struct program_run ps;
+
+		(void)program_run(&ps, (const char *const[]){
+					       "ps", "-eHo", "pid,ppid,stat,wchan:20,args", NULL });
+		fprintf(stderr, "process %d is not done after %d ms:\n%s", (int)r->pid, timeout_ms,
+			ps.out);
 		kill(r->pid, SIGKILL);
+	}
 	close(pidfd);
 	if (waitpid(r->pid, &status, 0) != r->pid)
 		die("waitpid");
@@ -81,20 +88,19 @@ void cli_wait(struct cli_run *r, int timeout_ms)
 	read_back(r->out_fd, r->out, sizeof(r->out));
 	read_back(r->err_fd, r->err, sizeof(r->err));
 	if (late) {
-		fprintf(stderr, "not done after %d ms; it wrote:\n%s%s", timeout_ms, r->out,
-			r->err);
+		fprintf(stderr, "it wrote:\n%s%s", r->out, r->err);
 		abort();
 	}
 }
 
-int cli_run(struct cli_run *r, const char *const *argv)
+int program_run(struct program_run *r, const char *const *argv)
 {
-	cli_start(r, argv);
-	cli_wait(r, 60000);
+	program_start(r, argv);
+	program_wait(r, 60000);
 	return r->status;
 }
 
-void cli_write_file(const char *path, const char *text)
+void program_write_file(const char *path, const char *text)
 {
 	FILE *f = fopen(path, "we");
 
@@ -102,7 +108,36 @@ void cli_write_file(const char *path, const char *text)
 		die(path);
 }
 
-unsigned cli_children(pid_t pid, pid_t *ret, unsigned max)
+pid_t program_find(const char *comm)
+{
+	DIR *proc = opendir("/proc");
+	struct dirent *e;
+	pid_t found = 0;
+
+	if (!proc)
+		die("/proc");
+	while (!found && (e = readdir(proc))) {
+		char path[300], text[64] = "";
+		FILE *f;
+
+		if (!isdigit((unsigned char)e->d_name[0]))
+			continue;
+		snprintf(path, sizeof(path), "/proc/%s/comm", e->d_name);
+		f = fopen(path, "re");
+		if (!f)
+			continue;
+		if (fgets(text, sizeof(text), f)) {
+			text[strcspn(text, "\n")] = '\0';
+			if (strcmp(text, comm) == 0)
+				found = atoi(e->d_name);
+		}
+		fclose(f);
+	}
+	closedir(proc);
+	return found;
+}
+
+unsigned program_children(pid_t pid, pid_t *ret, unsigned max)
 {
 	DIR *proc = opendir("/proc");
 	struct dirent *e;
