@@ -16,18 +16,22 @@ static bool is_ignored(int signo)
 	return sigaction(signo, NULL, &now) == 0 && now.sa_handler == SIG_IGN;
 }
 
-int sys_relay_begin(struct sys_relay *r)
+void sys_relay_set(sigset_t *ret)
 {
-	static const int passed[] = {
-		SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH
-	};
-	sigset_t set;
+	static const int passed[] = { SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH };
 
-	sigemptyset(&set);
+	sigemptyset(ret);
 	for (size_t i = 0; i < ARRAY_SIZE(passed); i++) {
 		if (!is_ignored(passed[i]))
-			sigaddset(&set, passed[i]);
+			sigaddset(ret, passed[i]);
 	}
+}
+
+int sys_relay_begin(struct sys_relay *r)
+{
+	sigset_t set;
+
+	sys_relay_set(&set);
 	sigprocmask(SIG_BLOCK, &set, &r->old_mask);
 	sigaction(SIGCHLD, &(struct sigaction){ .sa_handler = SIG_DFL }, &r->old_child);
 	r->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);

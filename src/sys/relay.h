@@ -19,6 +19,8 @@ struct sys_relay {
 /** Gets a signal that is to be passed on: SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2. */
 typedef void sys_relay_fn(void *ctx, int signo);
 
+/** The signals that are passed on, and SIGWINCH: for who blocks them before sys_relay_begin() does. */
+void sys_relay_set(sigset_t *ret);
 /** Blocks the signals that are passed on, so that none is lost from here on (and SIGWINCH, see sys_pty_relay()). Those
  *  that are ignored stay so: nohup(1). Children can be waited for, whatever was inherited. @return 0, negative errno */
 int sys_relay_begin(struct sys_relay *r);

@@ -39,10 +39,10 @@ def test_namespaces():
         own = {lab.out(node, "readlink", f"/proc/self/ns/{kind}") for node in "ab"}
         check(os.readlink(f"/proc/self/ns/{kind}") + "\n" not in own, kind, "is the host's")
         equal(len(own), 2, f"{kind} namespaces of two nodes")
-    # only the node's own processes are seen: init, and what asks
+    # only the node's own processes are seen: init, what asks, and exec's monitor, which waits for it
     pids = lab.out("a", "sh", "-c", "echo /proc/[0-9]*").split()
     equal(pids[0], "/proc/1", "first process")
-    equal(len(pids), 2, f"processes in a node: {pids}")
+    equal(len(pids), 3, f"processes in a node: {pids}")
 
 
 def test_env_cwd_user():

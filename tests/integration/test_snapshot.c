@@ -84,10 +84,14 @@ static void test_orphan(void **state)
 {
 	struct snapshot *before = snapshot_take(world_dir);
 	struct program_run r;
+	pid_t pid;
 
 	(void)state;
-	assert_int_equal(RUN(&r, "sh", "-c", "sleep 0.2 >/dev/null 2>&1 & exit 0"), 0);
+	assert_int_equal(RUN(&r, "sh", "-c", "sleep 600 & exit 0"), 0);
+	while ((pid = program_find("sleep")) == 0) /* it may not have got to exec */
+		assert_int_equal(sched_yield(), 0);
 	expect(before, " sleep");
+	kill(pid, SIGKILL);
 	expect_nothing(before);
 }
 
