@@ -18,7 +18,9 @@ static bool is_ignored(int signo)
 
 void sys_relay_set(sigset_t *ret)
 {
-	static const int passed[] = { SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH };
+	static const int passed[] = {
+		SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH
+	};
 
 	sigemptyset(ret);
 	for (size_t i = 0; i < ARRAY_SIZE(passed); i++) {
