@@ -339,9 +339,11 @@ static void run_in(const char *node, const char *const *argv, int want)
 	assert_int_equal(status, want);
 }
 
+/* Several: one may be lost where the kernel puts in the first qdisc of a device (docs/adr 11). */
 static void pings(void)
 {
-	run_in("a", (const char *const[]){ "sh", "-c", "exec ping -nqc1 -W2 b >/dev/null", NULL },
+	run_in("a",
+	       (const char *const[]){ "sh", "-c", "exec ping -nqc5 -i0.2 -W2 b >/dev/null", NULL },
 	       0);
 }
 
