@@ -52,7 +52,8 @@ def test_jitter_keeps_order():
     got = lab.udp("a", "b", 1000)
     equal((got["reordered"], got["lost"]), (0, []), "reordered, lost")
     between(got["delay_ns"]["min"], 15_000_000, 20_000_000, "fastest")
-    between(got["delay_ns"]["p10"], 20_000_000, 25_000_000 + LATE_NS, "nearly fastest")
+    # A tenth of independent draws is below 16 ms; packets that wait for those before them are later.
+    between(got["delay_ns"]["p10"], 17_000_000, 25_000_000 + LATE_NS, "nearly fastest")
     check(got["delay_ns"]["p90"] - got["delay_ns"]["p10"] > 1e6, "a spread of", got["delay_ns"])
 
 
