@@ -17,7 +17,8 @@ VOLATILE = {
     "handle", "valid_life_time", "preferred_life_time", "gc_timer", "hello_timer", "tcn_timer", "topology_change_timer",
     "topology_change", "topology_change_detected", "message_age_timer", "forward_delay_timer", "hold_timer", "config_pending", "topology_change_ack",
 }
-VOLATILE_SYSCTL = re.compile(r"(stable_secret|fastopen_key|_count|tcp_mem|udp_mem|netdev_rss_key|dev_weight|somaxconn_)")
+# Settings below netfilter come and go for every namespace with the modules that somebody's rule loads.
+VOLATILE_SYSCTL = re.compile(r"(stable_secret|fastopen_key|_count|tcp_mem|udp_mem|netdev_rss_key|dev_weight|somaxconn_|/netfilter/)")
 FEATURES = ("tcp-segmentation-offload", "generic-segmentation-offload", "generic-receive-offload")
 
 
