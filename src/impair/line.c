@@ -7,14 +7,9 @@
 
 enum { FIRST_SIZE = 64 };
 
-static bool asks(const struct pipe *p, enum impair_key key)
-{
-	return p->asked.set & IMPAIR_BIT(key);
-}
-
 static bool is_rated(const struct pipe *p)
 {
-	return p->trace || (asks(p, IMPAIR_RATE) && p->asked.rate_bps);
+	return p->trace || (impair_asks(&p->asked, IMPAIR_RATE) && p->asked.rate_bps);
 }
 
 int line_init(struct pipe *p)
@@ -96,7 +91,7 @@ static struct pipe_entry pop(struct pipe *p)
 
 static bool keeps_order(const struct pipe *p)
 {
-	return !(asks(p, IMPAIR_JITTER_REORDERS) && p->asked.jitter_reorders);
+	return !(impair_asks(&p->asked, IMPAIR_JITTER_REORDERS) && p->asked.jitter_reorders);
 }
 
 /** Puts a packet on its way at the time its last byte left the rate. */
@@ -119,16 +114,18 @@ static void travel(struct pipe *p, struct pipe_entry *e, uint64_t sent_ns)
 /** Bytes as the medium counts them (tc-netem(8): packet overhead, cells). */
 static uint64_t charged_bytes(const struct pipe *p, uint32_t len)
 {
-	int64_t bytes = (int64_t)len + (asks(p, IMPAIR_OVERHEAD) ? p->asked.overhead : 0);
-	uint32_t cell = asks(p, IMPAIR_CELL) ? p->asked.cell : 0;
+	int64_t bytes = (int64_t)len +
+			(impair_asks(&p->asked, IMPAIR_OVERHEAD) ? p->asked.overhead : 0);
+	uint32_t cell = impair_asks(&p->asked, IMPAIR_CELL) ? p->asked.cell : 0;
 
 	if (bytes < 0)
 		bytes = 0;
 	if (cell) {
 		int64_t cells = (bytes + cell - 1) / cell;
 
-		bytes = cells * ((int64_t)cell +
-				 (asks(p, IMPAIR_CELL_OVERHEAD) ? p->asked.cell_overhead : 0));
+		bytes = cells * ((int64_t)cell + (impair_asks(&p->asked, IMPAIR_CELL_OVERHEAD)
+							  ? p->asked.cell_overhead
+							  : 0));
 		if (bytes < 0)
 			bytes = 0;
 	}
@@ -178,7 +175,8 @@ static bool passes_codel(struct pipe *p, uint64_t at)
 
 	if (!p->codel_on || !codel_next(&p->codel, at, at - e->arrival_ns, p->queue_bytes - e->len))
 		return true;
-	if (asks(p, IMPAIR_ECN) && p->asked.ecn && p->owner.mark(p->owner.ctx, e->packet)) {
+	if (impair_asks(&p->asked, IMPAIR_ECN) && p->asked.ecn &&
+	    p->owner.mark(p->owner.ctx, e->packet)) {
 		p->stats.marked++;
 		return true;
 	}

@@ -8,11 +8,6 @@
 enum four_state { TX_IN_GAP = 1, TX_IN_BURST, LOST_IN_GAP, LOST_IN_BURST };
 enum two_state { GOOD = 1, BAD };
 
-uint32_t share_to_u32(double share)
-{
-	return (uint32_t)rint(share * UINT32_MAX);
-}
-
 void loss_init(struct loss *l, const struct impair_loss *asked)
 {
 	struct impair_loss m;
@@ -23,27 +18,27 @@ void loss_init(struct loss *l, const struct impair_loss *asked)
 	m = impair_loss_solve(asked);
 	switch (m.model) {
 	case IMPAIR_LOSS_RANDOM:
-		l->share = share_to_u32(m.random);
+		l->share = impair_share_to_u32(m.random);
 		l->kind = l->share ? LOSS_RANDOM : LOSS_NONE;
 		break;
 	case IMPAIR_LOSS_BURST: /* solved into the next */
 	case IMPAIR_LOSS_GEMODEL:
 		l->kind = LOSS_GILBERT_ELLIOTT;
 		l->state = GOOD;
-		l->a[0] = share_to_u32(m.p);
-		l->a[1] = share_to_u32(m.r);
+		l->a[0] = impair_share_to_u32(m.p);
+		l->a[1] = impair_share_to_u32(m.r);
 		/* the kernel takes h and 1-k: tc turns 1-h round in integers */
-		l->a[2] = UINT32_MAX - share_to_u32(m.one_minus_h);
-		l->a[3] = share_to_u32(m.one_minus_k);
+		l->a[2] = UINT32_MAX - impair_share_to_u32(m.one_minus_h);
+		l->a[3] = impair_share_to_u32(m.one_minus_k);
 		break;
 	case IMPAIR_LOSS_STATE:
 		l->kind = LOSS_FOUR_STATE;
 		l->state = TX_IN_GAP;
-		l->a[0] = share_to_u32(m.p13);
-		l->a[1] = share_to_u32(m.p31);
-		l->a[2] = share_to_u32(m.p32);
-		l->a[3] = share_to_u32(m.p14);
-		l->a[4] = share_to_u32(m.p23);
+		l->a[0] = impair_share_to_u32(m.p13);
+		l->a[1] = impair_share_to_u32(m.p31);
+		l->a[2] = impair_share_to_u32(m.p32);
+		l->a[3] = impair_share_to_u32(m.p14);
+		l->a[4] = impair_share_to_u32(m.p23);
 		break;
 	}
 }

@@ -22,8 +22,6 @@ struct loss {
 	int state;
 };
 
-/** A probability on netem's scale, where UINT32_MAX is 100 %, rounded as tc does it (iproute2 tc/q_netem.c). */
-uint32_t share_to_u32(double share);
 /** Sets the model up and at its first state. `asked` NULL = no loss. A burst model is solved here. */
 void loss_init(struct loss *l, const struct impair_loss *asked);
 /** Decides for the next packet; draws from the stream as often as sch_netem does. @return whether it is lost */

@@ -9,14 +9,9 @@
 
 enum { QUEUE_EXTRA_PACKETS = 100 /* impairment.md, `queue` */ };
 
-static bool asks(const struct impairment *m, enum impair_key key)
-{
-	return m->set & IMPAIR_BIT(key);
-}
-
 static uint32_t asked_share(const struct impairment *m, enum impair_key key, double share)
 {
-	return asks(m, key) ? share_to_u32(share) : 0;
+	return impair_asks(m, key) ? impair_share_to_u32(share) : 0;
 }
 
 static uint64_t frames(double bps, double ns, uint32_t frame)
@@ -30,12 +25,12 @@ static void set_limit(struct pipe *p, const struct pipe_setup *setup)
 	enum { ETHERNET_HEADER = 14 };
 	const struct impairment *m = setup->asked;
 	uint32_t frame = setup->mtu + ETHERNET_HEADER;
-	double hold_ns = (asks(m, IMPAIR_DELAY) ? (double)m->delay_ns : 0) +
-			 (asks(m, IMPAIR_JITTER) ? (double)m->jitter_ns : 0);
+	double hold_ns = (impair_asks(m, IMPAIR_DELAY) ? (double)m->delay_ns : 0) +
+			 (impair_asks(m, IMPAIR_JITTER) ? (double)m->jitter_ns : 0);
 	double bps = setup->trace ? trace_mean_bps(setup->trace) : (double)m->rate_bps;
 
-	p->by_bytes = asks(m, IMPAIR_QUEUE) && m->queue_unit == IMPAIR_QUEUE_BYTES;
-	if (!asks(m, IMPAIR_QUEUE))
+	p->by_bytes = impair_asks(m, IMPAIR_QUEUE) && m->queue_unit == IMPAIR_QUEUE_BYTES;
+	if (!impair_asks(m, IMPAIR_QUEUE))
 		p->limit = frames(bps, hold_ns, frame) + QUEUE_EXTRA_PACKETS;
 	else if (m->queue_unit == IMPAIR_QUEUE_TIME)
 		p->limit = frames(bps, (double)m->queue, frame);
@@ -54,7 +49,7 @@ static void set_up(struct pipe *p, const struct pipe_setup *setup)
 	p->corrupt = asked_share(m, IMPAIR_CORRUPT, m->corrupt);
 	p->reorder = asked_share(m, IMPAIR_REORDER, m->reorder);
 	/* tc writes a gap of 1 where reorder is asked without one: every packet may overtake */
-	p->gap = asks(m, IMPAIR_GAP) && m->gap ? m->gap : p->reorder ? 1 : 0;
+	p->gap = impair_asks(m, IMPAIR_GAP) && m->gap ? m->gap : p->reorder ? 1 : 0;
 	if (p->trace != setup->trace) {
 		p->trace = setup->trace;
 		p->trace_start_ns = setup->now_ns;
@@ -65,12 +60,12 @@ static void set_up(struct pipe *p, const struct pipe_setup *setup)
 
 int pipe_init(struct pipe *p, const struct pipe_setup *setup, const struct pipe_owner *owner)
 {
-	uint64_t seed = asks(setup->asked, IMPAIR_SEED) ? setup->asked->seed : 0;
+	uint64_t seed = impair_asks(setup->asked, IMPAIR_SEED) ? setup->asked->seed : 0;
 
 	*p = (struct pipe){ .owner = *owner };
 	prng_seed(&p->prng, seed);
 	prng_seed(&p->own, ~seed);
-	loss_init(&p->loss, asks(setup->asked, IMPAIR_LOSS) ? &setup->asked->loss : NULL);
+	loss_init(&p->loss, impair_asks(setup->asked, IMPAIR_LOSS) ? &setup->asked->loss : NULL);
 	set_up(p, setup);
 	return line_init(p);
 }
@@ -84,7 +79,7 @@ static bool is_same_loss(const struct loss *a, const struct impairment *asked)
 {
 	struct loss b;
 
-	loss_init(&b, asks(asked, IMPAIR_LOSS) ? &asked->loss : NULL);
+	loss_init(&b, impair_asks(asked, IMPAIR_LOSS) ? &asked->loss : NULL);
 	if (a->kind != b.kind || a->share != b.share)
 		return false;
 	for (size_t i = 0; i < sizeof(b.a) / sizeof(b.a[0]); i++) {
@@ -97,15 +92,15 @@ static bool is_same_loss(const struct loss *a, const struct impairment *asked)
 void pipe_change(struct pipe *p, const struct pipe_setup *setup)
 {
 	const struct impairment *m = setup->asked;
-	bool same_seed = asks(m, IMPAIR_SEED) == asks(&p->asked, IMPAIR_SEED) &&
+	bool same_seed = impair_asks(m, IMPAIR_SEED) == impair_asks(&p->asked, IMPAIR_SEED) &&
 			 m->seed == p->asked.seed;
 
 	if (!same_seed) {
-		prng_seed(&p->prng, asks(m, IMPAIR_SEED) ? m->seed : 0);
-		prng_seed(&p->own, ~(asks(m, IMPAIR_SEED) ? m->seed : 0));
+		prng_seed(&p->prng, impair_asks(m, IMPAIR_SEED) ? m->seed : 0);
+		prng_seed(&p->own, ~(impair_asks(m, IMPAIR_SEED) ? m->seed : 0));
 	}
 	if (!is_same_loss(&p->loss, m))
-		loss_init(&p->loss, asks(m, IMPAIR_LOSS) ? &m->loss : NULL);
+		loss_init(&p->loss, impair_asks(m, IMPAIR_LOSS) ? &m->loss : NULL);
 	line_advance(
 		p, setup->now_ns); /* what has left the queue by now left it under the old rules */
 	set_up(p, setup);
@@ -143,8 +138,9 @@ static int64_t draw_travel(struct pipe *p)
 {
 	const struct impairment *m = &p->asked;
 
-	return delay_draw(asks(m, IMPAIR_DELAY) ? (int64_t)m->delay_ns : 0,
-			  asks(m, IMPAIR_JITTER) ? (int64_t)m->jitter_ns : 0, p->table, &p->prng);
+	return delay_draw(impair_asks(m, IMPAIR_DELAY) ? (int64_t)m->delay_ns : 0,
+			  impair_asks(m, IMPAIR_JITTER) ? (int64_t)m->jitter_ns : 0, p->table,
+			  &p->prng);
 }
 
 static void enter(struct pipe *p, uint64_t arrival_ns, void *packet, uint32_t len)
@@ -176,7 +172,7 @@ static void decide(struct pipe *p, uint64_t arrival_ns, void *packet, uint32_t l
 
 	if (count > 1)
 		p->stats.duplicated++;
-	if (lost && asks(&p->asked, IMPAIR_ECN) && p->asked.ecn &&
+	if (lost && impair_asks(&p->asked, IMPAIR_ECN) && p->asked.ecn &&
 	    p->owner.mark(p->owner.ctx, packet)) {
 		p->stats.marked++;
 		lost = false;
@@ -214,7 +210,7 @@ void pipe_offer(struct pipe *p, uint64_t arrival_ns, void *packet, uint32_t len)
 	p->stats.offered++;
 	p->stats.offered_bytes += len;
 	line_advance(p, arrival_ns);
-	if (asks(&p->asked, IMPAIR_DOWN) && p->asked.down) {
+	if (impair_asks(&p->asked, IMPAIR_DOWN) && p->asked.down) {
 		drop(p, packet, PIPE_DOWN);
 		return;
 	}

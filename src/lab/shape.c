@@ -43,12 +43,6 @@ static int wrap_direction(const struct supervisor *s, size_t link, unsigned dir,
 
 /* --- what the kernel should hold --- */
 
-static uint32_t share32(double share)
-{
-	return (uint32_t)rint(share *
-			      UINT32_MAX); /* as tc does: iproute2 lib/utils.c, tc/q_netem.c */
-}
-
 static bool near32(uint32_t a, uint32_t b)
 {
 	enum { ROUNDING = 2 };
@@ -56,44 +50,40 @@ static bool near32(uint32_t a, uint32_t b)
 	return (a > b ? a - b : b - a) <= ROUNDING;
 }
 
-static bool asks(const struct impairment *m, enum impair_key key)
-{
-	return m->set & IMPAIR_BIT(key);
-}
-
 static bool same_loss(const struct impairment *m, const struct rt_netem *n)
 {
 	const struct impair_loss *l = &m->loss;
 
-	if (!asks(m, IMPAIR_LOSS))
+	if (!impair_asks(m, IMPAIR_LOSS))
 		return n->loss_model == 0 && n->loss == 0;
 	switch (l->model) {
 	case IMPAIR_LOSS_RANDOM:
-		return n->loss_model == 0 && near32(n->loss, share32(l->random));
+		return n->loss_model == 0 && near32(n->loss, impair_share_to_u32(l->random));
 	case IMPAIR_LOSS_BURST:
 	case IMPAIR_LOSS_GEMODEL:
-		return n->loss_model == 2 && near32(n->ge[0], share32(l->p)) &&
-		       near32(n->ge[1], share32(l->r)) &&
-		       near32(n->ge[2], share32(1 - l->one_minus_h)) &&
-		       near32(n->ge[3], share32(l->one_minus_k));
+		return n->loss_model == 2 && near32(n->ge[0], impair_share_to_u32(l->p)) &&
+		       near32(n->ge[1], impair_share_to_u32(l->r)) &&
+		       near32(n->ge[2], impair_share_to_u32(1 - l->one_minus_h)) &&
+		       near32(n->ge[3], impair_share_to_u32(l->one_minus_k));
 	case IMPAIR_LOSS_STATE:
 		/* struct tc_netem_gimodel: p13 p31 p32 p14 p23 */
-		return n->loss_model == 1 && near32(n->state[0], share32(l->p13)) &&
-		       near32(n->state[1], share32(l->p31)) &&
-		       near32(n->state[2], share32(l->p32)) &&
-		       near32(n->state[3], share32(l->p14)) && near32(n->state[4], share32(l->p23));
+		return n->loss_model == 1 && near32(n->state[0], impair_share_to_u32(l->p13)) &&
+		       near32(n->state[1], impair_share_to_u32(l->p31)) &&
+		       near32(n->state[2], impair_share_to_u32(l->p32)) &&
+		       near32(n->state[3], impair_share_to_u32(l->p14)) &&
+		       near32(n->state[4], impair_share_to_u32(l->p23));
 	}
 	return false;
 }
 
 static double asked_share(const struct impairment *m, enum impair_key key, double value)
 {
-	return asks(m, key) ? value : 0;
+	return impair_asks(m, key) ? value : 0;
 }
 
 static bool same_slot(const struct impairment *m, const struct rt_netem *n)
 {
-	if (!asks(m, IMPAIR_SLOT))
+	if (!impair_asks(m, IMPAIR_SLOT))
 		return !n->has_slot ||
 		       (n->slot_min_ns == 0 && n->slot_max_ns == 0 && n->slot_dist_delay_ns == 0);
 	return n->has_slot && (uint32_t)n->slot_packets == m->slot.packets &&
@@ -115,9 +105,9 @@ const char *shape_difference(const struct plan_qdisc *q, const struct rt_netem *
 	/* tc rounds a delay to a microsecond's thousandth, and asks for 1 us where a table needs a delay */
 	enum { DELAY_SLACK_NS = 1000 };
 	const struct impairment *m = &q->impairment;
-	uint64_t delay = asks(m, IMPAIR_DELAY) ? m->delay_ns : 0;
-	uint64_t jitter = asks(m, IMPAIR_JITTER) ? m->jitter_ns : 0;
-	uint64_t rate = asks(m, IMPAIR_RATE) ? m->rate_bps / 8 : 0;
+	uint64_t delay = impair_asks(m, IMPAIR_DELAY) ? m->delay_ns : 0;
+	uint64_t jitter = impair_asks(m, IMPAIR_JITTER) ? m->jitter_ns : 0;
+	uint64_t rate = impair_asks(m, IMPAIR_RATE) ? m->rate_bps / 8 : 0;
 
 	if (n->limit != q->limit_packets)
 		return "queue";
@@ -129,17 +119,18 @@ const char *shape_difference(const struct plan_qdisc *q, const struct rt_netem *
 		return "rate";
 	if (!same_loss(m, n))
 		return "loss";
-	if (!near32(n->duplicate, share32(asked_share(m, IMPAIR_DUPLICATE, m->duplicate))))
+	if (!near32(n->duplicate,
+		    impair_share_to_u32(asked_share(m, IMPAIR_DUPLICATE, m->duplicate))))
 		return "duplicate";
-	if (!near32(n->corrupt, share32(asked_share(m, IMPAIR_CORRUPT, m->corrupt))))
+	if (!near32(n->corrupt, impair_share_to_u32(asked_share(m, IMPAIR_CORRUPT, m->corrupt))))
 		return "corrupt";
-	if (!near32(n->reorder, share32(asked_share(m, IMPAIR_REORDER, m->reorder))))
+	if (!near32(n->reorder, impair_share_to_u32(asked_share(m, IMPAIR_REORDER, m->reorder))))
 		return "reorder";
-	if (n->ecn != (asks(m, IMPAIR_ECN) && m->ecn && asks(m, IMPAIR_LOSS)))
+	if (n->ecn != (impair_asks(m, IMPAIR_ECN) && m->ecn && impair_asks(m, IMPAIR_LOSS)))
 		return "ecn";
 	if (!same_slot(m, n))
 		return "slot";
-	if (asks(m, IMPAIR_SEED) && (!n->has_seed || n->seed != m->seed))
+	if (impair_asks(m, IMPAIR_SEED) && (!n->has_seed || n->seed != m->seed))
 		return "seed";
 	return NULL;
 }
@@ -162,7 +153,7 @@ static uint64_t exact(const struct impairment *m, enum impair_key key, uint64_t 
 {
 	enum { TC_SEES_NS = 1000 };
 
-	return asks(m, key) && asked_ns >= TC_SEES_NS ? asked_ns : held_ns;
+	return impair_asks(m, key) && asked_ns >= TC_SEES_NS ? asked_ns : held_ns;
 }
 
 static int amend_one(void *ctx, const struct rt_qdisc *q)
@@ -179,7 +170,7 @@ static int amend_one(void *ctx, const struct rt_qdisc *q)
 	if (p->extra)
 		a = *p->extra;
 	m = &p->s->links[link].qdisc[dir].impairment;
-	a.set_seed = asks(m, IMPAIR_SEED);
+	a.set_seed = impair_asks(m, IMPAIR_SEED);
 	a.seed = m->seed;
 	a.latency_ns = exact(m, IMPAIR_DELAY, m->delay_ns, q->netem.latency_ns);
 	a.jitter_ns = exact(m, IMPAIR_JITTER, m->jitter_ns, q->netem.jitter_ns);

@@ -27,11 +27,6 @@ enum {
 /* netem keeps packets in order when it has a rate; this one adds 12 ns to a full frame. */
 #define ORDERING_BPS 1000000000000ull
 
-static bool asks(const struct impairment *m, enum impair_key key)
-{
-	return m->set & IMPAIR_BIT(key);
-}
-
 /* Frames that `ns` of sending at a rate makes, rounded up. */
 static u128 frames_in(uint64_t bps, u128 ns, uint32_t frame)
 {
@@ -50,14 +45,15 @@ static u128 hold_ns(const struct impairment *m)
 {
 	u128 ns = 0;
 
-	if (asks(m, IMPAIR_DELAY))
+	if (impair_asks(m, IMPAIR_DELAY))
 		ns += m->delay_ns;
-	if (asks(m, IMPAIR_JITTER)) {
-		bool table = asks(m, IMPAIR_DISTRIBUTION) && m->distribution != IMPAIR_UNIFORM;
+	if (impair_asks(m, IMPAIR_JITTER)) {
+		bool table = impair_asks(m, IMPAIR_DISTRIBUTION) &&
+			     m->distribution != IMPAIR_UNIFORM;
 
 		ns += (u128)m->jitter_ns * (table ? TABLE_SPREAD : 1);
 	}
-	if (asks(m, IMPAIR_SLOT)) {
+	if (impair_asks(m, IMPAIR_SLOT)) {
 		ns += m->slot.max_ns;
 		ns += m->slot.dist_delay_ns + (u128)m->slot.dist_jitter_ns * TABLE_SPREAD;
 	}
@@ -69,7 +65,7 @@ static u128 queue_frames(const struct impairment *m, uint64_t bps, uint32_t fram
 {
 	u128 n = 0;
 
-	if (!asks(m, IMPAIR_QUEUE))
+	if (!impair_asks(m, IMPAIR_QUEUE))
 		return frames_in(bps, hold_ns(m), frame) + QUEUE_EXTRA_PACKETS;
 	switch (m->queue_unit) {
 	case IMPAIR_QUEUE_PACKETS:
@@ -91,7 +87,7 @@ static int build_tbf(const struct impairment *m, uint32_t mtu, struct plan_qdisc
 	u128 burst = m->rate_bps / 8 / 1000; /* a millisecond's worth */
 	u128 limit = queue_frames(m, m->rate_bps, frame) * frame;
 
-	if (asks(m, IMPAIR_QUEUE) && m->queue_unit == IMPAIR_QUEUE_BYTES && m->queue > frame)
+	if (impair_asks(m, IMPAIR_QUEUE) && m->queue_unit == IMPAIR_QUEUE_BYTES && m->queue > frame)
 		limit = m->queue;
 	if (burst < frame + VLAN_TAGS)
 		burst = frame + VLAN_TAGS;
@@ -122,7 +118,7 @@ int plan_qdisc_build(const struct impairment *m, uint32_t mtu, const struct plan
 {
 	struct plan_qdisc q = { .kind = PLAN_QDISC_NETEM, .impairment = *m };
 	uint32_t frame = mtu + ETHERNET_HEADER;
-	bool rated = asks(m, IMPAIR_RATE);
+	bool rated = impair_asks(m, IMPAIR_RATE);
 	uint64_t bps = rated ? m->rate_bps : UNRATED_BPS;
 	u128 limit;
 
@@ -140,21 +136,22 @@ int plan_qdisc_build(const struct impairment *m, uint32_t mtu, const struct plan
 			"run 'modprobe sch_netem', or a kernel built with CONFIG_NET_SCH_NETEM; the "
 			"engine 'wire', which needs neither, is not in this version");
 	}
-	if (asks(m, IMPAIR_REORDER) && m->reorder > 0 && (!asks(m, IMPAIR_DELAY) || !m->delay_ns))
+	if (impair_asks(m, IMPAIR_REORDER) && m->reorder > 0 &&
+	    (!impair_asks(m, IMPAIR_DELAY) || !m->delay_ns))
 		return invalid(
 			err, "'reorder' needs a 'delay': the packets that are not delayed overtake",
 			"add a delay, such as \"delay\": \"10ms\"");
-	if (rated && asks(m, IMPAIR_JITTER_REORDERS) && m->jitter_reorders &&
-	    asks(m, IMPAIR_JITTER) && m->jitter_ns)
+	if (rated && impair_asks(m, IMPAIR_JITTER_REORDERS) && m->jitter_reorders &&
+	    impair_asks(m, IMPAIR_JITTER) && m->jitter_ns)
 		return unsupported(
 			err,
 			"'jitter_reorders' has no effect beside 'rate': netem keeps packets in "
 			"order when it has a rate",
 			"leave out 'jitter_reorders', or put the rate on another link of the path");
-	if (asks(m, IMPAIR_LOSS))
+	if (impair_asks(m, IMPAIR_LOSS))
 		q.impairment.loss = impair_loss_solve(&m->loss);
-	if (!rated && asks(m, IMPAIR_JITTER) && m->jitter_ns &&
-	    !(asks(m, IMPAIR_JITTER_REORDERS) && m->jitter_reorders)) {
+	if (!rated && impair_asks(m, IMPAIR_JITTER) && m->jitter_ns &&
+	    !(impair_asks(m, IMPAIR_JITTER_REORDERS) && m->jitter_reorders)) {
 		q.impairment.set |= IMPAIR_BIT(IMPAIR_RATE);
 		q.impairment.rate_bps = ORDERING_BPS;
 	}
@@ -193,14 +190,14 @@ static void print_share(struct buf *b, double share)
 
 static bool is_lossy(const struct impairment *m)
 {
-	return asks(m, IMPAIR_LOSS) &&
+	return impair_asks(m, IMPAIR_LOSS) &&
 	       (m->loss.model != IMPAIR_LOSS_RANDOM || rint(m->loss.random * UINT32_MAX) > 0);
 }
 
 /* tc takes "ecn" beside a loss only. */
 static bool marks(const struct impairment *m)
 {
-	return is_lossy(m) && asks(m, IMPAIR_ECN) && m->ecn;
+	return is_lossy(m) && impair_asks(m, IMPAIR_ECN) && m->ecn;
 }
 
 static void print_loss(struct buf *b, const struct impair_loss *loss)
@@ -231,17 +228,17 @@ static void print_loss(struct buf *b, const struct impair_loss *loss)
 
 static bool uses_table(const struct impairment *m)
 {
-	return asks(m, IMPAIR_JITTER) && m->jitter_ns && asks(m, IMPAIR_DISTRIBUTION) &&
-	       m->distribution != IMPAIR_UNIFORM;
+	return impair_asks(m, IMPAIR_JITTER) && m->jitter_ns &&
+	       impair_asks(m, IMPAIR_DISTRIBUTION) && m->distribution != IMPAIR_UNIFORM;
 }
 
 static void print_delay(struct buf *b, const struct impairment *m)
 {
-	uint64_t delay = asks(m, IMPAIR_DELAY) ? m->delay_ns : 0;
-	uint64_t jitter = asks(m, IMPAIR_JITTER) ? m->jitter_ns : 0;
+	uint64_t delay = impair_asks(m, IMPAIR_DELAY) ? m->delay_ns : 0;
+	uint64_t jitter = impair_asks(m, IMPAIR_JITTER) ? m->jitter_ns : 0;
 
 	/* tc refuses a table without a delay that it can see, and reordering as well. */
-	if ((uses_table(m) || (asks(m, IMPAIR_REORDER) && m->reorder > 0)) && delay < 1000)
+	if ((uses_table(m) || (impair_asks(m, IMPAIR_REORDER) && m->reorder > 0)) && delay < 1000)
 		delay = 1000;
 	if (!delay && !jitter)
 		return;
@@ -279,9 +276,9 @@ static void print_slot(struct buf *b, const struct impair_slot *s)
 
 static void print_rate(struct buf *b, const struct impairment *m)
 {
-	int overhead = asks(m, IMPAIR_OVERHEAD) ? m->overhead : 0;
-	unsigned cell = asks(m, IMPAIR_CELL) ? m->cell : 0;
-	int cell_overhead = asks(m, IMPAIR_CELL_OVERHEAD) ? m->cell_overhead : 0;
+	int overhead = impair_asks(m, IMPAIR_OVERHEAD) ? m->overhead : 0;
+	unsigned cell = impair_asks(m, IMPAIR_CELL) ? m->cell : 0;
+	int cell_overhead = impair_asks(m, IMPAIR_CELL_OVERHEAD) ? m->cell_overhead : 0;
 
 	buf_printf(b, " rate %llubit", (unsigned long long)m->rate_bps);
 	if (overhead || cell || cell_overhead)
@@ -299,31 +296,31 @@ static void print_netem(struct buf *b, const struct plan_qdisc *q, const struct 
 		print_loss(b, &m->loss);
 	if (marks(m))
 		buf_puts(b, " ecn");
-	if (asks(m, IMPAIR_DUPLICATE) && m->duplicate > 0) {
+	if (impair_asks(m, IMPAIR_DUPLICATE) && m->duplicate > 0) {
 		buf_puts(b, " duplicate");
 		print_share(b, m->duplicate);
 	}
-	if (asks(m, IMPAIR_CORRUPT) && m->corrupt > 0) {
+	if (impair_asks(m, IMPAIR_CORRUPT) && m->corrupt > 0) {
 		buf_puts(b, " corrupt");
 		print_share(b, m->corrupt);
-	} else if (from && asks(from, IMPAIR_CORRUPT)) {
+	} else if (from && impair_asks(from, IMPAIR_CORRUPT)) {
 		buf_puts(b, " corrupt 0%");
 	}
-	if (asks(m, IMPAIR_REORDER) && m->reorder > 0) {
+	if (impair_asks(m, IMPAIR_REORDER) && m->reorder > 0) {
 		buf_puts(b, " reorder");
 		print_share(b, m->reorder);
-		if (asks(m, IMPAIR_GAP) && m->gap)
+		if (impair_asks(m, IMPAIR_GAP) && m->gap)
 			buf_printf(b, " gap %u", m->gap);
-	} else if (from && asks(from, IMPAIR_REORDER)) {
+	} else if (from && impair_asks(from, IMPAIR_REORDER)) {
 		buf_puts(b, " reorder 0%");
 	}
-	if (asks(m, IMPAIR_RATE))
+	if (impair_asks(m, IMPAIR_RATE))
 		print_rate(b, m);
-	else if (from && asks(from, IMPAIR_RATE))
+	else if (from && impair_asks(from, IMPAIR_RATE))
 		buf_puts(b, " rate 0bit");
-	if (asks(m, IMPAIR_SLOT))
+	if (impair_asks(m, IMPAIR_SLOT))
 		print_slot(b, &m->slot);
-	else if (from && asks(from, IMPAIR_SLOT))
+	else if (from && impair_asks(from, IMPAIR_SLOT))
 		buf_puts(b, " slot 0us");
 }
 

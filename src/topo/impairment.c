@@ -4,6 +4,8 @@
 
 #include "topo/link.h"
 
+#include <math.h>
+
 #include <errno.h>
 #include <string.h>
 
@@ -28,6 +30,7 @@ static const char *const key_names[] = {
 	[IMPAIR_SLOT] = "slot",
 	[IMPAIR_SEED] = "seed",
 	[IMPAIR_DOWN] = "down",
+	[IMPAIR_AQM] = "aqm",
 };
 
 _Static_assert(sizeof(key_names) / sizeof(key_names[0]) == IMPAIR_KEY_COUNT,
@@ -53,9 +56,9 @@ const char *impair_distribution_name(enum impair_distribution d)
 	return "?";
 }
 
-static bool is_set(const struct impairment *m, enum impair_key key)
+const char *impair_aqm_name(enum impair_aqm aqm)
 {
-	return (m->set & IMPAIR_BIT(key)) != 0;
+	return aqm == IMPAIR_CODEL ? "codel" : "droptail";
 }
 
 static bool loses(const struct impair_loss *loss)
@@ -78,25 +81,33 @@ static bool shapes_besides_rate(const struct impairment *m)
 {
 	const struct impair_slot *s = &m->slot;
 
-	return (is_set(m, IMPAIR_DELAY) && m->delay_ns > 0) ||
-	       (is_set(m, IMPAIR_JITTER) && m->jitter_ns > 0) ||
-	       (is_set(m, IMPAIR_LOSS) && loses(&m->loss)) ||
-	       (is_set(m, IMPAIR_DUPLICATE) && m->duplicate > 0) ||
-	       (is_set(m, IMPAIR_CORRUPT) && m->corrupt > 0) ||
-	       (is_set(m, IMPAIR_REORDER) && m->reorder > 0) ||
-	       (is_set(m, IMPAIR_SLOT) &&
+	return (impair_asks(m, IMPAIR_DELAY) && m->delay_ns > 0) ||
+	       (impair_asks(m, IMPAIR_JITTER) && m->jitter_ns > 0) ||
+	       (impair_asks(m, IMPAIR_LOSS) && loses(&m->loss)) ||
+	       (impair_asks(m, IMPAIR_DUPLICATE) && m->duplicate > 0) ||
+	       (impair_asks(m, IMPAIR_CORRUPT) && m->corrupt > 0) ||
+	       (impair_asks(m, IMPAIR_REORDER) && m->reorder > 0) ||
+	       (impair_asks(m, IMPAIR_SLOT) &&
 		(s->min_ns || s->max_ns || s->dist_delay_ns || s->packets || s->bytes));
 }
 
 bool impairment_is_shaping(const struct impairment *m)
 {
-	return is_set(m, IMPAIR_RATE) || is_set(m, IMPAIR_QUEUE) || shapes_besides_rate(m);
+	return impair_asks(m, IMPAIR_RATE) || impair_asks(m, IMPAIR_QUEUE) ||
+	       shapes_besides_rate(m);
 }
 
 bool impairment_is_rate_only(const struct impairment *m)
 {
-	return is_set(m, IMPAIR_RATE) && !shapes_besides_rate(m) && !is_set(m, IMPAIR_OVERHEAD) &&
-	       !is_set(m, IMPAIR_CELL) && !is_set(m, IMPAIR_CELL_OVERHEAD);
+	return impair_asks(m, IMPAIR_RATE) && !m->rate_trace &&
+	       !(impair_asks(m, IMPAIR_AQM) && m->aqm != IMPAIR_DROPTAIL) &&
+	       !shapes_besides_rate(m) && !impair_asks(m, IMPAIR_OVERHEAD) &&
+	       !impair_asks(m, IMPAIR_CELL) && !impair_asks(m, IMPAIR_CELL_OVERHEAD);
+}
+
+uint32_t impair_share_to_u32(double share)
+{
+	return (uint32_t)rint(share * UINT32_MAX);
 }
 
 static void merge_key(struct impairment *into, const struct impairment *from, enum impair_key key)
@@ -116,6 +127,8 @@ static void merge_key(struct impairment *into, const struct impairment *from, en
 		break;
 	case IMPAIR_RATE:
 		into->rate_bps = from->rate_bps;
+		into->rate_trace = from->rate_trace;
+		into->rate_trace_loop = from->rate_trace_loop;
 		break;
 	case IMPAIR_QUEUE:
 		into->queue_unit = from->queue_unit;
@@ -157,6 +170,9 @@ static void merge_key(struct impairment *into, const struct impairment *from, en
 	case IMPAIR_DOWN:
 		into->down = from->down;
 		break;
+	case IMPAIR_AQM:
+		into->aqm = from->aqm;
+		break;
 	case IMPAIR_KEY_COUNT:
 		break;
 	}
@@ -165,7 +181,7 @@ static void merge_key(struct impairment *into, const struct impairment *from, en
 void impairment_merge(struct impairment *into, const struct impairment *from)
 {
 	for (unsigned key = 0; key < IMPAIR_KEY_COUNT; key++) {
-		if (is_set(from, (enum impair_key)key))
+		if (impair_asks(from, (enum impair_key)key))
 			merge_key(into, from, (enum impair_key)key);
 	}
 	into->set |= from->set;

@@ -34,6 +34,7 @@ enum impair_key {
 	IMPAIR_SLOT,
 	IMPAIR_SEED,
 	IMPAIR_DOWN,
+	IMPAIR_AQM,
 	IMPAIR_KEY_COUNT
 };
 
@@ -42,6 +43,8 @@ enum impair_key {
 enum impair_distribution { IMPAIR_UNIFORM, IMPAIR_NORMAL, IMPAIR_PARETO, IMPAIR_PARETONORMAL };
 
 enum impair_queue_unit { IMPAIR_QUEUE_PACKETS, IMPAIR_QUEUE_BYTES, IMPAIR_QUEUE_TIME };
+
+enum impair_aqm { IMPAIR_DROPTAIL, IMPAIR_CODEL };
 
 enum impair_loss_model {
 	IMPAIR_LOSS_RANDOM,
@@ -74,9 +77,14 @@ struct impairment {
 	uint64_t jitter_ns;
 	enum impair_distribution distribution;
 	bool jitter_reorders;
-	uint64_t rate_bps; /**< > 0 when set */
+	uint64_t rate_bps; /**< > 0 when set, unless a trace is */
+	/** rate: {"trace": FILE}: what the file says, resolved against the topology's directory; NULL = rate_bps counts.
+	 *  Borrowed: lives as long as the topology, or as the lab that `link set` told it to. */
+	const char *rate_trace;
+	bool rate_trace_loop;
 	enum impair_queue_unit queue_unit;
 	uint64_t queue; /**< packets, bytes or ns, by queue_unit */
+	enum impair_aqm aqm;
 	bool ecn;
 	struct impair_loss loss;
 	double duplicate, corrupt, reorder; /**< 0..1 */
@@ -89,6 +97,12 @@ struct impairment {
 	bool down;
 };
 
+static inline bool impair_asks(const struct impairment *m, enum impair_key key)
+{
+	return m->set & IMPAIR_BIT(key);
+}
+/** A probability on netem's scale, where UINT32_MAX is 100 %, rounded as tc does it (iproute2 lib/utils.c, tc/q_netem.c). */
+uint32_t impair_share_to_u32(double share);
 /** @return whether anything but `down`, `seed` and zero values is asked: the link needs shaping, not a plain patch */
 bool impairment_is_shaping(const struct impairment *m);
 /** @return whether only `rate` (and `queue`, overheads unset) shapes: tbf can do that where netem is missing */
@@ -100,6 +114,7 @@ void impairment_merge(struct impairment *into, const struct impairment *from);
 struct impair_loss impair_loss_solve(const struct impair_loss *loss);
 /** Name of a key as it is written in the file ("delay", "cell_overhead"). */
 const char *impair_key_name(enum impair_key key);
+const char *impair_aqm_name(enum impair_aqm aqm);
 const char *impair_distribution_name(enum impair_distribution d);
 
 /**

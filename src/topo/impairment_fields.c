@@ -156,24 +156,11 @@ static bool parse_slot(struct parser *p, const struct path *at, const json_t *v,
 
 static const struct value_type type_slot = { parse_slot, NULL, NULL, &slot_spec };
 
-/* The only one there is so far, and netem's own: accepted so that a file can say it. */
 static const struct choice aqms[] = {
-	{ "droptail", 0, NULL },
-	{ "codel", 1, "active queue management" },
+	{ "droptail", IMPAIR_DROPTAIL, NULL },
+	{ "codel", IMPAIR_CODEL, NULL },
 	{ 0 },
 };
-
-static bool parse_aqm(struct parser *p, const struct path *at, const json_t *v,
-		      const struct field *f, void *out)
-{
-	int ignored;
-
-	(void)out;
-	(void)type_choice.parse(p, at, v, f, &ignored);
-	return false; /* nothing to remember */
-}
-
-static const struct value_type type_aqm = { parse_aqm, NULL, NULL, NULL };
 
 static const struct range gap_range = { 1, UINT32_MAX };
 static const struct range overhead_range = { IMPAIR_OVERHEAD_MIN, IMPAIR_OVERHEAD_MAX };
@@ -215,9 +202,11 @@ static const struct field impairment_fields[] = {
 	  .offset = 0,
 	  .bit = IMPAIR_QUEUE },
 	{ .name = "aqm",
-	  .help = "How the queue drops: at its end, when it is full.",
-	  .type = &type_aqm,
-	  .arg = aqms },
+	  .help = "How the queue drops: at its end when it is full, or CoDel. Default: droptail.",
+	  .type = &type_choice,
+	  .arg = aqms,
+	  OFFSET(aqm),
+	  .bit = IMPAIR_AQM },
 	{ .name = "ecn",
 	  .help = "Mark packets that allow it instead of losing them. Default: false.",
 	  .type = &type_bool,
@@ -285,7 +274,7 @@ static const struct field impairment_fields[] = {
 	{ .name = "preset", .help = "Values of a kind of network.", .later = "ready-made links" },
 };
 
-_Static_assert(ARRAY_SIZE(impairment_fields) == IMPAIR_KEY_COUNT + 2, "every key, aqm and preset");
+_Static_assert(ARRAY_SIZE(impairment_fields) == IMPAIR_KEY_COUNT + 1, "every key, and preset");
 
 const struct object_spec impairment_spec = {
 	.def = "impairment",

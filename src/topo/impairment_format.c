@@ -7,11 +7,6 @@
 
 #include "base/units.h"
 
-static bool is_set(const struct impairment *m, enum impair_key key)
-{
-	return (m->set & IMPAIR_BIT(key)) != 0;
-}
-
 /* The shortest digits that read back to the same double. */
 static void add_double(struct buf *b, double value)
 {
@@ -188,6 +183,9 @@ static void key_json(struct buf *b, bool *first, const struct impairment *m, enu
 	case IMPAIR_DOWN:
 		add_bool(b, first, "down", m->down);
 		break;
+	case IMPAIR_AQM:
+		add_word(b, first, "aqm", impair_aqm_name(m->aqm));
+		break;
 	case IMPAIR_KEY_COUNT:
 		break;
 	}
@@ -199,7 +197,7 @@ void impairment_format_json(struct buf *b, const struct impairment *m)
 
 	buf_puts(b, "{");
 	for (unsigned k = 0; k < IMPAIR_KEY_COUNT; k++) {
-		if (is_set(m, (enum impair_key)k))
+		if (impair_asks(m, (enum impair_key)k))
 			key_json(b, &first, m, (enum impair_key)k);
 	}
 	buf_puts(b, "}");
@@ -327,6 +325,9 @@ static void value_text(struct buf *b, const struct impairment *m, enum impair_ke
 	case IMPAIR_DOWN:
 		buf_puts(b, m->down ? "true" : "false");
 		break;
+	case IMPAIR_AQM:
+		buf_puts(b, impair_aqm_name(m->aqm));
+		break;
 	case IMPAIR_KEY_COUNT:
 		break;
 	}
@@ -338,7 +339,7 @@ void impairment_format_text(struct buf *b, const struct impairment *m)
 
 	/* the values as `link set` takes them, so that what is shown can be typed again */
 	for (unsigned k = 0; k < IMPAIR_KEY_COUNT; k++) {
-		if (!is_set(m, (enum impair_key)k))
+		if (!impair_asks(m, (enum impair_key)k))
 			continue;
 		buf_printf(b, "%s%s ", first ? "" : " ", impair_key_name((enum impair_key)k));
 		value_text(b, m, (enum impair_key)k);

@@ -238,6 +238,17 @@ static int parse_slot(const struct setting *s, char *copy, struct impair_slot *r
 	return 0;
 }
 
+static int parse_aqm(const struct setting *s, enum impair_aqm *ret)
+{
+	for (int aqm = IMPAIR_DROPTAIL; aqm <= IMPAIR_CODEL; aqm++) {
+		if (strcmp(s->value, impair_aqm_name((enum impair_aqm)aqm)) == 0) {
+			*ret = (enum impair_aqm)aqm;
+			return 0;
+		}
+	}
+	return bad(s, "write droptail or codel");
+}
+
 static int parse_value(const struct setting *s, enum impair_key key, char *copy,
 		       struct impairment *m)
 {
@@ -292,6 +303,8 @@ static int parse_value(const struct setting *s, enum impair_key key, char *copy,
 			       : 0;
 	case IMPAIR_DOWN:
 		return parse_bool(s, &m->down);
+	case IMPAIR_AQM:
+		return parse_aqm(s, &m->aqm);
 	case IMPAIR_KEY_COUNT:
 		break;
 	}
