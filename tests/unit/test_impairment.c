@@ -65,6 +65,8 @@ static const struct {
 	{ "seed=0x2a", "seed 42", "{\"seed\":42}" },
 	{ "down=true", "down true", "{\"down\":true}" },
 	{ "down=false", "down false", "{\"down\":false}" },
+	{ "aqm=codel", "aqm codel", "{\"aqm\":\"codel\"}" },
+	{ "aqm=droptail", "aqm droptail", "{\"aqm\":\"droptail\"}" },
 };
 
 static void test_settings(void **state)
@@ -128,6 +130,7 @@ static const struct {
 	{ "distribution=gauss", "'distribution' cannot be", "pareto" },
 	{ "ecn=yes", "'ecn' cannot be", "true or false" },
 	{ "down=1", "'down' cannot be", "true or false" },
+	{ "aqm=red", "'aqm' cannot be", "droptail or codel" },
 	{ "gap=0", "'gap' cannot be", "from 1" },
 	{ "gap=x", "'gap' cannot be", "whole number" },
 	{ "gap=4294967296", "'gap' cannot be", "from 1" },
@@ -191,9 +194,9 @@ static void test_merge(void **state)
 		{ "down=true ecn=true", "down=false", "ecn true down false" },
 		{ "",
 		  "delay=1ms jitter=1ms distribution=normal jitter_reorders=true rate=1mbit queue=1s ecn=true loss=1% "
-		  "duplicate=1% corrupt=1% reorder=1% gap=2 overhead=1 cell=2 cell_overhead=3 slot=1ms seed=4 down=true",
+		  "duplicate=1% corrupt=1% reorder=1% gap=2 overhead=1 cell=2 cell_overhead=3 slot=1ms seed=4 down=true aqm=codel",
 		  "delay 1ms jitter 1ms distribution normal jitter_reorders true rate 1mbit queue 1s ecn true loss 1% "
-		  "duplicate 1% corrupt 1% reorder 1% gap 2 overhead 1 cell 2 cell_overhead 3 slot 1ms,1ms seed 4 down true" },
+		  "duplicate 1% corrupt 1% reorder 1% gap 2 overhead 1 cell 2 cell_overhead 3 slot 1ms,1ms seed 4 down true aqm codel" },
 	};
 
 	(void)state;
@@ -347,7 +350,7 @@ static void test_all_json(void **state)
 	struct impairment m = make(
 		"delay=1ms jitter=1ms distribution=normal jitter_reorders=true rate=1mbit queue=1s ecn=true "
 		"loss=gemodel:33.3% duplicate=1% corrupt=1% reorder=1% gap=2 overhead=1 cell=2 "
-		"cell_overhead=3 slot=1ms seed=4 down=true");
+		"cell_overhead=3 slot=1ms seed=4 down=true aqm=codel");
 	_cleanup_buf_ struct buf b = { 0 };
 	json_error_t error;
 	json_t *json;

@@ -293,7 +293,8 @@ static void test_impairments(void **state)
 		  "delay 20ms jitter 5ms distribution pareto jitter_reorders true" },
 		{ "\"rate\": \"1mbit\", \"queue\": \"50packets\", \"overhead\": -14, \"cell\": 53, \"cell_overhead\": 5, "
 		  "\"aqm\": \"droptail\"",
-		  "rate 1mbit queue 50packets overhead -14 cell 53 cell_overhead 5" },
+		  "rate 1mbit queue 50packets overhead -14 cell 53 cell_overhead 5 aqm droptail" },
+		{ "\"rate\": \"1mbit\", \"aqm\": \"codel\"", "rate 1mbit aqm codel" },
 		{ "\"rate\": \"1mbit\", \"queue\": \"64kib\"", "rate 1mbit queue 65536b" },
 		{ "\"rate\": \"1mbit\", \"queue\": \"100ms\"", "rate 1mbit queue 100ms" },
 		{ "\"loss\": \"1%\", \"ecn\": true", "ecn true loss 1%" },
