@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* `link set|clear|down|up` on a running lab: what is asked is kept whole, so that only the keys named change; then the
    difference is carried out, or nothing. */
+#include "lab/change.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -9,19 +11,22 @@
 
 #define CARRIER_KEY "carrier="
 
-struct change {
+/* What a link shall be like. */
+struct wanted {
 	size_t link;
-	bool dirs[2];
+	bool dirs[2]; /* which directions are touched */
 	struct impairment asked[2];
 	bool carrier;
 };
+
+/* --- reading a request --- */
 
 static int no_such(struct netlab_err *err, const char *kind, const char *name)
 {
 	return err_set(err, ENOENT, "%s '%s': no such %s in this lab", kind, name, kind);
 }
 
-static int choose_directions(struct supervisor *s, const char *from, struct change *c,
+static int choose_directions(struct supervisor *s, const char *from, struct link_change *c,
 			     struct netlab_err *err)
 {
 	const struct topo_link *link = &s->topo->links[c->link];
@@ -42,22 +47,23 @@ static int choose_directions(struct supervisor *s, const char *from, struct chan
 			s->topo->nodes[link->ends[1].node].name);
 }
 
-static int set_carrier(struct change *c, const char *value, bool one_way, struct netlab_err *err)
+static int read_carrier(struct link_change *c, const char *value, bool one_way,
+			struct netlab_err *err)
 {
 	if (one_way) {
 		err_set(err, EINVAL, "'carrier' is the link's, not a direction's");
 		return err_hint(err, "leave out --from, or cut one direction with `link down`");
 	}
 	if (strcmp(value, "true") == 0)
-		c->carrier = true;
+		c->carrier = LINK_CARRIER_ON;
 	else if (strcmp(value, "false") == 0)
-		c->carrier = false;
+		c->carrier = LINK_CARRIER_OFF;
 	else
 		return err_set(err, EINVAL, "carrier '%s': write true or false", value);
 	return 0;
 }
 
-static int apply_settings(const json_t *request, struct change *c, struct netlab_err *err)
+static int read_settings(const json_t *request, struct link_change *c, struct netlab_err *err)
 {
 	const json_t *settings = json_object_get(request, "settings"), *item;
 	bool one_way = json_object_get(request, "from") != NULL;
@@ -66,50 +72,36 @@ static int apply_settings(const json_t *request, struct change *c, struct netlab
 	json_array_foreach(settings, i, item)
 	{
 		const char *setting = json_string_value(item);
-		int r = 0;
+		int r;
 
 		if (!setting)
 			return err_set(err, EPROTO, "malformed request");
 		if (strncmp(setting, CARRIER_KEY, strlen(CARRIER_KEY)) == 0)
-			r = set_carrier(c, setting + strlen(CARRIER_KEY), one_way, err);
-		for (unsigned d = 0; d < 2 && r == 0; d++) {
-			if (c->dirs[d] && strncmp(setting, CARRIER_KEY, strlen(CARRIER_KEY)) != 0)
-				r = impairment_parse_setting(setting, &c->asked[d], err);
-		}
+			r = read_carrier(c, setting + strlen(CARRIER_KEY), one_way, err);
+		else
+			r = impairment_parse_setting(setting, &c->keys, err);
 		if (r < 0)
 			return r;
 	}
 	return 0;
 }
 
-static void set_down(struct change *c, bool down)
+static void set_down(struct link_change *c, bool down)
 {
-	for (unsigned d = 0; d < 2; d++) {
-		if (!c->dirs[d])
-			continue;
-		c->asked[d].set |= IMPAIR_BIT(IMPAIR_DOWN);
-		c->asked[d].down = down;
-	}
+	c->keys.set |= IMPAIR_BIT(IMPAIR_DOWN);
+	c->keys.down = down;
 }
 
-static void clear(struct supervisor *s, bool none, struct change *c)
+static void clear(const struct supervisor *s, bool none, struct link_change *c)
 {
-	const struct topo_link *link = &s->topo->links[c->link];
-
-	for (unsigned d = 0; d < 2; d++) {
-		if (!c->dirs[d])
-			continue;
-		c->asked[d] = link->dir[d];
-		if (none)
-			c->asked[d].set &= IMPAIR_BIT(IMPAIR_SEED);
-	}
+	c->basis = none ? LINK_NOTHING : LINK_FILE;
 	if (c->dirs[0] && c->dirs[1])
-		c->carrier = none || link->carrier;
+		c->carrier = none || s->topo->links[c->link].carrier ? LINK_CARRIER_ON
+								     : LINK_CARRIER_OFF;
 }
 
-/** Reads the request into what shall be. */
-static int understand(struct supervisor *s, const json_t *request, struct change *c,
-		      struct netlab_err *err)
+static int read_request(struct supervisor *s, const json_t *request, struct link_change *c,
+			struct netlab_err *err)
 {
 	const char *verb = json_string_value(json_object_get(request, "verb"));
 	const char *name = json_string_value(json_object_get(request, "link"));
@@ -123,10 +115,8 @@ static int understand(struct supervisor *s, const json_t *request, struct change
 	r = choose_directions(s, json_string_value(json_object_get(request, "from")), c, err);
 	if (r < 0)
 		return r;
-	memcpy(c->asked, s->links[c->link].asked, sizeof(c->asked));
-	c->carrier = s->links[c->link].carrier;
 	if (strcmp(verb, "set") == 0)
-		r = apply_settings(request, c, err);
+		r = read_settings(request, c, err);
 	else if (strcmp(verb, "clear") == 0)
 		clear(s, json_is_true(json_object_get(request, "none")), c);
 	else if (strcmp(verb, "down") == 0)
@@ -135,10 +125,37 @@ static int understand(struct supervisor *s, const json_t *request, struct change
 		set_down(c, false);
 	else
 		return err_set(err, EPROTO, "malformed request");
-	for (unsigned d = 0; d < 2 && r == 0; d++)
-		r = impairment_check(&c->asked[d], err);
 	return r < 0 ? err_wrap(err, "link '%s'", name) : 0;
 }
+
+/** What the link shall be like after the change. */
+static int want(const struct supervisor *s, const struct link_change *c, struct wanted *w,
+		struct netlab_err *err)
+{
+	const struct topo_link *topo = &s->topo->links[c->link];
+	const struct lab_link *link = &s->links[c->link];
+	int r = 0;
+
+	w->link = c->link;
+	w->carrier = c->carrier == LINK_CARRIER_KEEP ? link->carrier
+						     : c->carrier == LINK_CARRIER_ON;
+	for (unsigned d = 0; d < 2; d++) {
+		w->dirs[d] = c->dirs[d];
+		w->asked[d] = link->asked[d];
+		if (!c->dirs[d])
+			continue;
+		if (c->basis != LINK_PRESENT)
+			w->asked[d] = topo->dir[d];
+		if (c->basis == LINK_NOTHING)
+			w->asked[d].set &= IMPAIR_BIT(IMPAIR_SEED);
+		impairment_merge(&w->asked[d], &c->keys);
+	}
+	for (unsigned d = 0; d < 2 && r == 0; d++)
+		r = impairment_check(&w->asked[d], err);
+	return r < 0 ? err_wrap(err, "link '%s'", topo->name) : 0;
+}
+
+/* --- carrying it out --- */
 
 static bool is_down(const struct impairment *m)
 {
@@ -232,7 +249,7 @@ static int change_offloads(struct supervisor *s, size_t link, bool off, struct n
 	return r;
 }
 
-static int carry_out(struct supervisor *s, const struct change *c, struct netlab_err *err)
+static int carry_out(struct supervisor *s, const struct wanted *c, struct netlab_err *err)
 {
 	struct lab_link *link = &s->links[c->link];
 	struct plan_qdisc qdisc[2];
@@ -258,18 +275,16 @@ static int carry_out(struct supervisor *s, const struct change *c, struct netlab
 	return r;
 }
 
-int link_change(struct supervisor *s, const json_t *request, struct netlab_err *err)
+int link_apply(struct supervisor *s, const struct link_change *c, struct netlab_err *err)
 {
-	struct change c = { 0 }, before = { 0 };
-	int r = understand(s, request, &c, err);
+	struct wanted w = { 0 }, before = { .link = c->link, .dirs = { true, true } };
+	int r = want(s, c, &w, err);
 
 	if (r < 0)
 		return r;
-	before.link = c.link;
-	before.dirs[0] = before.dirs[1] = true;
-	memcpy(before.asked, s->links[c.link].asked, sizeof(before.asked));
-	before.carrier = s->links[c.link].carrier;
-	r = carry_out(s, &c, err);
+	memcpy(before.asked, s->links[c->link].asked, sizeof(before.asked));
+	before.carrier = s->links[c->link].carrier;
+	r = carry_out(s, &w, err);
 	if (r < 0) {
 		struct netlab_err ignored = { 0 };
 
@@ -278,4 +293,12 @@ int link_change(struct supervisor *s, const json_t *request, struct netlab_err *
 		(void)carry_out(s, &before, &ignored);
 	}
 	return r;
+}
+
+int link_change(struct supervisor *s, const json_t *request, struct netlab_err *err)
+{
+	struct link_change c = { .basis = LINK_PRESENT };
+	int r = read_request(s, request, &c, err);
+
+	return r < 0 ? r : link_apply(s, &c, err);
 }

@@ -16,6 +16,7 @@
 
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "lab/change.h"
 #include "lab/supervisor.h"
 #include "sys/sock.h"
 

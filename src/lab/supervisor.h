@@ -129,10 +129,6 @@ int settle_addresses(struct supervisor *s, struct netlab_err *err);
 /** Waits until no port of a switch with STP is on its way to forwarding. */
 int settle_trees(struct supervisor *s, struct netlab_err *err);
 
-/* --- change.c --- */
-/** Carries out `link set|clear|down|up` (request as sent by lab_link_change()). All or nothing. */
-int link_change(struct supervisor *s, const json_t *request, struct netlab_err *err);
-
 /* --- control.c --- */
 /** Serves requests until it is time to stop. @return whether that is because the caller of a bound lab went away */
 bool control_loop(struct supervisor *s);
