@@ -228,7 +228,6 @@ static int change_carrier(struct supervisor *s, size_t link, bool on, struct net
 /** Offloads at the node ends follow the shaping: one decision per packet on the wire, not per 64 KiB. */
 static int change_offloads(struct supervisor *s, size_t link, bool off, struct netlab_err *err)
 {
-	enum { GSO_MAX_SEGS = 65535 }; /* linux/netdevice.h: what a veth starts with */
 	int r = 0;
 
 	if (s->links[link].no_offload == off)
@@ -242,9 +241,6 @@ static int change_offloads(struct supervisor *s, size_t link, bool off, struct n
 		r = rt_set_offloads(s->batch.fd, in->name, !off);
 		if (r < 0)
 			return err_errno(err, r, "setting offloads");
-		r = rt_set_gso_max_segs(&s->batch, in->ifindex, off ? 1 : GSO_MAX_SEGS, err);
-		if (r == 0)
-			r = rt_flush(&s->batch, err);
 	}
 	return r;
 }

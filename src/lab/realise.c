@@ -225,7 +225,6 @@ static int make_veth(struct supervisor *s, const struct plan_op *op, struct netl
 	ends[1].name = in->name;
 	ends[1].ifindex = in->ifindex;
 	ends[1].netns_pid = s->nodes[end->node].pid;
-	ends[1].one_segment = in->no_offload;
 	return rt_new_veth(&s->batch, ends, in->mtu, err);
 }
 

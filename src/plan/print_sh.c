@@ -188,8 +188,7 @@ static void put_veth(struct script *s, const struct plan_op *op)
 	buf_printf(s->b, " mtu %u numtxqueues 1 numrxqueues 1 type veth peer name %s index %u",
 		   i->mtu, i->name, i->ifindex);
 	put_mac(s->b, i->mac);
-	buf_printf(s->b, " mtu %u numtxqueues 1 numrxqueues 1%s netns $n%zu\n", i->mtu,
-		   i->no_offload ? " gso_max_segs 1" : "", node);
+	buf_printf(s->b, " mtu %u numtxqueues 1 numrxqueues 1 netns $n%zu\n", i->mtu, node);
 }
 
 static void put_redirect(struct script *s, const struct plan_op *op)
@@ -314,10 +313,9 @@ static void put_late_sysctl(struct script *s, const struct plan_op *op)
 static void put_offload(struct script *s, const struct plan_op *op)
 {
 	close_stream(s);
-	/* gso_max_segs 1 is there since the interface is; this turns off what ethtool shows */
 	buf_printf(
 		s->b,
-		"\tif [ -n \"$ethtool\" ]; then net \"$n%u\" ethtool -K %s tso off gso off gro off; fi\n",
+		"\tnet \"$n%u\" ethtool -K %s gso off tso off gro off tx-udp-segmentation off tx-sctp-segmentation off tx-gso-list off\n",
 		op->node, interface_name(s, op, op->interface));
 }
 
@@ -514,7 +512,9 @@ void plan_print_sh(struct buf *b, const struct plan *p)
 	if (p->hosts)
 		buf_printf(b, "\tcat >\"$state/hosts\" <<'END'\n%sEND\n", p->hosts);
 	if (has_op(p, PLAN_OFFLOAD))
-		buf_puts(b, "\tethtool=$(command -v ethtool || :)\n");
+		buf_puts(
+			b,
+			"\tcommand -v ethtool >/dev/null || die \"links that shape need 'ethtool'\"\n");
 	put_nodes(&s);
 	if (p->topo->n_links > 0)
 		put_links(&s);

@@ -70,8 +70,7 @@ struct rt_end {
 	const char *name;
 	uint32_t ifindex;
 	uint8_t mac[6];
-	pid_t netns_pid;  /**< 0 = the socket's own namespace */
-	bool one_segment; /**< IFLA_GSO_MAX_SEGS 1: the kernel segments before this device */
+	pid_t netns_pid; /**< 0 = the socket's own namespace */
 };
 
 /** A veth pair, both ends born where they belong, one queue each. ends[0] must be in the socket's namespace. */
@@ -88,15 +87,9 @@ struct rt_bridge {
 int rt_new_bridge(struct rt_batch *b, const struct rt_bridge *br, struct netlab_err *err);
 int rt_set_master(struct rt_batch *b, uint32_t ifindex, uint32_t master, struct netlab_err *err);
 int rt_set_up(struct rt_batch *b, uint32_t ifindex, bool up, struct netlab_err *err);
-int rt_set_gso_max_segs(struct rt_batch *b, uint32_t ifindex, uint32_t segments,
-			struct netlab_err *err);
 /** Asks about a link and throws the answer away: RTM_GETLINK runs a pending carrier change of the device first
  *  (linkwatch_sync_dev() in rtnl_getlink(), Linux >= 6.8), so that its qdisc is active when the batch returns. */
 int rt_sync_carrier(struct rt_batch *b, uint32_t ifindex, struct netlab_err *err);
-/** The same for a device that is up, at once, and at a tenth of the cost, for nothing is told about the device: by asking
- *  for its link state with ethtool (ethtool_op_get_link(), Linux >= 6.8). @param[in] fd  rtnetlink socket of the device's
- *  namespace @return 0, negative errno */
-int rt_sync_running(int fd, const char *ifname);
 
 struct rt_link_state {
 	uint32_t ifindex;
@@ -110,8 +103,15 @@ int rt_each_link(int fd, rt_link_fn *fn, void *ctx);
 /** Makes a socket hear its namespace's link changes, bridge port states among them: readable means that something
  *  changed; rt_each_link() reads past it. @return 0, negative errno */
 int rt_hear_links(int fd, bool on);
-/** Turns segmentation and receive offloads (tso, gso, gro) on or off through a socket of the device's namespace.
- *  @return 0, negative errno */
+
+/* --- what ethtool's ioctls do (ethtool.c) --- */
+
+/** rt_sync_carrier() for a device that is up, at once, and at a tenth of the cost, for nothing is told about the device: by asking
+ *  for its link state with ethtool (ethtool_op_get_link(), Linux >= 6.8). @param[in] fd  rtnetlink socket of the device's
+ *  namespace @return 0, negative errno */
+int rt_sync_running(int fd, const char *ifname);
+/** Turns all segmentation offloads on or off, and GRO off, through a socket of the device's namespace: off, no frame that
+ *  the device sends is larger than its MTU says. @return 0, negative errno */
 int rt_set_offloads(int fd, const char *ifname, bool on);
 
 /* --- addresses, neighbours, routes (rtnl_ip.c) --- */

@@ -1,19 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* Links over rtnetlink: veth pairs, bridges and their ports, up and down, carrier, offloads. */
+/* Links over rtnetlink: veth pairs, bridges and their ports, up and down, carrier. What ethtool's ioctls do: ethtool.c. */
 #include "sys/rtnl.h"
 
 #include <errno.h>
-#include <linux/ethtool.h>
 #include <linux/if_bridge.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
-#include <linux/sockios.h>
 #include <linux/veth.h>
 #include <net/if.h>
 #include <netlink/attr.h>
 #include <netlink/msg.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -33,8 +30,6 @@ static int put_end(struct nl_msg *msg, const struct rt_end *end, uint32_t mtu)
 	r |= nla_put_u32(msg, IFLA_MTU, mtu);
 	r |= nla_put_u32(msg, IFLA_NUM_TX_QUEUES, 1);
 	r |= nla_put_u32(msg, IFLA_NUM_RX_QUEUES, 1);
-	if (end->one_segment)
-		r |= nla_put_u32(msg, IFLA_GSO_MAX_SEGS, 1);
 	if (end->netns_pid > 0)
 		r |= nla_put_u32(msg, IFLA_NET_NS_PID, (uint32_t)end->netns_pid);
 	return r;
@@ -141,16 +136,6 @@ int rt_set_up(struct rt_batch *b, uint32_t ifindex, bool up, struct netlab_err *
 		      err);
 }
 
-int rt_set_gso_max_segs(struct rt_batch *b, uint32_t ifindex, uint32_t segments,
-			struct netlab_err *err)
-{
-	struct ifinfomsg header = { .ifi_index = (int)ifindex };
-	struct nl_msg *msg = rt_message(RTM_NEWLINK, 0, &header, sizeof(header));
-
-	return rt_add(b, "rtnl setlink gso",
-		      checked(msg, msg && nla_put_u32(msg, IFLA_GSO_MAX_SEGS, segments)), err);
-}
-
 int rt_sync_carrier(struct rt_batch *b, uint32_t ifindex, struct netlab_err *err)
 {
 	struct ifinfomsg header = { .ifi_index = (int)ifindex };
@@ -222,36 +207,4 @@ int rt_hear_links(int fd, bool on)
 int rt_hear_routes(int fd, bool on)
 {
 	return hear(fd, RTNLGRP_IPV6_ROUTE, on);
-}
-
-static int ethtool_value(int fd, const char *ifname, uint32_t command, uint32_t data)
-{
-	struct ethtool_value value = { .cmd = command, .data = data };
-	struct ifreq request = { .ifr_data = (void *)&value };
-
-	strncpy(request.ifr_name, ifname, IFNAMSIZ - 1);
-	return ioctl(fd, SIOCETHTOOL, &request) < 0 ? -errno : 0;
-}
-
-int rt_sync_running(int fd, const char *ifname)
-{
-	int r = sys_gate("ethtool link");
-
-	return r < 0 ? r : ethtool_value(fd, ifname, ETHTOOL_GLINK, 0);
-}
-
-int rt_set_offloads(int fd, const char *ifname, bool on)
-{
-	static const uint32_t commands[] = { ETHTOOL_STSO, ETHTOOL_SGSO, ETHTOOL_SGRO };
-	int r = sys_gate("ethtool offloads");
-
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
-		/* GRO is off by default on veth and stays so: it is never turned on here */
-		r = ethtool_value(fd, ifname, commands[i], on && commands[i] != ETHTOOL_SGRO);
-		if (r < 0)
-			return r;
-	}
-	return 0;
 }

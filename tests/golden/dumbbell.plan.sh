@@ -145,7 +145,7 @@ fd00:6e6c::7 r1
 10.0.0.9 r2
 fd00:6e6c::9 r2
 END
-	ethtool=$(command -v ethtool || :)
+	command -v ethtool >/dev/null || die "links that shape need 'ethtool'"
 
 	# the fabric and the nodes
 	fabric
@@ -171,16 +171,16 @@ END
 
 	# links: each end is a pair of interfaces, one in the node and one in the fabric
 	net "$fabric" ip -batch - <<END
-link add L0.a index 1048576 address 06:6e:6c:00:00:00 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 101 address 02:6e:6c:00:00:00 mtu 1500 numtxqueues 1 numrxqueues 1 gso_max_segs 1 netns $n0
-link add L0.b index 1048577 address 06:6e:6c:00:00:01 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 101 address 02:6e:6c:00:00:01 mtu 1500 numtxqueues 1 numrxqueues 1 gso_max_segs 1 netns $n2
-link add L1.a index 1048578 address 06:6e:6c:00:00:02 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 101 address 02:6e:6c:00:00:02 mtu 1500 numtxqueues 1 numrxqueues 1 gso_max_segs 1 netns $n1
-link add L1.b index 1048579 address 06:6e:6c:00:00:03 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth1 index 102 address 02:6e:6c:00:00:03 mtu 1500 numtxqueues 1 numrxqueues 1 gso_max_segs 1 netns $n2
-link add L2.a index 1048580 address 06:6e:6c:00:00:04 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth2 index 103 address 02:6e:6c:00:00:04 mtu 1500 numtxqueues 1 numrxqueues 1 gso_max_segs 1 netns $n2
-link add L2.b index 1048581 address 06:6e:6c:00:00:05 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 101 address 02:6e:6c:00:00:05 mtu 1500 numtxqueues 1 numrxqueues 1 gso_max_segs 1 netns $n3
-link add L3.a index 1048582 address 06:6e:6c:00:00:06 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth1 index 102 address 02:6e:6c:00:00:06 mtu 1500 numtxqueues 1 numrxqueues 1 gso_max_segs 1 netns $n3
-link add L3.b index 1048583 address 06:6e:6c:00:00:07 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 101 address 02:6e:6c:00:00:07 mtu 1500 numtxqueues 1 numrxqueues 1 gso_max_segs 1 netns $n4
-link add L4.a index 1048584 address 06:6e:6c:00:00:08 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth2 index 103 address 02:6e:6c:00:00:08 mtu 1500 numtxqueues 1 numrxqueues 1 gso_max_segs 1 netns $n3
-link add L4.b index 1048585 address 06:6e:6c:00:00:09 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 101 address 02:6e:6c:00:00:09 mtu 1500 numtxqueues 1 numrxqueues 1 gso_max_segs 1 netns $n5
+link add L0.a index 1048576 address 06:6e:6c:00:00:00 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 101 address 02:6e:6c:00:00:00 mtu 1500 numtxqueues 1 numrxqueues 1 netns $n0
+link add L0.b index 1048577 address 06:6e:6c:00:00:01 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 101 address 02:6e:6c:00:00:01 mtu 1500 numtxqueues 1 numrxqueues 1 netns $n2
+link add L1.a index 1048578 address 06:6e:6c:00:00:02 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 101 address 02:6e:6c:00:00:02 mtu 1500 numtxqueues 1 numrxqueues 1 netns $n1
+link add L1.b index 1048579 address 06:6e:6c:00:00:03 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth1 index 102 address 02:6e:6c:00:00:03 mtu 1500 numtxqueues 1 numrxqueues 1 netns $n2
+link add L2.a index 1048580 address 06:6e:6c:00:00:04 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth2 index 103 address 02:6e:6c:00:00:04 mtu 1500 numtxqueues 1 numrxqueues 1 netns $n2
+link add L2.b index 1048581 address 06:6e:6c:00:00:05 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 101 address 02:6e:6c:00:00:05 mtu 1500 numtxqueues 1 numrxqueues 1 netns $n3
+link add L3.a index 1048582 address 06:6e:6c:00:00:06 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth1 index 102 address 02:6e:6c:00:00:06 mtu 1500 numtxqueues 1 numrxqueues 1 netns $n3
+link add L3.b index 1048583 address 06:6e:6c:00:00:07 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 101 address 02:6e:6c:00:00:07 mtu 1500 numtxqueues 1 numrxqueues 1 netns $n4
+link add L4.a index 1048584 address 06:6e:6c:00:00:08 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth2 index 103 address 02:6e:6c:00:00:08 mtu 1500 numtxqueues 1 numrxqueues 1 netns $n3
+link add L4.b index 1048585 address 06:6e:6c:00:00:09 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 101 address 02:6e:6c:00:00:09 mtu 1500 numtxqueues 1 numrxqueues 1 netns $n5
 END
 
 	# what comes in at one end in the fabric goes out at the other
@@ -220,7 +220,7 @@ link set dev L4.b up
 END
 
 	# host s1
-	if [ -n "$ethtool" ]; then net "$n0" ethtool -K eth0 tso off gso off gro off; fi
+	net "$n0" ethtool -K eth0 gso off tso off gro off tx-udp-segmentation off tx-sctp-segmentation off tx-gso-list off
 	net "$n0" ip -batch - <<'END'
 address add 10.0.0.0/31 dev eth0
 address add fd00:6e6c::/127 dev eth0 nodad
@@ -233,7 +233,7 @@ route add ::/0 protocol static via fd00:6e6c::1 dev eth0
 END
 
 	# host s2
-	if [ -n "$ethtool" ]; then net "$n1" ethtool -K eth0 tso off gso off gro off; fi
+	net "$n1" ethtool -K eth0 gso off tso off gro off tx-udp-segmentation off tx-sctp-segmentation off tx-gso-list off
 	net "$n1" ip -batch - <<'END'
 address add 10.0.0.2/31 dev eth0
 address add fd00:6e6c::2/127 dev eth0 nodad
@@ -246,9 +246,9 @@ route add ::/0 protocol static via fd00:6e6c::3 dev eth0
 END
 
 	# router left
-	if [ -n "$ethtool" ]; then net "$n2" ethtool -K eth0 tso off gso off gro off; fi
-	if [ -n "$ethtool" ]; then net "$n2" ethtool -K eth1 tso off gso off gro off; fi
-	if [ -n "$ethtool" ]; then net "$n2" ethtool -K eth2 tso off gso off gro off; fi
+	net "$n2" ethtool -K eth0 gso off tso off gro off tx-udp-segmentation off tx-sctp-segmentation off tx-gso-list off
+	net "$n2" ethtool -K eth1 gso off tso off gro off tx-udp-segmentation off tx-sctp-segmentation off tx-gso-list off
+	net "$n2" ethtool -K eth2 gso off tso off gro off tx-udp-segmentation off tx-sctp-segmentation off tx-gso-list off
 	net "$n2" ip -batch - <<'END'
 address add 10.0.0.1/31 dev eth0
 address add fd00:6e6c::1/127 dev eth0 nodad
@@ -273,9 +273,9 @@ route add fd00:6e6c::8/127 protocol static via fd00:6e6c::5 dev eth2
 END
 
 	# router right
-	if [ -n "$ethtool" ]; then net "$n3" ethtool -K eth0 tso off gso off gro off; fi
-	if [ -n "$ethtool" ]; then net "$n3" ethtool -K eth1 tso off gso off gro off; fi
-	if [ -n "$ethtool" ]; then net "$n3" ethtool -K eth2 tso off gso off gro off; fi
+	net "$n3" ethtool -K eth0 gso off tso off gro off tx-udp-segmentation off tx-sctp-segmentation off tx-gso-list off
+	net "$n3" ethtool -K eth1 gso off tso off gro off tx-udp-segmentation off tx-sctp-segmentation off tx-gso-list off
+	net "$n3" ethtool -K eth2 gso off tso off gro off tx-udp-segmentation off tx-sctp-segmentation off tx-gso-list off
 	net "$n3" ip -batch - <<'END'
 address add 10.0.0.5/31 dev eth0
 address add fd00:6e6c::5/127 dev eth0 nodad
@@ -298,7 +298,7 @@ route add fd00:6e6c::/126 protocol static via fd00:6e6c::4 dev eth0
 END
 
 	# host r1
-	if [ -n "$ethtool" ]; then net "$n4" ethtool -K eth0 tso off gso off gro off; fi
+	net "$n4" ethtool -K eth0 gso off tso off gro off tx-udp-segmentation off tx-sctp-segmentation off tx-gso-list off
 	net "$n4" ip -batch - <<'END'
 address add 10.0.0.7/31 dev eth0
 address add fd00:6e6c::7/127 dev eth0 nodad
@@ -311,7 +311,7 @@ route add ::/0 protocol static via fd00:6e6c::6 dev eth0
 END
 
 	# host r2
-	if [ -n "$ethtool" ]; then net "$n5" ethtool -K eth0 tso off gso off gro off; fi
+	net "$n5" ethtool -K eth0 gso off tso off gro off tx-udp-segmentation off tx-sctp-segmentation off tx-gso-list off
 	net "$n5" ip -batch - <<'END'
 address add 10.0.0.9/31 dev eth0
 address add fd00:6e6c::9/127 dev eth0 nodad

@@ -151,7 +151,7 @@ fd00:6e6c::3 r2
 10.0.0.13 h2
 fd00:6e6c:0:1::5 h2
 END
-	ethtool=$(command -v ethtool || :)
+	command -v ethtool >/dev/null || die "links that shape need 'ethtool'"
 
 	# the fabric and the nodes
 	fabric
@@ -189,16 +189,16 @@ link add L3.a index 1048582 address 06:6e:6c:00:00:06 mtu 1500 numtxqueues 1 num
 link add L3.b index 1048583 address 06:6e:6c:00:00:07 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 101 address 02:6e:6c:00:00:07 mtu 1500 numtxqueues 1 numrxqueues 1 netns $n4
 link add L4.a index 1048584 address 06:6e:6c:00:00:08 mtu 1400 numtxqueues 1 numrxqueues 1 type veth peer name wan.100 index 102 address 02:00:00:00:00:01 mtu 1400 numtxqueues 1 numrxqueues 1 netns $n3
 link add L4.b index 1048585 address 06:6e:6c:00:00:09 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth1 index 102 address 02:6e:6c:00:00:09 mtu 1500 numtxqueues 1 numrxqueues 1 netns $n4
-link add L5.a index 1048586 address 06:6e:6c:00:00:0a mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth1 index 103 address 02:6e:6c:00:00:0a mtu 1500 numtxqueues 1 numrxqueues 1 gso_max_segs 1 netns $n3
-link add L5.b index 1048587 address 06:6e:6c:00:00:0b mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth2 index 103 address 02:6e:6c:00:00:0b mtu 1500 numtxqueues 1 numrxqueues 1 gso_max_segs 1 netns $n4
-link add L6.a index 1048588 address 06:6e:6c:00:00:0c mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth3 index 104 address 02:6e:6c:00:00:0c mtu 1500 numtxqueues 1 numrxqueues 1 gso_max_segs 1 netns $n4
-link add L6.b index 1048589 address 06:6e:6c:00:00:0d mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 101 address 02:6e:6c:00:00:0d mtu 1500 numtxqueues 1 numrxqueues 1 gso_max_segs 1 netns $n5
+link add L5.a index 1048586 address 06:6e:6c:00:00:0a mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth1 index 103 address 02:6e:6c:00:00:0a mtu 1500 numtxqueues 1 numrxqueues 1 netns $n3
+link add L5.b index 1048587 address 06:6e:6c:00:00:0b mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth2 index 103 address 02:6e:6c:00:00:0b mtu 1500 numtxqueues 1 numrxqueues 1 netns $n4
+link add L6.a index 1048588 address 06:6e:6c:00:00:0c mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth3 index 104 address 02:6e:6c:00:00:0c mtu 1500 numtxqueues 1 numrxqueues 1 netns $n4
+link add L6.b index 1048589 address 06:6e:6c:00:00:0d mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 101 address 02:6e:6c:00:00:0d mtu 1500 numtxqueues 1 numrxqueues 1 netns $n5
 link add L7.a index 1048590 address 06:6e:6c:00:00:0e mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth4 index 105 address 02:6e:6c:00:00:0e mtu 1500 numtxqueues 1 numrxqueues 1 netns $n4
 link add L7.b index 1048591 address 06:6e:6c:00:00:0f mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth1 index 102 address 02:6e:6c:00:00:0f mtu 1500 numtxqueues 1 numrxqueues 1 netns $n5
 link add L8.a index 1048592 address 06:6e:6c:00:00:10 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth5 index 106 address 02:6e:6c:00:00:10 mtu 1500 numtxqueues 1 numrxqueues 1 netns $n4
 link add L8.b index 1048593 address 06:6e:6c:00:00:11 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth2 index 103 address 02:6e:6c:00:00:11 mtu 1500 numtxqueues 1 numrxqueues 1 netns $n5
-link add L9.a index 1048594 address 06:6e:6c:00:00:12 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth6 index 107 address 02:6e:6c:00:00:12 mtu 1500 numtxqueues 1 numrxqueues 1 gso_max_segs 1 netns $n4
-link add L9.b index 1048595 address 06:6e:6c:00:00:13 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth3 index 104 address 02:6e:6c:00:00:13 mtu 1500 numtxqueues 1 numrxqueues 1 gso_max_segs 1 netns $n5
+link add L9.a index 1048594 address 06:6e:6c:00:00:12 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth6 index 107 address 02:6e:6c:00:00:12 mtu 1500 numtxqueues 1 numrxqueues 1 netns $n4
+link add L9.b index 1048595 address 06:6e:6c:00:00:13 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth3 index 104 address 02:6e:6c:00:00:13 mtu 1500 numtxqueues 1 numrxqueues 1 netns $n5
 END
 
 	# what comes in at one end in the fabric goes out at the other
@@ -311,7 +311,7 @@ END
 
 	# router r1
 	net "$n3" sh -c 'echo "$1" >"/proc/sys/$2"' sysctl 1 net/ipv4/conf/wan.100/forwarding
-	if [ -n "$ethtool" ]; then net "$n3" ethtool -K eth1 tso off gso off gro off; fi
+	net "$n3" ethtool -K eth1 gso off tso off gro off tx-udp-segmentation off tx-sctp-segmentation off tx-gso-list off
 	net "$n3" ip -batch - <<'END'
 address add 10.0.0.2/29 dev eth0 broadcast +
 address add fd00:6e6c::2/64 dev eth0 nodad
@@ -340,9 +340,9 @@ route add fd00:6e6c:0:1::8/126 protocol static via fd00:6e6c::3 dev eth0
 END
 
 	# router r2
-	if [ -n "$ethtool" ]; then net "$n4" ethtool -K eth2 tso off gso off gro off; fi
-	if [ -n "$ethtool" ]; then net "$n4" ethtool -K eth3 tso off gso off gro off; fi
-	if [ -n "$ethtool" ]; then net "$n4" ethtool -K eth6 tso off gso off gro off; fi
+	net "$n4" ethtool -K eth2 gso off tso off gro off tx-udp-segmentation off tx-sctp-segmentation off tx-gso-list off
+	net "$n4" ethtool -K eth3 gso off tso off gro off tx-udp-segmentation off tx-sctp-segmentation off tx-gso-list off
+	net "$n4" ethtool -K eth6 gso off tso off gro off tx-udp-segmentation off tx-sctp-segmentation off tx-gso-list off
 	net "$n4" ip -batch - <<'END'
 address add 10.0.0.3/29 dev eth0 broadcast +
 address add fd00:6e6c::3/64 dev eth0 nodad
@@ -387,8 +387,8 @@ route add 2001:db8::1/128 protocol static via fd00:6e6c::1 dev eth0
 END
 
 	# host h2
-	if [ -n "$ethtool" ]; then net "$n5" ethtool -K eth0 tso off gso off gro off; fi
-	if [ -n "$ethtool" ]; then net "$n5" ethtool -K eth3 tso off gso off gro off; fi
+	net "$n5" ethtool -K eth0 gso off tso off gro off tx-udp-segmentation off tx-sctp-segmentation off tx-gso-list off
+	net "$n5" ethtool -K eth3 gso off tso off gro off tx-udp-segmentation off tx-sctp-segmentation off tx-gso-list off
 	net "$n5" ip -batch - <<'END'
 address add 10.0.0.13/31 dev eth0
 address add fd00:6e6c:0:1::5/127 dev eth0 nodad

@@ -125,7 +125,7 @@ fd00:6e6c:: client
 10.0.0.1 server
 fd00:6e6c::1 server
 END
-	ethtool=$(command -v ethtool || :)
+	command -v ethtool >/dev/null || die "links that shape need 'ethtool'"
 
 	# the fabric and the nodes
 	fabric
@@ -139,8 +139,8 @@ END
 
 	# links: each end is a pair of interfaces, one in the node and one in the fabric
 	net "$fabric" ip -batch - <<END
-link add L0.a index 1048576 address 06:6e:6c:00:00:00 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 101 address 02:6e:6c:00:00:00 mtu 1500 numtxqueues 1 numrxqueues 1 gso_max_segs 1 netns $n0
-link add L0.b index 1048577 address 06:6e:6c:00:00:01 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 101 address 02:6e:6c:00:00:01 mtu 1500 numtxqueues 1 numrxqueues 1 gso_max_segs 1 netns $n1
+link add L0.a index 1048576 address 06:6e:6c:00:00:00 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 101 address 02:6e:6c:00:00:00 mtu 1500 numtxqueues 1 numrxqueues 1 netns $n0
+link add L0.b index 1048577 address 06:6e:6c:00:00:01 mtu 1500 numtxqueues 1 numrxqueues 1 type veth peer name eth0 index 101 address 02:6e:6c:00:00:01 mtu 1500 numtxqueues 1 numrxqueues 1 netns $n1
 END
 
 	# what comes in at one end in the fabric goes out at the other
@@ -156,7 +156,7 @@ link set dev L0.b up
 END
 
 	# host client
-	if [ -n "$ethtool" ]; then net "$n0" ethtool -K eth0 tso off gso off gro off; fi
+	net "$n0" ethtool -K eth0 gso off tso off gro off tx-udp-segmentation off tx-sctp-segmentation off tx-gso-list off
 	net "$n0" ip -batch - <<'END'
 address add 10.0.0.0/31 dev eth0
 address add fd00:6e6c::/127 dev eth0 nodad
@@ -167,7 +167,7 @@ neighbour replace fd00:6e6c::1 lladdr 02:6e:6c:00:00:01 dev eth0 nud permanent
 END
 
 	# host server
-	if [ -n "$ethtool" ]; then net "$n1" ethtool -K eth0 tso off gso off gro off; fi
+	net "$n1" ethtool -K eth0 gso off tso off gro off tx-udp-segmentation off tx-sctp-segmentation off tx-gso-list off
 	net "$n1" ip -batch - <<'END'
 address add 10.0.0.1/31 dev eth0
 address add fd00:6e6c::1/127 dev eth0 nodad

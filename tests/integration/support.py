@@ -104,6 +104,10 @@ class Lab:
     def exec(self, node, *argv, options=(), **more):
         return netlab("exec", *options, f"{self.name}:{node}", "--", *argv, **more)
 
+    def popen(self, node, *argv, **more):
+        """The same, and goes on while it runs."""
+        return subprocess.Popen([NETLAB, "--state-dir", STATE, "exec", f"{self.name}:{node}", "--", *argv], **more)
+
     def out(self, node, *argv, **more):
         return self.exec(node, *argv, **more).stdout
 
