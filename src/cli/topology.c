@@ -86,12 +86,9 @@ static int overrides(const struct cli *c, struct topo_overrides *ret, struct net
 	}
 	if (engine) {
 		ret->engine_set = true;
-		if (strcmp(engine, "wire") == 0) {
-			(void)err_set(err, EOPNOTSUPP, "--engine: 'wire' is not in this version");
-			(void)err_hint(err, "leave it out, or say --engine netem");
-			return err_class(err, NETLAB_EXIT_UNSUPPORTED);
-		}
-		ret->engine = strcmp(engine, "netem") == 0 ? TOPO_ENGINE_NETEM : TOPO_ENGINE_AUTO;
+		ret->engine = strcmp(engine, "netem") == 0  ? TOPO_ENGINE_NETEM
+			      : strcmp(engine, "wire") == 0 ? TOPO_ENGINE_WIRE
+							    : TOPO_ENGINE_AUTO;
 	}
 	return 0;
 }
@@ -99,10 +96,12 @@ static int overrides(const struct cli *c, struct topo_overrides *ret, struct net
 int cli_topology_parse(struct cli *c, struct cli_topology *t, struct netlab_err *err)
 {
 	struct topo_overrides o;
+	char dir[4096];
 	int r = overrides(c, &o, err);
 
 	if (r < 0)
 		return r;
+	o.dir = sys_dir_of(t->file, dir, sizeof(dir));
 	r = topo_parse(t->text, t->len, t->file, &o, &t->diags, &t->topo);
 	if (r < 0 && t->diags.n_errors == 0) {
 		(void)err_errno(err, r, "checking the topology");

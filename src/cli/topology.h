@@ -24,8 +24,7 @@ int cli_topology_read(struct cli *c, const char *arg, struct cli_topology *ret,
 		      struct netlab_err *err);
 /**
  * Reads the overrides from --name, --seed and --engine and parses what cli_topology_read() read.
- * @return 0; -EINVAL when there are errors in t->diags (err->message is empty then) or the options are wrong;
- *         -EOPNOTSUPP for an engine that is not in this version; -ENOMEM
+ * @return 0; -EINVAL when there are errors in t->diags (err->message is empty then) or the options are wrong; -ENOMEM
  */
 int cli_topology_parse(struct cli *c, struct cli_topology *t, struct netlab_err *err);
 /**

@@ -139,7 +139,12 @@ int api_parse(const char *text, size_t len, const char *file,
 	      struct topo **ret, struct netlab_err *err)
 {
 	struct topo_diags diags = { .n = 0 };
-	int r = topo_parse(text, len, file, overrides, &diags, ret);
+	struct topo_overrides o = *overrides;
+	char dir[4096];
+	int r;
+
+	o.dir = sys_dir_of(file, dir, sizeof(dir));
+	r = topo_parse(text, len, file, &o, &diags, ret);
 
 	if (r < 0 && diags.n_errors > 0)
 		report_first(&diags, err);

@@ -79,7 +79,7 @@ static int read_settings(const json_t *request, struct link_change *c, struct ne
 		if (strncmp(setting, CARRIER_KEY, strlen(CARRIER_KEY)) == 0)
 			r = read_carrier(c, setting + strlen(CARRIER_KEY), one_way, err);
 		else
-			r = impairment_parse_setting(setting, &c->keys, err);
+			r = impairment_parse_setting(setting, &c->keys, NULL, err);
 		if (r < 0)
 			return r;
 	}

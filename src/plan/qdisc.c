@@ -120,8 +120,11 @@ int plan_qdisc_build(const struct impairment *m, uint32_t mtu, const struct plan
 	uint32_t frame = mtu + ETHERNET_HEADER;
 	bool rated = impair_asks(m, IMPAIR_RATE);
 	uint64_t bps = rated ? m->rate_bps : UNRATED_BPS;
+	const char *beyond = impairment_beyond_netem(m);
 	u128 limit;
 
+	if (beyond)
+		return unsupported(err, beyond, "leave it out of a link that netem carries");
 	if (rated && m->rate_bps < RATE_MIN_BPS)
 		return invalid(err, "'rate' is below 8bit, the least that the kernel can keep",
 			       "write a rate of 8bit (one byte a second) or more");
@@ -136,18 +139,6 @@ int plan_qdisc_build(const struct impairment *m, uint32_t mtu, const struct plan
 			"run 'modprobe sch_netem', or a kernel built with CONFIG_NET_SCH_NETEM; the "
 			"engine 'wire', which needs neither, is not in this version");
 	}
-	if (impair_asks(m, IMPAIR_REORDER) && m->reorder > 0 &&
-	    (!impair_asks(m, IMPAIR_DELAY) || !m->delay_ns))
-		return invalid(
-			err, "'reorder' needs a 'delay': the packets that are not delayed overtake",
-			"add a delay, such as \"delay\": \"10ms\"");
-	if (rated && impair_asks(m, IMPAIR_JITTER_REORDERS) && m->jitter_reorders &&
-	    impair_asks(m, IMPAIR_JITTER) && m->jitter_ns)
-		return unsupported(
-			err,
-			"'jitter_reorders' has no effect beside 'rate': netem keeps packets in "
-			"order when it has a rate",
-			"leave out 'jitter_reorders', or put the rate on another link of the path");
 	if (impair_asks(m, IMPAIR_LOSS))
 		q.impairment.loss = impair_loss_solve(&m->loss);
 	if (!rated && impair_asks(m, IMPAIR_JITTER) && m->jitter_ns &&

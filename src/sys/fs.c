@@ -129,6 +129,25 @@ ssize_t sys_read_value(int dir_fd, const char *path, char *ret, size_t size)
 	return n;
 }
 
+const char *sys_dir_of(const char *file, char *ret, size_t size)
+{
+	const char *slash = strrchr(file, '/');
+	size_t dir_len = slash ? (size_t)(slash - file) + 1 : 0, n = 0;
+
+	if (*file != '/') {
+		if (!getcwd(ret, size))
+			return NULL;
+		n = strlen(ret);
+		if (n > 1 && n + 1 < size)
+			ret[n++] = '/';
+	}
+	if (n + dir_len >= size)
+		return NULL;
+	memcpy(ret + n, file, dir_len);
+	ret[n + dir_len] = '\0';
+	return ret;
+}
+
 int sys_read_file(const char *path, size_t max, char **ret, size_t *ret_len)
 {
 	/* O_NONBLOCK: a FIFO without a writer must not hang us */
@@ -146,6 +165,8 @@ int sys_read_file(const char *path, size_t max, char **ret, size_t *ret_len)
 	else if (S_ISFIFO(st.st_mode) &&
 		 fcntl(fd, F_SETFL, 0) < 0) /* its writer may take its time: <(command) */
 		r = -errno;
+	if (r == 0 && S_ISREG(st.st_mode) && (uint64_t)st.st_size > max)
+		r = -EFBIG; /* known before it is read */
 	while (r == 0) {
 		ssize_t n;
 

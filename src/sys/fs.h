@@ -34,6 +34,12 @@ int sys_write_file(int dir_fd, const char *name, const void *data, size_t len);
 int sys_write_value(const char *path, const char *value);
 /** Reads a small file whole, NUL-terminated, trailing newline cut. @return length, negative errno */
 ssize_t sys_read_value(int dir_fd, const char *path, char *ret, size_t size);
+/**
+ * The directory that a file is in, absolute and ending in a slash, symbolic links left as they are: for paths that count
+ * from it and outlive a chdir().
+ * @return ret; NULL when there is none (the working directory is gone) or it is too long
+ */
+const char *sys_dir_of(const char *file, char *ret, size_t size);
 /** Reads a file, at most `max` bytes. @param[out] ret  malloc'ed, NUL-terminated. @return 0; -EFBIG; -EISDIR; ... */
 int sys_read_file(const char *path, size_t max, char **ret, size_t *ret_len);
 /** Removes a directory's entry `name` with all below it, never following a symlink. @return 0 (also: gone), errno */

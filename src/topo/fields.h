@@ -35,6 +35,9 @@ struct parser {
 	struct arena *arena; /**< the topology's */
 	bool oom;
 	bool in_defaults; /**< inside `defaults` */
+	/** What relative paths count from, up to and with its last slash; NULL = nothing. Borrowed. */
+	const char *dir;
+	size_t dir_len;
 };
 
 /**
@@ -127,6 +130,7 @@ const char *choice_name(const struct choice *choices, int value);
 extern const struct object_spec top_spec, defaults_spec, addressing_spec;
 extern const struct object_spec node_spec, interface_spec, route_spec, service_spec;
 extern const struct object_spec link_spec, link_defaults_spec, direction_spec;
-extern const struct object_spec loss_spec, burst_spec, gemodel_spec, state_spec, slot_spec;
+extern const struct object_spec loss_spec, burst_spec, gemodel_spec, state_spec, slot_spec,
+	trace_spec;
 
 #endif

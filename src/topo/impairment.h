@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/arena.h"
 #include "base/buf.h"
 #include "netlab/err.h"
 
@@ -78,8 +79,8 @@ struct impairment {
 	enum impair_distribution distribution;
 	bool jitter_reorders;
 	uint64_t rate_bps; /**< > 0 when set, unless a trace is */
-	/** rate: {"trace": FILE}: what the file says, resolved against the topology's directory; NULL = rate_bps counts.
-	 *  Borrowed: lives as long as the topology, or as the lab that `link set` told it to. */
+	/** rate: {"trace": FILE}: its path, resolved against the topology's directory; NULL = rate_bps counts.
+	 *  Borrowed: lives as long as the topology, or as the arena given to impairment_parse_setting(). */
 	const char *rate_trace;
 	bool rate_trace_loop;
 	enum impair_queue_unit queue_unit;
@@ -119,20 +120,28 @@ const char *impair_distribution_name(enum impair_distribution d);
 
 /**
  * Parses one `key=value` of `link set`, e.g. "delay=20ms", "loss=1%", "loss=burst:0.5%,4",
- * "loss=gemodel:1%,10%,70%,0.1%", "loss=state:p13,p31,p32,p23,p14", "down=true", "slot=20ms,30ms", "queue=50packets".
- * @return 0; -EINVAL with the message and hint in *err
+ * "loss=gemodel:1%,10%,70%,0.1%", "loss=state:p13,p31,p32,p23,p14", "down=true", "slot=20ms,30ms", "queue=50packets",
+ * "rate=trace:FILE", "rate=trace:FILE,once".
+ * @param[in] texts  keeps the name of a trace; NULL = a trace is refused
+ * @return 0; -EINVAL with the message and hint in *err; -ENOMEM
  */
-int impairment_parse_setting(const char *setting, struct impairment *into, struct netlab_err *err);
-/** Checks what only the whole can show (gap without reorder, ecn without loss, loss rates above 100 %, jitter above
- *  netem's 2.147 s...). @return 0; -EINVAL with *err */
+int impairment_parse_setting(const char *setting, struct impairment *into, struct arena *texts,
+			     struct netlab_err *err);
+/** Checks what only the whole can show, and no engine could do (gap without reorder, ecn with nothing that would drop,
+ *  loss rates above 100 %...). @return 0; -EINVAL with *err */
 int impairment_check(const struct impairment *m, struct netlab_err *err);
+/**
+ * What the kernel's netem cannot do of it, whatever the kernel: a key and the reason, "'aqm' \"codel\": netem's queue
+ * only drops at its end". A static text. @return NULL when it can do it all
+ */
+const char *impairment_beyond_netem(const struct impairment *m);
 
 /**
  * The JSON text of an impairment: only the keys that are set, units in the key (cli.md): {"delay_ns":20000000,
- * "jitter_ns":.., "distribution":"normal", "jitter_reorders":true, "rate_bps":.., "queue_packets"|"queue_bytes"|"queue_ns":..,
+ * "jitter_ns":.., "distribution":"normal", "jitter_reorders":true, "rate_bps":..|"rate_trace":{"trace":FILE,"loop":true}, "queue_packets"|"queue_bytes"|"queue_ns":..,
  * "ecn":true, "loss":{"random":0.01}|{"burst":{"rate","length"}}|{"gemodel":{"p","r","1-h","1-k"}}|{"state":{..}},
  * "duplicate":..,"corrupt":..,"reorder":..,"gap":..,"overhead_bytes":..,"cell_bytes":..,"cell_overhead_bytes":..,
- * "slot":{..},"seed":..,"down":true}
+ * "slot":{..},"seed":..,"down":true,"aqm":"codel"}
  */
 void impairment_format_json(struct buf *b, const struct impairment *m);
 /** One line for people: "delay 20ms jitter 1ms rate 10mbit loss 1%"; "" when nothing is set. */

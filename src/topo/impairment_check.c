@@ -10,8 +10,6 @@
 
 enum {
 	DEFAULT_MTU = 1500,
-	/* netem keeps jitter as s32 ns: sch_netem.c caps at INT_MAX, "range acceptable by tabledist" */
-	JITTER_MAX_NS = INT32_MAX,
 	/* tc hands the kernel bytes per second: less than 8 bit/s would be 0, which means no limit */
 	RATE_MIN_BPS = 8,
 };
@@ -50,10 +48,8 @@ static void check_delay(const struct check *c)
 
 	if (delay && m->delay_ns > DELAY_MAX_NS)
 		error(c, IMPAIR_DELAY, "'delay' is above the limit of 24h", NULL);
-	if (jitter && m->jitter_ns > JITTER_MAX_NS)
-		error(c, IMPAIR_JITTER,
-		      "'jitter' is above 2.147483647s, the most that the kernel's netem takes",
-		      NULL);
+	if (jitter && m->jitter_ns > DELAY_MAX_NS)
+		error(c, IMPAIR_JITTER, "'jitter' is above the limit of 24h", NULL);
 	else if (jitter && m->jitter_ns > (has(c, IMPAIR_DELAY) ? m->delay_ns : 0))
 		warning(c, IMPAIR_JITTER,
 			"'jitter' is above 'delay': what would arrive before it was sent arrives at once, so that the "
@@ -64,13 +60,9 @@ static void check_delay(const struct check *c)
 		      "'distribution' needs 'jitter': there is nothing to distribute", NULL);
 	if (has(c, IMPAIR_JITTER_REORDERS) && m->jitter_reorders && !has(c, IMPAIR_JITTER))
 		error(c, IMPAIR_JITTER_REORDERS, "'jitter_reorders' needs 'jitter'", NULL);
-	if (jitter && has(c, IMPAIR_JITTER_REORDERS) && m->jitter_reorders && has(c, IMPAIR_RATE))
-		error(c, IMPAIR_JITTER_REORDERS,
-		      "'jitter_reorders' cannot work beside 'rate': netem keeps the order of what it serialises",
-		      "take out one of the two");
-	if (has(c, IMPAIR_REORDER) && m->reorder > 0 && !delay)
+	if (has(c, IMPAIR_REORDER) && m->reorder > 0 && !delay && !jitter && !has(c, IMPAIR_RATE))
 		error(c, IMPAIR_REORDER,
-		      "'reorder' needs 'delay': a packet overtakes by not being delayed",
+		      "'reorder' needs 'delay', 'jitter' or 'rate': a packet overtakes by not being held up",
 		      "add e.g. \"delay\": \"10ms\"");
 	if (has(c, IMPAIR_GAP) && !has(c, IMPAIR_REORDER))
 		error(c, IMPAIR_GAP, "'gap' needs 'reorder'", "add e.g. \"reorder\": \"100%\"");
@@ -83,7 +75,7 @@ static void check_rate(const struct check *c)
 	const struct impairment *m = c->m;
 	char text[160];
 
-	if (has(c, IMPAIR_RATE) && m->rate_bps < RATE_MIN_BPS)
+	if (has(c, IMPAIR_RATE) && !m->rate_trace && m->rate_bps < RATE_MIN_BPS)
 		error(c, IMPAIR_RATE, "'rate' is below 8bit, the slowest there is",
 		      "to let nothing through use \"down\": true, or leave 'rate' out for no limit");
 	for (size_t i = 0; i < sizeof(dependent) / sizeof(dependent[0]); i++) {
@@ -96,6 +88,10 @@ static void check_rate(const struct check *c)
 	}
 	if (has(c, IMPAIR_CELL_OVERHEAD) && !has(c, IMPAIR_CELL))
 		error(c, IMPAIR_CELL_OVERHEAD, "'cell_overhead' needs 'cell'", NULL);
+	if (has(c, IMPAIR_AQM) && m->aqm == IMPAIR_CODEL && !has(c, IMPAIR_RATE))
+		warning(c, IMPAIR_AQM,
+			"'aqm' has no effect without 'rate': nothing waits in the queue",
+			"give the link a 'rate'");
 	if (!has(c, IMPAIR_QUEUE) || has(c, IMPAIR_RATE))
 		return;
 	if (m->queue_unit == IMPAIR_QUEUE_TIME)
@@ -114,7 +110,7 @@ static void check_queue_size(const struct check *c)
 	const struct impairment *m = c->m;
 	double flight, queue = 0;
 
-	if (!has(c, IMPAIR_QUEUE) || !has(c, IMPAIR_RATE) || !has(c, IMPAIR_DELAY))
+	if (!has(c, IMPAIR_QUEUE) || !has(c, IMPAIR_RATE) || m->rate_trace || !has(c, IMPAIR_DELAY))
 		return;
 	flight = (double)m->rate_bps / 8 * ((double)m->delay_ns / 1e9);
 	switch (m->queue_unit) {
@@ -142,8 +138,10 @@ static void check_loss(const struct check *c)
 {
 	const struct impair_loss *loss = &c->m->loss;
 
-	if (has(c, IMPAIR_ECN) && c->m->ecn && !has(c, IMPAIR_LOSS))
-		error(c, IMPAIR_ECN, "'ecn' needs 'loss': it marks the packets that would be lost",
+	if (has(c, IMPAIR_ECN) && c->m->ecn && !has(c, IMPAIR_LOSS) &&
+	    !(has(c, IMPAIR_AQM) && c->m->aqm == IMPAIR_CODEL))
+		error(c, IMPAIR_ECN,
+		      "'ecn' needs 'loss' or \"aqm\": \"codel\": it marks the packets that these would drop",
 		      NULL);
 	if (!has(c, IMPAIR_LOSS))
 		return;
@@ -178,10 +176,8 @@ static void check_slot(const struct check *c)
 		error(c, IMPAIR_SLOT, "'min' of 'slot' is above its 'max'", NULL);
 	if (s->max_ns > DELAY_MAX_NS || s->dist_delay_ns > DELAY_MAX_NS)
 		error(c, IMPAIR_SLOT, "the time between slots is above the limit of 24h", NULL);
-	if (s->dist_jitter_ns > JITTER_MAX_NS)
-		error(c, IMPAIR_SLOT,
-		      "'jitter' of 'slot' is above 2.147483647s, the most that the kernel's netem takes",
-		      NULL);
+	if (s->dist_jitter_ns > DELAY_MAX_NS)
+		error(c, IMPAIR_SLOT, "'jitter' of 'slot' is above the limit of 24h", NULL);
 }
 
 void impairment_problems(const struct impairment *m, uint32_t mtu, impair_problem_fn *tell,
@@ -218,4 +214,27 @@ int impairment_check(const struct impairment *m, struct netlab_err *err)
 	if (first.code != 0 && err)
 		*err = first;
 	return first.code;
+}
+
+const char *impairment_beyond_netem(const struct impairment *m)
+{
+	/* netem keeps jitter as s32 ns: sch_netem.c caps at INT_MAX, "range acceptable by tabledist" */
+	enum { JITTER_MAX_NS = INT32_MAX };
+	bool rated = impair_asks(m, IMPAIR_RATE),
+	     jitter = impair_asks(m, IMPAIR_JITTER) && m->jitter_ns > 0;
+
+	if (rated && m->rate_trace)
+		return "'rate' along a trace: netem has one rate";
+	if (impair_asks(m, IMPAIR_AQM) && m->aqm != IMPAIR_DROPTAIL)
+		return "'aqm' \"codel\": netem's queue only drops at its end";
+	if (jitter && m->jitter_ns > JITTER_MAX_NS)
+		return "'jitter' above 2.147483647s: netem would cut it off there";
+	if (jitter && rated && impair_asks(m, IMPAIR_JITTER_REORDERS) && m->jitter_reorders)
+		return "'jitter_reorders' beside 'rate': netem keeps the order of what it serialises";
+	if (impair_asks(m, IMPAIR_REORDER) && m->reorder > 0 &&
+	    !(impair_asks(m, IMPAIR_DELAY) && m->delay_ns > 0))
+		return "'reorder' without 'delay': tc refuses it";
+	if (impair_asks(m, IMPAIR_SLOT) && m->slot.dist_jitter_ns > JITTER_MAX_NS)
+		return "'jitter' of 'slot' above 2.147483647s: netem would cut it off there";
+	return NULL;
 }

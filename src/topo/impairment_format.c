@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Impairments as text: JSON for programs, one line for people. */
-#include "topo/impairment.h"
+#include "topo/link.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,6 +53,32 @@ static void add_word(struct buf *b, bool *first, const char *name, const char *v
 {
 	key(b, first, name);
 	buf_printf(b, "\"%s\"", value);
+}
+
+/* A file's name may hold anything but NUL. */
+static void add_text(struct buf *b, bool *first, const char *name, const char *value)
+{
+	key(b, first, name);
+	buf_puts(b, "\"");
+	for (const char *c = value; *c; c++) {
+		if (*c == '"' || *c == '\\')
+			buf_printf(b, "\\%c", *c);
+		else if ((unsigned char)*c < ' ')
+			buf_printf(b, "\\u%04x", (unsigned)(unsigned char)*c);
+		else
+			buf_printf(b, "%c", *c);
+	}
+	buf_puts(b, "\"");
+}
+
+static void trace_json(struct buf *b, const struct impairment *m)
+{
+	bool first = true;
+
+	buf_puts(b, "{");
+	add_text(b, &first, "trace", m->rate_trace);
+	add_bool(b, &first, "loop", m->rate_trace_loop);
+	buf_puts(b, "}");
 }
 
 static void loss_json(struct buf *b, const struct impair_loss *loss)
@@ -138,6 +164,11 @@ static void key_json(struct buf *b, bool *first, const struct impairment *m, enu
 		add_bool(b, first, "jitter_reorders", m->jitter_reorders);
 		break;
 	case IMPAIR_RATE:
+		if (m->rate_trace) {
+			key(b, first, "rate_trace");
+			trace_json(b, m);
+			break;
+		}
 		add_u64(b, first, "rate_bps", m->rate_bps);
 		break;
 	case IMPAIR_QUEUE:
@@ -284,7 +315,11 @@ static void value_text(struct buf *b, const struct impairment *m, enum impair_ke
 		buf_puts(b, m->jitter_reorders ? "true" : "false");
 		break;
 	case IMPAIR_RATE:
-		units_format_rate(b, m->rate_bps);
+		if (m->rate_trace)
+			buf_printf(b, "trace:%s%s", m->rate_trace,
+				   m->rate_trace_loop ? "" : IMPAIR_TRACE_ONCE);
+		else
+			units_format_rate(b, m->rate_bps);
 		break;
 	case IMPAIR_QUEUE:
 		queue_text(b, m);

@@ -17,6 +17,7 @@ enum { PARTS_MAX = 5 };
 /** A value while it is parsed: what to say when it is no good. */
 struct setting {
 	const char *key, *value;
+	struct arena *texts; /**< may be NULL */
 	struct netlab_err *err;
 };
 
@@ -249,6 +250,39 @@ static int parse_aqm(const struct setting *s, enum impair_aqm *ret)
 	return bad(s, "write droptail or codel");
 }
 
+/* "10mbit", "trace:FILE", "trace:FILE,once" */
+static int parse_rate(const struct setting *s, char *copy, struct impairment *m)
+{
+	static const char prefix[] = "trace:";
+	char *file = copy + strlen(prefix);
+	bool loop = true;
+	size_t n;
+
+	if (strncmp(copy, prefix, strlen(prefix)) != 0) {
+		if (parse_units(s, s->value, units_parse_rate, &m->rate_bps) < 0)
+			return -EINVAL;
+		m->rate_trace = NULL;
+		return 0;
+	}
+	n = strlen(file);
+	if (n > strlen(IMPAIR_TRACE_ONCE) &&
+	    strcmp(file + n - strlen(IMPAIR_TRACE_ONCE), IMPAIR_TRACE_ONCE) == 0) {
+		file[n - strlen(IMPAIR_TRACE_ONCE)] = '\0';
+		loop = false;
+	}
+	if (*file == '\0')
+		return bad(s, "write rate=trace:FILE, or rate=trace:FILE,once to play it once");
+	if (!s->texts)
+		return bad(s, "a trace cannot be given here");
+	file = arena_strdup(s->texts, file);
+	if (!file)
+		return err_set(s->err, ENOMEM, "out of memory");
+	m->rate_trace = file;
+	m->rate_trace_loop = loop;
+	m->rate_bps = 0;
+	return 0;
+}
+
 static int parse_value(const struct setting *s, enum impair_key key, char *copy,
 		       struct impairment *m)
 {
@@ -266,7 +300,7 @@ static int parse_value(const struct setting *s, enum impair_key key, char *copy,
 	case IMPAIR_JITTER_REORDERS:
 		return parse_bool(s, &m->jitter_reorders);
 	case IMPAIR_RATE:
-		return parse_units(s, s->value, units_parse_rate, &m->rate_bps);
+		return parse_rate(s, copy, m);
 	case IMPAIR_QUEUE:
 		return impair_parse_queue(s->value, m, &why) < 0 ? bad(s, negative_or(s, why)) : 0;
 	case IMPAIR_ECN:
@@ -325,7 +359,8 @@ static int unknown_key(const char *name, struct netlab_err *err)
 	return -EINVAL;
 }
 
-int impairment_parse_setting(const char *setting, struct impairment *into, struct netlab_err *err)
+int impairment_parse_setting(const char *setting, struct impairment *into, struct arena *texts,
+			     struct netlab_err *err)
 {
 	const char *equals = strchr(setting, '=');
 	_cleanup_free_ char *name = NULL, *copy = NULL;
@@ -343,7 +378,9 @@ int impairment_parse_setting(const char *setting, struct impairment *into, struc
 	if (!name || !copy)
 		return err_set(err, ENOMEM, "out of memory");
 	for (unsigned k = 0; k < IMPAIR_KEY_COUNT; k++) {
-		const struct setting s = { .key = name, .value = equals + 1, .err = err };
+		const struct setting s = {
+			.key = name, .value = equals + 1, .texts = texts, .err = err
+		};
 
 		if (strcmp(name, impair_key_name((enum impair_key)k)) != 0)
 			continue;

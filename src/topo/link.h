@@ -14,6 +14,9 @@ enum {
 	IMPAIR_OVERHEAD_MAX = 65535,
 };
 
+/** After the name of a trace in `link set`: it does not start again at its end. */
+#define IMPAIR_TRACE_ONCE ",once"
+
 /** What a link's object says. `common` and `dir` are impairments with `set` bits of their own. */
 struct link_draft {
 	uint32_t set; /**< LINK_* */
@@ -62,6 +65,7 @@ void impairment_problems(const struct impairment *m, uint32_t mtu, impair_proble
 			 void *ctx);
 
 extern const struct object_spec impairment_spec;
-extern const struct value_type type_loss; /**< struct impair_loss */
+extern const struct value_type type_loss;      /**< struct impair_loss */
+extern const struct value_type type_link_rate; /**< struct impairment: its rate_* */
 
 #endif

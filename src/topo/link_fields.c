@@ -116,7 +116,7 @@ static const struct choice joins[] = {
 	{ "auto", TOPO_JOIN_AUTO, NULL },
 	{ "patch", TOPO_JOIN_PATCH, NULL },
 	{ "netem", TOPO_JOIN_NETEM, NULL },
-	{ "wire", TOPO_JOIN_WIRE, "the wire engine" },
+	{ "wire", TOPO_JOIN_WIRE, NULL },
 	{ 0 },
 };
 

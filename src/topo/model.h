@@ -145,6 +145,8 @@ struct topo_overrides {
 	uint64_t seed;
 	bool engine_set;
 	enum topo_engine engine;
+	/** What relative paths in the file count from: a directory that ends in a slash. NULL = the directory in `file` */
+	const char *dir;
 };
 
 /**

@@ -101,8 +101,12 @@ static void define_object(struct schema *s, const struct object_spec *spec)
 
 /* Objects that no field's type names, only the text of a list's or map's schema does. */
 static const struct object_spec *const elements[] = {
-	&node_spec, &link_spec, &interface_spec, &route_spec, &service_spec, &loss_spec,
+	&node_spec,    &link_spec, &interface_spec, &route_spec,
+	&service_spec, &loss_spec, &trace_spec,
 };
+
+/* The same of types. */
+static const struct value_type *const texts[] = { &type_rate };
 
 void topo_print_schema(struct buf *b)
 {
@@ -112,6 +116,8 @@ void topo_print_schema(struct buf *b)
 
 	for (size_t i = 0; i < ARRAY_SIZE(elements); i++)
 		define_object(&s, elements[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		put(&s, s.defs, texts[i]->def, json_loads(texts[i]->schema, 0, NULL));
 	put(&s, schema, "$schema", json_string("https://json-schema.org/draft/2020-12/schema"));
 	put(&s, schema, "title", json_string("netlab topology"));
 	if (schema && json_object_set(schema, "$defs", s.defs) == 0 && !s.failed)

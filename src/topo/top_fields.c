@@ -38,7 +38,7 @@ static const struct value_type type_links = {
 static const struct choice engines[] = {
 	{ "auto", TOPO_ENGINE_AUTO, NULL },
 	{ "netem", TOPO_ENGINE_NETEM, NULL },
-	{ "wire", TOPO_ENGINE_WIRE, "the wire engine" },
+	{ "wire", TOPO_ENGINE_WIRE, NULL },
 	{ 0 },
 };
 

@@ -57,12 +57,8 @@ static void set_top(struct document *d, const char *file, const struct topo_over
 
 	set_name(d, file, o);
 	t->engine = (enum topo_engine)top->engine;
-	if (o && o->engine_set) {
+	if (o && o->engine_set)
 		t->engine = o->engine;
-		if (o->engine == TOPO_ENGINE_WIRE)
-			diag_error_at(&d->p.diags, "--engine", 0, 0, "use auto or netem",
-				      "the wire engine is not in this version of netlab");
-	}
 	t->routing = (enum topo_routing)top->routing;
 	t->ecmp = top->ecmp;
 	t->hosts = top->hosts;
@@ -73,12 +69,24 @@ static void set_top(struct document *d, const char *file, const struct topo_over
 		t->seed = o->seed;
 }
 
+/** Paths in the file count from its own directory, which the caller may know by a better name. */
+static void set_dir(struct document *d, const char *file, const struct topo_overrides *o)
+{
+	const char *dir = o && o->dir ? o->dir : file, *slash = strrchr(dir, '/');
+
+	if (!slash)
+		return;
+	d->p.dir = dir;
+	d->p.dir_len = (size_t)(slash - dir) + 1;
+}
+
 static void parse_document(struct document *d, const json_t *root, const char *file,
 			   const struct topo_overrides *o)
 {
 	struct topo *t = d->p.topo;
 
 	d->json = root;
+	set_dir(d, file, o);
 	t->ipv4 = t->ipv6 = true;
 	(void)ip_parse_prefix("10.0.0.0/8", &t->ipv4_pool);
 	(void)ip_parse_prefix("fd00:6e6c::/32", &t->ipv6_pool);

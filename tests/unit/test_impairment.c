@@ -26,6 +26,12 @@ static const struct {
 	{ "distribution=uniform", "distribution uniform", "{\"distribution\":\"uniform\"}" },
 	{ "jitter_reorders=true", "jitter_reorders true", "{\"jitter_reorders\":true}" },
 	{ "rate=10mbit", "rate 10mbit", "{\"rate_bps\":10000000}" },
+	{ "rate=trace:/a b/c.trace", "rate trace:/a b/c.trace",
+	  "{\"rate_trace\":{\"trace\":\"/a b/c.trace\",\"loop\":true}}" },
+	{ "rate=trace:/a,b\"\\\t,once", "rate trace:/a,b\"\\\t,once",
+	  "{\"rate_trace\":{\"trace\":\"/a,b\\\"\\\\\\u0009\",\"loop\":false}}" },
+	{ "rate=trace:,once", "rate trace:,once",
+	  "{\"rate_trace\":{\"trace\":\",once\",\"loop\":true}}" },
 	{ "queue=50packets", "queue 50packets", "{\"queue_packets\":50}" },
 	{ "queue=1packet", "queue 1packets", "{\"queue_packets\":1}" },
 	{ "queue=64kib", "queue 65536b", "{\"queue_bytes\":65536}" },
@@ -69,6 +75,8 @@ static const struct {
 	{ "aqm=droptail", "aqm droptail", "{\"aqm\":\"droptail\"}" },
 };
 
+static struct arena texts;
+
 static void test_settings(void **state)
 {
 	(void)state;
@@ -79,7 +87,7 @@ static void test_settings(void **state)
 		char *space;
 
 		print_message("%s\n", goods[i].setting);
-		assert_int_equal(impairment_parse_setting(goods[i].setting, &m, &err), 0);
+		assert_int_equal(impairment_parse_setting(goods[i].setting, &m, &texts, &err), 0);
 		assert_int_equal(err.code, 0);
 		impairment_format_text(&text, &m);
 		impairment_format_json(&json, &m);
@@ -88,9 +96,11 @@ static void test_settings(void **state)
 		/* what is shown can be typed again */
 		space = strchr(text.data, ' ');
 		*space = '=';
-		assert_int_equal(impairment_parse_setting(buf_text(&text), &shown, NULL), 0);
+		assert_int_equal(impairment_parse_setting(buf_text(&text), &shown, &texts, NULL),
+				 0);
 		impairment_format_json(&again, &shown);
 		assert_string_equal(buf_text(&again), goods[i].json);
+		arena_deinit(&texts);
 	}
 }
 
@@ -106,6 +116,8 @@ static const struct {
 	{ "delay=-1ms", "'delay' cannot be", "negative" },
 	{ "delay=", "'delay' cannot be \"\"", "number and a unit" },
 	{ "rate=10mbps", "'rate' cannot be", "megabytes" },
+	{ "rate=trace:", "'rate' cannot be", "rate=trace:FILE" },
+	{ "rate=trace:/t", "'rate' cannot be", "cannot be given here" },
 	{ "queue=50", "'queue' cannot be", "50packets" },
 	{ "queue=packets", "'queue' cannot be", "50packets" },
 	{ "queue=0packets", "'queue' cannot be", "nothing" },
@@ -157,13 +169,15 @@ static void test_bad_settings(void **state)
 		struct netlab_err err = { 0 };
 
 		print_message("%s\n", bads[i].setting);
-		assert_int_equal(impairment_parse_setting(bads[i].setting, &m, &err), -EINVAL);
+		assert_int_equal(impairment_parse_setting(bads[i].setting, &m, NULL, &err),
+				 -EINVAL);
 		assert_int_equal(err.code, -EINVAL);
 		assert_int_equal(err.exit, NETLAB_EXIT_USAGE);
 		if (!strstr(err.message, bads[i].message) || !strstr(err.hint, bads[i].hint))
 			fail_msg("%s (%s)", err.message, err.hint);
 		assert_memory_equal(&m, &before, sizeof(m));
-		assert_int_equal(impairment_parse_setting(bads[i].setting, &m, NULL), -EINVAL);
+		assert_int_equal(impairment_parse_setting(bads[i].setting, &m, NULL, NULL),
+				 -EINVAL);
 	}
 }
 
@@ -175,7 +189,7 @@ static struct impairment make(const char *settings)
 	strcpy(copy, settings);
 	for (char *one = strsep(&rest, " "); one; one = strsep(&rest, " ")) {
 		if (*one)
-			assert_int_equal(impairment_parse_setting(one, &m, NULL), 0);
+			assert_int_equal(impairment_parse_setting(one, &m, NULL, NULL), 0);
 	}
 	return m;
 }
@@ -303,14 +317,17 @@ static void test_check(void **state)
 		{ "rate=8bit", NULL },
 		{ "jitter=5ms", NULL }, /* only a warning */
 		{ "delay=25h", "24h" },
-		{ "jitter=2.147483648s delay=3s", "2.147483647s" },
+		{ "jitter=2.147483648s delay=3s", NULL },
+		{ "jitter=25h delay=24h", "24h" },
 		{ "distribution=normal", "needs 'jitter'" },
 		{ "jitter_reorders=true", "needs 'jitter'" },
 		{ "jitter_reorders=false", NULL },
-		{ "jitter=1ms delay=1ms jitter_reorders=true rate=1mbit", "beside 'rate'" },
+		{ "jitter=1ms delay=1ms jitter_reorders=true rate=1mbit", NULL },
 		{ "jitter=0ms jitter_reorders=true rate=1mbit", NULL },
 		{ "reorder=25%", "needs 'delay'" },
-		{ "delay=0ms reorder=25%", "needs 'delay'" },
+		{ "delay=0ms jitter=0ms reorder=25%", "needs 'delay'" },
+		{ "rate=1mbit reorder=25%", NULL },
+		{ "jitter=1ms reorder=25%", NULL },
 		{ "delay=1ms gap=5", "needs 'reorder'" },
 		{ "rate=7bit", "below 8bit" },
 		{ "overhead=4", "'overhead' needs 'rate'" },
@@ -318,13 +335,18 @@ static void test_check(void **state)
 		{ "rate=1mbit cell_overhead=5", "needs 'cell'" },
 		{ "queue=100ms", "needs 'rate'" },
 		{ "ecn=true", "needs 'loss'" },
+		{ "rate=1mbit ecn=true", "needs 'loss'" },
+		{ "rate=1mbit aqm=droptail ecn=true", "needs 'loss'" },
+		{ "rate=1mbit aqm=codel ecn=true", NULL },
+		{ "aqm=codel", NULL }, /* only a warning */
 		{ "loss=burst:100%,4", "no end" },
 		{ "loss=burst:75%,2", "cannot be reached" },
 		{ "loss=state:60%,1%,1%,1%,60%", "'p13' and 'p14'" },
 		{ "loss=state:1%,60%,60%", "'p31' and 'p32'" },
 		{ "slot=2ms,1ms", "above its 'max'" },
 		{ "slot=25h", "24h" },
-		{ "slot=normal:10s,3s", "2.147483647s" },
+		{ "slot=normal:10s,3s", NULL },
+		{ "slot=normal:10s,25h", "24h" },
 	};
 
 	(void)state;
@@ -343,6 +365,42 @@ static void test_check(void **state)
 		if (!strstr(err.message, cases[i].message))
 			fail_msg("%s", err.message);
 	}
+}
+
+/* What another engine has to do. */
+static void test_beyond_netem(void **state)
+{
+	static const struct {
+		const char *settings, *key; /* NULL = netem can */
+	} cases[] = {
+		{ "", NULL },
+		{ "delay=20ms jitter=5ms distribution=normal rate=10mbit queue=50packets loss=burst:1%,4 ecn=true "
+		  "duplicate=1% corrupt=1% reorder=1% gap=2 overhead=1 cell=2 cell_overhead=3 slot=1ms seed=4 down=true "
+		  "aqm=droptail",
+		  NULL },
+		{ "jitter=2.147483647s delay=3s", NULL },
+		{ "jitter=2.147483648s delay=3s", "'jitter' above" },
+		{ "jitter=1ms delay=1ms jitter_reorders=true", NULL },
+		{ "jitter=1ms delay=1ms jitter_reorders=true rate=1mbit", "'jitter_reorders'" },
+		{ "jitter=0ms jitter_reorders=true rate=1mbit", NULL },
+		{ "reorder=1% rate=1mbit", "'reorder'" },
+		{ "reorder=0% rate=1mbit", NULL },
+		{ "rate=1mbit aqm=codel", "'aqm'" },
+		{ "slot=normal:10s,2s", NULL },
+		{ "slot=normal:10s,3s", "'jitter' of 'slot'" },
+	};
+	struct impairment trace = { .set = IMPAIR_BIT(IMPAIR_RATE), .rate_trace = "/t" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct impairment m = make(cases[i].settings);
+		const char *why = impairment_beyond_netem(&m);
+
+		if (cases[i].key ? !why || !strstr(why, cases[i].key) : why != NULL)
+			fail_msg("%s: %s", cases[i].settings, why ? why : "(netem can)");
+	}
+	assert_non_null(strstr(impairment_beyond_netem(&trace), "trace"));
+	assert_int_equal(impairment_check(&trace, NULL), 0);
 }
 
 static void test_all_json(void **state)
@@ -373,10 +431,10 @@ static void test_all_json(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_settings), cmocka_unit_test(test_bad_settings),
-		cmocka_unit_test(test_merge),    cmocka_unit_test(test_shaping),
-		cmocka_unit_test(test_solve),    cmocka_unit_test(test_check),
-		cmocka_unit_test(test_all_json),
+		cmocka_unit_test(test_settings),     cmocka_unit_test(test_bad_settings),
+		cmocka_unit_test(test_merge),        cmocka_unit_test(test_shaping),
+		cmocka_unit_test(test_solve),        cmocka_unit_test(test_check),
+		cmocka_unit_test(test_beyond_netem), cmocka_unit_test(test_all_json),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

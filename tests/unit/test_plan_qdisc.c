@@ -28,7 +28,7 @@ static struct impairment asked(const char *settings)
 	for (char *s = strtok_r(text, " ", &save); s; s = strtok_r(NULL, " ", &save)) {
 		struct netlab_err err = { 0 };
 
-		if (impairment_parse_setting(s, &m, &err) < 0)
+		if (impairment_parse_setting(s, &m, NULL, &err) < 0)
 			fail_msg("%s: %s", s, err.message);
 	}
 	return m;
@@ -179,10 +179,11 @@ static void test_refusals(void **state)
 		  "sch_netem", "wire" },
 		{ "", &no_netem, -EOPNOTSUPP, NETLAB_EXIT_UNSUPPORTED, "sch_netem", "modprobe" },
 		{ "rate=1mbit delay=10ms jitter=1ms jitter_reorders=true", NULL, -EOPNOTSUPP,
-		  NETLAB_EXIT_UNSUPPORTED, "'jitter_reorders' has no effect beside 'rate'",
-		  "leave out" },
-		{ "reorder=5%", NULL, -EINVAL, NETLAB_EXIT_INVALID, "'reorder' needs a 'delay'",
-		  "add a delay" },
+		  NETLAB_EXIT_UNSUPPORTED, "'jitter_reorders' beside 'rate'", "leave it out" },
+		{ "reorder=5% rate=1mbit", NULL, -EOPNOTSUPP, NETLAB_EXIT_UNSUPPORTED,
+		  "'reorder' without 'delay'", "leave it out" },
+		{ "rate=1mbit aqm=codel", NULL, -EOPNOTSUPP, NETLAB_EXIT_UNSUPPORTED, "codel",
+		  "leave it out" },
 		{ "rate=7bit", NULL, -EINVAL, NETLAB_EXIT_INVALID, "below 8bit", "8bit" },
 		{ "rate=7bit", &no_netem, -EINVAL, NETLAB_EXIT_INVALID, "below 8bit", "8bit" },
 	};
