@@ -15,8 +15,8 @@ static int bad_line(struct netlab_err *err, const char *file, size_t line, const
 	err_set(err, EINVAL, "trace: %s", why);
 	err_class(err, NETLAB_EXIT_INVALID);
 	err_where(err, "%s:%zu", file, line);
-	return err_hint(
-		err, "each line is a whole number of milliseconds, not less than the one before");
+	err_hint(err, "each line is a whole number of milliseconds, not less than the one before");
+	return -EINVAL;
 }
 
 static size_t count_lines(const char *text, size_t len)
