@@ -4,10 +4,6 @@
 
 #include <math.h>
 
-enum {
-	MTU_BYTES = 1514, /* one packet never counts as a standing queue */
-};
-
 static const uint64_t target_ns = 5000000;     /* RFC 8289, 4.2 */
 static const uint64_t interval_ns = 100000000; /* RFC 8289, 4.3 */
 
@@ -18,7 +14,7 @@ static uint64_t control_law(uint64_t t, uint32_t count)
 
 static bool above_for_long(struct codel *c, uint64_t now, uint64_t sojourn, uint64_t more_bytes)
 {
-	if (sojourn < target_ns || more_bytes <= MTU_BYTES) {
+	if (sojourn < target_ns || more_bytes <= c->mtu_bytes) {
 		c->first_above_ns = 0;
 		return false;
 	}
@@ -32,26 +28,28 @@ static bool above_for_long(struct codel *c, uint64_t now, uint64_t sojourn, uint
 bool codel_next(struct codel *c, uint64_t now, uint64_t sojourn, uint64_t more_bytes)
 {
 	bool above = above_for_long(c, now, sojourn, more_bytes);
+	uint32_t delta;
 
 	if (c->dropping) {
-		if (!above) {
-			c->dropping = false;
-			return false;
-		}
-		if (now < c->drop_next_ns)
+		/* the appendix sets the time of the next drop when it has seen the packet behind the dropped one */
+		if (c->owed && above)
+			c->drop_next_ns = control_law(c->drop_next_ns, c->count);
+		c->owed = false;
+		c->dropping = above;
+		if (!above || now < c->drop_next_ns)
 			return false;
 		c->count++;
-		c->drop_next_ns = control_law(c->drop_next_ns, c->count);
+		c->owed = true;
 		return true;
 	}
 	if (!above)
 		return false;
 	/* It was dropping not long ago: start near the rate that controlled the queue then. */
 	c->dropping = true;
-	if (c->count - c->last_count > 1 && now - c->drop_next_ns < 16 * interval_ns)
-		c->count = c->count - c->last_count;
-	else
-		c->count = 1;
+	delta = c->count - c->last_count;
+	c->count = delta > 1 && (int64_t)(now - c->drop_next_ns) < (int64_t)(16 * interval_ns)
+			   ? delta
+			   : 1;
 	c->drop_next_ns = control_law(now, c->count);
 	c->last_count = c->count;
 	return true;

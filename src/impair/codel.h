@@ -15,13 +15,15 @@ struct codel {
 	uint64_t drop_next_ns;
 	uint32_t count, last_count;
 	bool dropping;
+	bool owed; /**< a drop whose consequence for drop_next_ns waits for the next packet */
+	uint32_t mtu_bytes; /**< what is not more than this never counts as a standing queue */
 };
 
 /**
  * Decides about the packet at the head of the queue.
  * @param[in] sojourn_ns   how long it has waited
  * @param[in] more_bytes   what waits behind it
- * @return whether it is to be dropped (or marked); after a drop the next packet is asked about at the same `now`
+ * @return whether it is to be dropped (or marked); after a drop the next packet has to be asked about at the same `now`
  */
 bool codel_next(struct codel *c, uint64_t now_ns, uint64_t sojourn_ns, uint64_t more_bytes);
 

@@ -1,283 +1,234 @@
 /* SPDX-License-Identifier: MIT */
-/* The queue before the rate, the rate, and the way after it. */
+/* The queue and the rate. */
 #include "impair/line.h"
 
 #include <errno.h>
-#include <stdlib.h>
 
-enum { FIRST_SIZE = 64 };
+#include "impair/way.h"
 
-static bool is_rated(const struct pipe *p)
-{
-	return p->trace || (impair_asks(&p->asked, IMPAIR_RATE) && p->asked.rate_bps);
-}
-
-int line_init(struct pipe *p)
-{
-	p->queue = calloc(FIRST_SIZE, sizeof(*p->queue));
-	p->heap = calloc(FIRST_SIZE, sizeof(*p->heap));
-	if (!p->queue || !p->heap) {
-		line_deinit(p);
-		return -ENOMEM;
-	}
-	p->queue_size = p->heap_size = FIRST_SIZE;
-	return 0;
-}
-
-void line_deinit(struct pipe *p)
-{
-	for (size_t i = 0; p->queue && i < p->queue_n; i++)
-		p->owner.drop(p->owner.ctx, p->queue[(p->queue_head + i) % p->queue_size].packet,
-			      PIPE_HOST);
-	for (size_t i = 0; p->heap && i < p->heap_n; i++)
-		p->owner.drop(p->owner.ctx, p->heap[i].packet, PIPE_HOST);
-	free(p->queue);
-	free(p->heap);
-	p->queue = p->heap = NULL;
-	p->queue_n = p->heap_n = p->queue_size = p->heap_size = 0;
-}
-
-/* --- the way: a heap by deadline, then order --- */
-
-static bool before(const struct pipe_entry *a, const struct pipe_entry *b)
-{
-	if (a->deadline_ns != b->deadline_ns)
-		return a->deadline_ns < b->deadline_ns;
-	return a->order < b->order;
-}
-
-static int reserve_heap(struct pipe *p)
-{
-	struct pipe_entry *more;
-
-	if (p->heap_n < p->heap_size)
-		return 0;
-	more = realloc(p->heap, 2 * p->heap_size * sizeof(*more));
-	if (!more)
-		return -ENOMEM;
-	p->heap = more;
-	p->heap_size *= 2;
-	return 0;
-}
-
-/** There is room: reserve_heap() came before. */
-static void push(struct pipe *p, const struct pipe_entry *e)
-{
-	size_t i = p->heap_n++;
-
-	while (i > 0 && before(e, &p->heap[(i - 1) / 2])) {
-		p->heap[i] = p->heap[(i - 1) / 2];
-		i = (i - 1) / 2;
-	}
-	p->heap[i] = *e;
-}
-
-static struct pipe_entry pop(struct pipe *p)
-{
-	struct pipe_entry first = p->heap[0], last = p->heap[--p->heap_n];
-	size_t i = 0, child;
-
-	while ((child = 2 * i + 1) < p->heap_n) {
-		if (child + 1 < p->heap_n && before(&p->heap[child + 1], &p->heap[child]))
-			child++;
-		if (!before(&p->heap[child], &last))
-			break;
-		p->heap[i] = p->heap[child];
-		i = child;
-	}
-	p->heap[i] = last;
-	return first;
-}
-
-static bool keeps_order(const struct pipe *p)
-{
-	return !(impair_asks(&p->asked, IMPAIR_JITTER_REORDERS) && p->asked.jitter_reorders);
-}
-
-/** Puts a packet on its way at the time its last byte left the rate. */
-static void travel(struct pipe *p, struct pipe_entry *e, uint64_t sent_ns)
-{
-	int64_t deadline = (int64_t)sent_ns + e->travel_ns;
-
-	/* a draw below zero does not arrive before it left */
-	e->deadline_ns = deadline > (int64_t)sent_ns ? (uint64_t)deadline : sent_ns;
-	if (keeps_order(p) && e->deadline_ns < p->last_deadline_ns)
-		e->deadline_ns = p->last_deadline_ns;
-	if (e->deadline_ns > p->last_deadline_ns)
-		p->last_deadline_ns = e->deadline_ns;
-	e->order = p->next_order++;
-	push(p, e);
-}
-
-/* --- the rate --- */
+enum {
+	ETHERNET_HEADER = 14,
+	QUEUE_EXTRA_PACKETS = 100, /* impairment.md, `queue` */
+	CHARGE_MAX = 1 << 24,      /* bytes: whatever a medium adds to a frame */
+};
 
 /** Bytes as the medium counts them (tc-netem(8): packet overhead, cells). */
 static uint64_t charged_bytes(const struct pipe *p, uint32_t len)
 {
-	int64_t bytes = (int64_t)len +
-			(impair_asks(&p->asked, IMPAIR_OVERHEAD) ? p->asked.overhead : 0);
-	uint32_t cell = impair_asks(&p->asked, IMPAIR_CELL) ? p->asked.cell : 0;
+	int64_t bytes = (int64_t)len + p->overhead;
 
 	if (bytes < 0)
 		bytes = 0;
-	if (cell) {
-		int64_t cells = (bytes + cell - 1) / cell;
+	if (p->cell) {
+		int64_t cells = (bytes + p->cell - 1) / p->cell;
 
-		bytes = cells * ((int64_t)cell + (impair_asks(&p->asked, IMPAIR_CELL_OVERHEAD)
-							  ? p->asked.cell_overhead
-							  : 0));
+		bytes = cells * (p->cell + p->cell_overhead);
 		if (bytes < 0)
 			bytes = 0;
 	}
-	return (uint64_t)bytes;
+	return (uint64_t)(bytes < CHARGE_MAX ? bytes : CHARGE_MAX);
 }
 
-/** @return when the last byte has left; PIPE_NEVER at the end of a trace */
+/* --- what is asked --- */
+
+static uint64_t frames(double bps, double ns, uint32_t frame)
+{
+	return (uint64_t)(bps * ns / 8e9 / frame) + 1;
+}
+
+/** What may wait for the rate. */
+static void set_limit(struct pipe *p, const struct pipe_setup *setup)
+{
+	const struct impairment *m = setup->asked;
+	double hold_ns = (impair_asks(m, IMPAIR_DELAY) ? (double)m->delay_ns : 0) +
+			 (impair_asks(m, IMPAIR_JITTER) ? (double)m->jitter_ns : 0);
+	double bps = setup->trace ? trace_mean_bps(setup->trace) : (double)p->rate_bps;
+
+	p->by_bytes = p->by_time = false;
+	if (!impair_asks(m, IMPAIR_QUEUE)) {
+		p->limit = frames(bps, hold_ns, setup->mtu + ETHERNET_HEADER) + QUEUE_EXTRA_PACKETS;
+	} else if (m->queue_unit == IMPAIR_QUEUE_TIME) {
+		/* what the rate, or the trace in the mean, sends in that time */
+		p->by_bytes = p->by_time = true;
+		p->limit = (uint64_t)(bps * (double)m->queue / 8e9);
+	} else {
+		p->by_bytes = m->queue_unit == IMPAIR_QUEUE_BYTES;
+		p->limit = m->queue;
+	}
+}
+
+static void set_charge(struct pipe *p, const struct impairment *m)
+{
+	p->overhead = impair_asks(m, IMPAIR_OVERHEAD) ? m->overhead : 0;
+	p->cell = impair_asks(m, IMPAIR_CELL) ? m->cell : 0;
+	p->cell_overhead = impair_asks(m, IMPAIR_CELL_OVERHEAD) ? m->cell_overhead : 0;
+	if (p->trace)
+		p->overhead += TRACE_PACKET_HEADER - ETHERNET_HEADER;
+	p->queue_charged = 0;
+	for (size_t i = 0; i < p->queue.n; i++)
+		p->queue_charged += charged_bytes(p, ring_at(&p->queue, i)->len);
+}
+
+void line_set_up(struct pipe *p, const struct pipe_setup *setup)
+{
+	const struct impairment *m = setup->asked;
+	bool codel_on = impair_asks(m, IMPAIR_AQM) && m->aqm == IMPAIR_CODEL;
+	uint64_t bps = !setup->trace && impair_asks(m, IMPAIR_RATE) ? m->rate_bps : 0;
+
+	/* What waits at a change, and did not find its time under the old rate, cannot leave before now. */
+	if (p->free_ns == PIPE_NEVER || (p->queue.n > 0 && p->free_ns < setup->now_ns))
+		p->free_ns = setup->now_ns;
+	if (p->trace != setup->trace) {
+		p->trace = setup->trace;
+		p->trace_start_ns = setup->now_ns;
+		p->cursor = (struct trace_cursor){ .left = TRACE_OPPORTUNITY_BYTES };
+	}
+	if (p->rate_bps != bps)
+		p->rate_carry = 0;
+	p->rate_bps = bps;
+	p->rated = p->trace || bps;
+	if (codel_on != p->codel_on)
+		p->codel = (struct codel){ 0 };
+	p->codel_on = codel_on;
+	p->codel.mtu_bytes = setup->mtu + ETHERNET_HEADER;
+	set_charge(p, m);
+	set_limit(p, setup);
+}
+
+/* --- the rate --- */
+
+/** When the rate takes up a packet that is at the head of the queue. */
+static uint64_t start_of(const struct pipe *p, const struct pipe_entry *e)
+{
+	uint64_t start = p->free_ns > e->arrival_ns ? p->free_ns : e->arrival_ns, at;
+
+	if (!p->trace || start == PIPE_NEVER)
+		return start;
+	if (start < p->trace_start_ns)
+		start = p->trace_start_ns;
+	at = trace_ready(p->trace, &p->cursor, start - p->trace_start_ns);
+	return at == TRACE_NEVER ? PIPE_NEVER : p->trace_start_ns + at;
+}
+
+/** @return when the last byte has left; PIPE_NEVER when the trace ends before */
 static uint64_t send(struct pipe *p, uint64_t start_ns, uint32_t len)
 {
-	uint64_t bytes = charged_bytes(p, len), at;
+	uint64_t work, ns;
 
+	if (!p->rated) /* the rate vanished while this packet waited */
+		return start_ns;
 	if (p->trace) {
-		at = trace_send(p->trace, &p->cursor, start_ns - p->trace_start_ns,
-				(uint32_t)bytes);
-		return at == TRACE_NEVER ? PIPE_NEVER : p->trace_start_ns + at;
+		ns = trace_send(p->trace, &p->cursor, start_ns - p->trace_start_ns,
+				charged_bytes(p, len));
+		return ns == TRACE_NEVER ? PIPE_NEVER : p->trace_start_ns + ns;
 	}
-	return start_ns + (uint64_t)((__extension__(unsigned __int128) bytes * 8000000000u) /
-				     p->asked.rate_bps);
-}
-
-static struct pipe_entry *head(struct pipe *p)
-{
-	return &p->queue[p->queue_head];
+	/* Fractions of nanoseconds add up while the rate is busy. */
+	if (start_ns != p->free_ns)
+		p->rate_carry = 0;
+	work = charged_bytes(p, len) * 8000000000u + p->rate_carry;
+	p->rate_carry = work % p->rate_bps;
+	return start_ns + work / p->rate_bps;
 }
 
 static void leave_queue(struct pipe *p)
 {
-	p->queue_bytes -= head(p)->len;
-	p->queue_head = (p->queue_head + 1) % p->queue_size;
-	p->queue_n--;
+	uint32_t len = ring_at(&p->queue, 0)->len;
+
+	p->queue_bytes -= len;
+	p->queue_charged -= charged_bytes(p, len);
+	ring_pop(&p->queue);
 }
 
-static void drop_head(struct pipe *p)
+static void tell_codel(struct pipe *p, const struct pipe_entry *e, bool dropped)
 {
-	void *packet = head(p)->packet;
+	struct pipe_fate f = { .index = e->index,
+			       .is_copy = e->is_copy,
+			       .dropped = dropped,
+			       .marked = !dropped,
+			       .cause = PIPE_QUEUE };
 
-	leave_queue(p);
-	p->stats.held--;
-	p->stats.dropped[PIPE_QUEUE]++;
-	p->owner.drop(p->owner.ctx, packet, PIPE_QUEUE);
+	if (p->owner.fate)
+		p->owner.fate(p->owner.ctx, e->packet, &f);
 }
 
 /** CoDel at the head, when the rate is ready for it at `at`. @return whether the head is still the same */
 static bool passes_codel(struct pipe *p, uint64_t at)
 {
-	struct pipe_entry *e = head(p);
+	struct pipe_entry e = *ring_at(&p->queue, 0);
 
-	if (!p->codel_on || !codel_next(&p->codel, at, at - e->arrival_ns, p->queue_bytes - e->len))
+	if (!p->codel_on || !codel_next(&p->codel, at, at - e.arrival_ns, p->queue_bytes - e.len))
 		return true;
-	if (impair_asks(&p->asked, IMPAIR_ECN) && p->asked.ecn &&
-	    p->owner.mark(p->owner.ctx, e->packet)) {
+	if (p->ecn && p->owner.mark(p->owner.ctx, e.packet)) {
 		p->stats.marked++;
+		tell_codel(p, &e, false);
 		return true;
 	}
-	drop_head(p);
+	tell_codel(p, &e, true);
+	leave_queue(p);
+	p->stats.held--;
+	p->stats.dropped[PIPE_QUEUE]++;
+	p->owner.drop(p->owner.ctx, e.packet, PIPE_QUEUE);
 	return false;
 }
 
 void line_advance(struct pipe *p, uint64_t now_ns)
 {
-	while (p->queue_n > 0) {
-		struct pipe_entry e = *head(p);
-		uint64_t start = p->free_ns > e.arrival_ns ? p->free_ns : e.arrival_ns;
+	while (p->queue.n > 0) {
+		struct pipe_entry e = *ring_at(&p->queue, 0);
+		uint64_t start = start_of(p, &e), sent;
 
-		if (start > now_ns || reserve_heap(p) < 0)
+		if (start > now_ns)
 			return;
 		if (!passes_codel(p, start))
 			continue;
-		p->free_ns = is_rated(p) ? send(p, start, e.len) : start;
+		sent = send(p, start, e.len);
+		p->free_ns = sent;
+		if (sent ==
+		    PIPE_NEVER) /* the trace is over: it stays where it is, until a change */
+			return;
 		leave_queue(p);
-		if (p->free_ns == PIPE_NEVER) { /* the trace is over: nothing leaves any more */
-			p->stats.held--;
-			p->stats.dropped[PIPE_QUEUE]++;
-			p->owner.drop(p->owner.ctx, e.packet, PIPE_QUEUE);
-			continue;
-		}
-		travel(p, &e, p->free_ns);
+		way_enter(p, &e, sent);
 	}
 }
 
-bool line_is_full(const struct pipe *p, uint64_t now_ns, uint32_t len)
+uint64_t line_next(const struct pipe *p)
 {
-	(void)now_ns; /* line_advance() has come before: what is in the queue now, waits now */
-	if (!is_rated(p))
+	return p->queue.n > 0 ? start_of(p, ring_at(&p->queue, 0)) : PIPE_NEVER;
+}
+
+/* --- the queue --- */
+
+bool line_is_full(const struct pipe *p, uint32_t len)
+{
+	/* an empty queue takes any packet: it would never get through otherwise */
+	if (!p->rated || p->queue.n == 0)
 		return false;
-	return p->by_bytes ? p->queue_bytes + len > p->limit : p->queue_n >= p->limit;
+	if (p->by_time)
+		return p->queue_charged + charged_bytes(p, len) > p->limit;
+	return p->by_bytes ? p->queue_bytes + len > p->limit : p->queue.n >= p->limit;
 }
 
-static int reserve_queue(struct pipe *p)
+int line_reserve(struct pipe *p)
 {
-	struct pipe_entry *more;
-
-	if (p->queue_n < p->queue_size)
-		return 0;
-	more = calloc(2 * p->queue_size, sizeof(*more));
-	if (!more)
-		return -ENOMEM;
-	for (size_t i = 0; p->queue && i < p->queue_n; i++)
-		more[i] = p->queue[(p->queue_head + i) % p->queue_size];
-	free(p->queue);
-	p->queue = more;
-	p->queue_head = 0;
-	p->queue_size *= 2;
-	return 0;
+	return ring_reserve(&p->queue, 1) < 0 || way_reserve(p) < 0 ? -ENOMEM : 0;
 }
 
-int line_enter(struct pipe *p, const struct pipe_entry *entry, bool overtakes)
+void line_enter(struct pipe *p, struct pipe_entry *e)
 {
-	struct pipe_entry e = *entry;
-
-	if (reserve_heap(p) < 0 || reserve_queue(p) < 0)
-		return -ENOMEM;
-	p->stats.held++;
-	if (overtakes) {
-		e.order = p->next_order++;
-		push(p, &e);
-		return 0;
+	if (!p->rated && p->queue.n == 0) {
+		/* what a rate that has vanished since is still sending comes first */
+		way_enter(p, e, p->free_ns > e->arrival_ns ? p->free_ns : e->arrival_ns);
+		return;
 	}
-	if (!is_rated(p) && p->queue_n == 0) {
-		travel(p, &e, e.arrival_ns);
-		return 0;
-	}
-	p->queue[(p->queue_head + p->queue_n) % p->queue_size] = e;
-	p->queue_n++;
-	p->queue_bytes += e.len;
-	line_advance(p, e.arrival_ns);
-	return 0;
+	ring_push(&p->queue, e);
+	p->queue_bytes += e->len;
+	p->queue_charged += charged_bytes(p, e->len);
+	line_advance(p, e->arrival_ns);
 }
 
-/* --- out --- */
-
-uint64_t pipe_next(const struct pipe *p)
+void line_deinit(struct pipe *p)
 {
-	uint64_t next = p->heap_n > 0 ? p->heap[0].deadline_ns : PIPE_NEVER;
-
-	if (p->queue_n > 0 && p->free_ns < next)
-		next = p->free_ns;
-	return next;
-}
-
-void *pipe_take(struct pipe *p, uint64_t now_ns, uint64_t *ret_deadline_ns)
-{
-	struct pipe_entry e;
-
-	line_advance(p, now_ns);
-	if (p->heap_n == 0 || p->heap[0].deadline_ns > now_ns)
-		return NULL;
-	e = pop(p);
-	p->stats.held--;
-	p->stats.delivered++;
-	p->stats.delivered_bytes += e.len;
-	if (ret_deadline_ns)
-		*ret_deadline_ns = e.deadline_ns;
-	return e.packet;
+	for (size_t i = 0; i < p->queue.n; i++)
+		p->owner.drop(p->owner.ctx, ring_at(&p->queue, i)->packet, PIPE_HOST);
+	ring_deinit(&p->queue);
 }

@@ -43,7 +43,7 @@ void loss_init(struct loss *l, const struct impair_loss *asked)
 	}
 }
 
-/* The comparisons are strict on both sides, and equality falls through, as in the kernel. */
+/* As since Linux commit 732b463449fd; before, a draw that equals a share did nothing (one in 2^32). */
 static bool four_state(struct loss *l, struct prng *prng)
 {
 	const uint32_t *a = l->a;
@@ -55,7 +55,7 @@ static bool four_state(struct loss *l, struct prng *prng)
 			l->state = LOST_IN_GAP;
 			return true;
 		}
-		if (a[3] < r && r < a[0] + a[3]) {
+		if (r < a[0] + a[3]) {
 			l->state = LOST_IN_BURST;
 			return true;
 		}
@@ -69,9 +69,9 @@ static bool four_state(struct loss *l, struct prng *prng)
 	case LOST_IN_BURST:
 		if (r < a[2])
 			l->state = TX_IN_BURST;
-		else if (a[2] < r && r < a[1] + a[2])
+		else if (r < a[1] + a[2])
 			l->state = TX_IN_GAP;
-		else if (a[1] + a[2] < r)
+		else
 			return true;
 		return false;
 	case LOST_IN_GAP:

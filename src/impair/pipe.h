@@ -7,15 +7,18 @@
  * this order (that of sch_netem's enqueue, with its draws from one random stream, so that the same seed gives the same
  * fates):
  *
- *   decide    down -> duplicate -> loss -> corrupt            pipe_offer(), at once
- *   queue     waits for the rate; droptail, or CoDel as it leaves
+ *   decide    down -> duplicate -> loss -> corrupt -> full queue -> reorder, delay     pipe_offer(), at once
+ *   queue     waits for the rate; droptail, or CoDel as it leaves                       line.c
  *   rate      serialisation: constant, or along a trace
- *   travel    delay and jitter, drawn in pipe_offer(); order is kept unless asked otherwise
+ *   way       delay and jitter; order is kept unless asked otherwise; slots             way.c
  *   out       pipe_take()
  *
  * Time is lazy: the queue is advanced to `now` at each call, with exact times, whenever the call comes. After every call
  *   offered + duplicated = delivered + dropped (all causes) + held
  * in packets, which pipe_is_conserved() checks.
+ *
+ * Everything that is decided about a packet is in a struct pipe_fate, made in one place (decide() in pipe.c; CoDel, which
+ * decides later, in line.c), and told to the owner.
  */
 #ifndef NETLAB_IMPAIR_PIPE_H
 #define NETLAB_IMPAIR_PIPE_H
@@ -27,6 +30,7 @@
 #include "impair/codel.h"
 #include "impair/delay.h"
 #include "impair/loss.h"
+#include "impair/ring.h"
 #include "impair/trace.h"
 #include "topo/impairment.h"
 
@@ -41,6 +45,19 @@ enum pipe_cause {
 	PIPE_CAUSES
 };
 
+/** What became of a packet, and why. */
+struct pipe_fate {
+	uint64_t index; /**< of the packet among those offered, from 1; a copy has its original's */
+	bool is_copy;
+	bool dropped;
+	enum pipe_cause cause; /**< if dropped */
+	bool duplicated;       /**< a copy goes on as well, unless: */
+	bool copy_lost; /**< one of the two was lost, or found the queue full: there is no copy */
+	bool marked, corrupted;
+	bool overtakes;    /**< goes before all others, at once */
+	int64_t travel_ns; /**< the delay that was drawn, if it goes on and does not overtake */
+};
+
 /** What a pipe does to packets through their owner. `packet` is what pipe_offer() was given. */
 struct pipe_owner {
 	/** A copy to be delivered as well; NULL = cannot, which counts as PIPE_HOST. */
@@ -52,6 +69,11 @@ struct pipe_owner {
 	/** The packet is lost: free it. */
 	void (*drop)(void *ctx, void *packet, enum pipe_cause cause);
 	void *ctx;
+	/**
+	 * Hears what was decided about a packet, before it is dropped and after it was marked or corrupted; a copy's fate comes
+	 * before its original's. Once as it is offered, and once more if CoDel drops or marks it later. May be NULL.
+	 */
+	void (*fate)(void *ctx, void *packet, const struct pipe_fate *fate);
 };
 
 struct pipe_stats {
@@ -62,48 +84,54 @@ struct pipe_stats {
 	uint64_t held; /**< in the queue and on the way */
 };
 
-struct pipe_entry {
-	void *packet;
-	uint64_t arrival_ns, deadline_ns;
-	uint64_t order; /**< of entry: ties of deadlines leave in it */
-	int64_t travel_ns;
-	uint32_t len;
-};
-
 struct pipe {
 	struct impairment asked;
-	const struct trace *trace; /**< borrowed; NULL = constant rate or none */
-	const struct delay_table
-		*table; /**< borrowed; of the distribution asked for, NULL = uniform */
 	struct pipe_owner owner;
 	struct pipe_stats stats;
+	uint64_t last_arrival_ns;
+	/* decisions: pipe.c */
 	struct prng prng;
 	struct prng own; /**< for what netem draws unseeded: the corrupted bit, slots */
 	struct loss loss;
 	uint32_t duplicate, corrupt, reorder;
 	uint32_t gap, since_reorder;
-	/* queue: a ring; first in, first out */
-	struct pipe_entry *queue;
-	size_t queue_head, queue_n, queue_size;
-	uint64_t queue_bytes;
-	uint64_t limit; /**< in packets, or bytes if by_bytes */
-	bool by_bytes, codel_on;
+	bool is_down, ecn;
+	int64_t delay_ns, jitter_ns;
+	const struct delay_table *table; /**< borrowed; NULL = uniform */
+	/* the queue and the rate: line.c */
+	struct pipe_ring queue;
+	uint64_t queue_bytes, queue_charged;
+	uint64_t limit;         /**< of the queue: in packets, or bytes if by_bytes */
+	bool by_bytes, by_time; /**< by_time: bytes as the rate charges them */
+	bool rated, codel_on;
 	struct codel codel;
-	uint64_t free_ns; /**< when the rate has finished what it is sending */
+	uint64_t rate_bps,
+		rate_carry; /**< the fraction of a nanosecond, in 1/rate_bps, that was not charged yet */
+	int64_t overhead, cell, cell_overhead;
+	uint64_t free_ns;          /**< when the rate has finished what it is sending */
+	const struct trace *trace; /**< borrowed; NULL = constant rate or none */
 	uint64_t trace_start_ns;
 	struct trace_cursor cursor;
-	/* on the way: a heap by deadline */
-	struct pipe_entry *heap;
+	/* on the way: way.c */
+	bool keeps_order;
+	struct pipe_ring way, ahead; /**< by deadline; those that overtake */
+	struct pipe_entry *heap;     /**< those before the last of `way` */
 	size_t heap_n, heap_size;
 	uint64_t last_deadline_ns, next_order;
+	bool slotted;
+	uint64_t slot_ns; /**< when the slot is, or was, that packets leave in */
+	int64_t slot_packets_left, slot_bytes_left;
+	const struct delay_table *slot_table; /**< borrowed; NULL = uniform */
+	uint64_t not_before_ns; /**< when slots were changed: what waited for one leaves after it */
 };
 
 struct pipe_setup {
 	const struct impairment *asked;
-	const struct trace *trace;       /**< instead of asked->rate_bps; may be NULL */
-	const struct delay_table *table; /**< may be NULL */
-	bool codel;
-	uint32_t mtu;    /**< bytes, for the default queue */
+	/** Instead of asked->rate_bps; may be NULL. Borrowed until it is changed; another one has another address. */
+	const struct trace *trace;
+	/** Of the delay's and the slot's distribution; borrowed; NULL = the built-in one, or none for uniform. */
+	const struct delay_table *table, *slot_table;
+	uint32_t mtu;    /**< bytes, for the default queue and CoDel */
 	uint64_t now_ns; /**< a trace begins here */
 };
 
@@ -119,13 +147,13 @@ void pipe_change(struct pipe *p, const struct pipe_setup *setup);
 
 /**
  * Offers a packet, which is the pipe's from now on (dropped or held).
- * @param[in] arrival_ns  when it came, not before that of the packet offered before
+ * @param[in] arrival_ns  when it came; one before that of the packet offered before counts as the same
  * @param[in] len         bytes on the wire, without preamble and checksum
  */
 void pipe_offer(struct pipe *p, uint64_t arrival_ns, void *packet, uint32_t len);
 /** The caller lost a packet before it could offer it. */
 void pipe_count_host_loss(struct pipe *p, uint64_t n);
-/** @return when there is something to do next; PIPE_NEVER */
+/** @return when pipe_take() is to be called next: it moves what is inside, and may yet have no packet; PIPE_NEVER */
 uint64_t pipe_next(const struct pipe *p);
 /** @return a packet whose time has come (it is the caller's again), with its deadline; NULL when none has */
 void *pipe_take(struct pipe *p, uint64_t now_ns, uint64_t *ret_deadline_ns);

@@ -122,21 +122,31 @@ static bool advance(const struct trace *t, struct trace_cursor *c)
 /** Skips the opportunities that went by unused. @return false at the end */
 static bool skip_to(const struct trace *t, struct trace_cursor *c, uint64_t ready_ns)
 {
-	uint64_t round = ready_ns / round_ns(t);
+	uint64_t round = ready_ns / round_ns(t), within = ready_ns % round_ns(t);
 
-	if (c->index < t->n && opportunity_ns(t, c) >= ready_ns && c->left > 0)
-		return true;
 	if (c->index < t->n && opportunity_ns(t, c) >= ready_ns)
-		return advance(t, c);
+		return c->left > 0 || advance(t, c);
+	/* a round ends with its last line: what is ready then can still take that */
+	if (round > 0 && within == 0) {
+		round--;
+		within = round_ns(t);
+	}
 	if (round > 0 && !t->loop)
 		return false;
 	c->round = round;
-	c->index = first_at(t, ready_ns % round_ns(t));
+	c->index = first_at(t, within);
 	c->left = TRACE_OPPORTUNITY_BYTES;
 	return c->index < t->n;
 }
 
-uint64_t trace_send(const struct trace *t, struct trace_cursor *c, uint64_t ready_ns, uint32_t len)
+uint64_t trace_ready(const struct trace *t, const struct trace_cursor *c, uint64_t ready_ns)
+{
+	struct trace_cursor ahead = *c;
+
+	return skip_to(t, &ahead, ready_ns) ? opportunity_ns(t, &ahead) : TRACE_NEVER;
+}
+
+uint64_t trace_send(const struct trace *t, struct trace_cursor *c, uint64_t ready_ns, uint64_t len)
 {
 	if (!skip_to(t, c, ready_ns))
 		return TRACE_NEVER;

@@ -16,6 +16,8 @@
 
 enum {
 	TRACE_OPPORTUNITY_BYTES = 1504,
+	/** What mahimahi counts besides the packet of the network layer (a TUN header): one of 1500 bytes takes a line. */
+	TRACE_PACKET_HEADER = 4,
 	TRACE_LINES_MAX = 50 * 1000 * 1000,
 };
 
@@ -40,11 +42,13 @@ struct trace_cursor {
 
 #define TRACE_NEVER UINT64_MAX
 
+/** @return when the first byte of what is ready at `ready_ns` leaves; TRACE_NEVER at the end */
+uint64_t trace_ready(const struct trace *t, const struct trace_cursor *c, uint64_t ready_ns);
 /**
  * Sends `len` bytes that are ready at `ready_ns` (since the trace's beginning): uses opportunities from then on, several
  * for a long packet, and what is left of one for the next packet if that is ready in time.
  * @return when the last byte leaves; TRACE_NEVER at the end of a trace that does not loop
  */
-uint64_t trace_send(const struct trace *t, struct trace_cursor *c, uint64_t ready_ns, uint32_t len);
+uint64_t trace_send(const struct trace *t, struct trace_cursor *c, uint64_t ready_ns, uint64_t len);
 
 #endif

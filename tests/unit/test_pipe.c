@@ -116,7 +116,11 @@ static void drop_packet(void *ctx, void *packet, enum pipe_cause cause)
 
 static void begin_setup(struct fixture *f, const struct pipe_setup *setup)
 {
-	struct pipe_owner owner = { clone_packet, corrupt_packet, mark_packet, drop_packet, f };
+	struct pipe_owner owner = { .clone = clone_packet,
+				    .corrupt = corrupt_packet,
+				    .mark = mark_packet,
+				    .drop = drop_packet,
+				    .ctx = f };
 
 	memset(f, 0, sizeof(*f));
 	assert_int_equal(pipe_init(&f->pipe, setup, &owner), 0);
@@ -346,9 +350,9 @@ static void test_trace(void **state)
 	begin_setup(&f, &(struct pipe_setup){
 				.asked = &m, .trace = &t, .mtu = 1500, .now_ns = 1000 * MS });
 	for (int k = 1; k <= 5; k++)
-		offer(&f, k, 1000 * MS, 1504);
-	offer(&f, 6, 1000 * MS, 752);
-	offer(&f, 7, 1000 * MS, 752);
+		offer(&f, k, 1000 * MS, 1514);
+	offer(&f, 6, 1000 * MS, 762);
+	offer(&f, 7, 1000 * MS, 762);
 	for (int k = 1; k <= 7; k++) {
 		static const uint64_t at_ms[] = { 1, 1, 5, 10, 11, 11, 11 };
 
@@ -399,8 +403,8 @@ static void test_conservation(void **state)
 		m.down = prng_next(&dice) % 8 == 0;
 		m.set &= ~IMPAIR_BIT(IMPAIR_QUEUE) |
 			 (prng_next(&dice) % 2 ? IMPAIR_BIT(IMPAIR_QUEUE) : 0);
-		begin_setup(&f, &(struct pipe_setup){
-					.asked = &m, .mtu = 1500, .codel = round % 3 == 0 });
+		m.aqm = round % 3 == 0 ? IMPAIR_CODEL : IMPAIR_DROPTAIL;
+		begin(&f, &m);
 		for (int k = 1; k <= 500; k++) {
 			struct numbered *n;
 
