@@ -63,7 +63,8 @@ static int read_carrier(struct link_change *c, const char *value, bool one_way,
 	return 0;
 }
 
-static int read_settings(const json_t *request, struct link_change *c, struct netlab_err *err)
+static int read_settings(const json_t *request, struct link_change *c, struct arena *texts,
+			 struct netlab_err *err)
 {
 	const json_t *settings = json_object_get(request, "settings"), *item;
 	bool one_way = json_object_get(request, "from") != NULL;
@@ -72,14 +73,15 @@ static int read_settings(const json_t *request, struct link_change *c, struct ne
 	json_array_foreach(settings, i, item)
 	{
 		const char *setting = json_string_value(item);
-		int r;
+		int r = 0;
 
 		if (!setting)
 			return err_set(err, EPROTO, "malformed request");
 		if (strncmp(setting, CARRIER_KEY, strlen(CARRIER_KEY)) == 0)
 			r = read_carrier(c, setting + strlen(CARRIER_KEY), one_way, err);
 		else
-			r = impairment_parse_setting(setting, &c->keys, NULL, err);
+			for (unsigned d = 0; d < 2 && r == 0; d++)
+				r = impairment_parse_setting(setting, d, &c->keys[d], texts, err);
 		if (r < 0)
 			return r;
 	}
@@ -88,8 +90,10 @@ static int read_settings(const json_t *request, struct link_change *c, struct ne
 
 static void set_down(struct link_change *c, bool down)
 {
-	c->keys.set |= IMPAIR_BIT(IMPAIR_DOWN);
-	c->keys.down = down;
+	for (unsigned d = 0; d < 2; d++) {
+		c->keys[d].set |= IMPAIR_BIT(IMPAIR_DOWN);
+		c->keys[d].down = down;
+	}
 }
 
 static void clear(const struct supervisor *s, bool none, struct link_change *c)
@@ -101,7 +105,7 @@ static void clear(const struct supervisor *s, bool none, struct link_change *c)
 }
 
 static int read_request(struct supervisor *s, const json_t *request, struct link_change *c,
-			struct netlab_err *err)
+			struct arena *texts, struct netlab_err *err)
 {
 	const char *verb = json_string_value(json_object_get(request, "verb"));
 	const char *name = json_string_value(json_object_get(request, "link"));
@@ -116,7 +120,7 @@ static int read_request(struct supervisor *s, const json_t *request, struct link
 	if (r < 0)
 		return r;
 	if (strcmp(verb, "set") == 0)
-		r = read_settings(request, c, err);
+		r = read_settings(request, c, texts, err);
 	else if (strcmp(verb, "clear") == 0)
 		clear(s, json_is_true(json_object_get(request, "none")), c);
 	else if (strcmp(verb, "down") == 0)
@@ -148,7 +152,7 @@ static int want(const struct supervisor *s, const struct link_change *c, struct 
 			w->asked[d] = topo->dir[d];
 		if (c->basis == LINK_NOTHING)
 			w->asked[d].set &= IMPAIR_BIT(IMPAIR_SEED);
-		impairment_merge(&w->asked[d], &c->keys);
+		impairment_merge(&w->asked[d], &c->keys[d]);
 	}
 	for (unsigned d = 0; d < 2 && r == 0; d++)
 		r = impairment_check(&w->asked[d], err);
@@ -294,7 +298,11 @@ int link_apply(struct supervisor *s, const struct link_change *c, struct netlab_
 int link_change(struct supervisor *s, const json_t *request, struct netlab_err *err)
 {
 	struct link_change c = { .basis = LINK_PRESENT };
-	int r = read_request(s, request, &c, err);
+	struct arena texts = ARENA_INIT;
+	int r = read_request(s, request, &c, &texts, err);
 
-	return r < 0 ? r : link_apply(s, &c, err);
+	if (r == 0)
+		r = link_apply(s, &c, err);
+	arena_deinit(&texts);
+	return r;
 }

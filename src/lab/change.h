@@ -26,8 +26,9 @@ struct link_change {
 	size_t link;  /**< of the topology */
 	bool dirs[2]; /**< which directions are meant; the others stay as they are */
 	enum link_basis basis;
-	/** Keys to change, `set` telling which (IMPAIR_DOWN among them). A rate_trace is borrowed for the call: absolute. */
-	struct impairment keys;
+	/** Keys to change of each direction, `set` telling which (IMPAIR_DOWN among them). A rate_trace is borrowed for the
+	 *  call: absolute. */
+	struct impairment keys[2];
 	enum link_carrier carrier;
 };
 

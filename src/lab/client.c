@@ -246,6 +246,19 @@ int lab_show(const char *state_dir, const char *name, json_t **ret, struct netla
 	return lab_request(state_dir, name, json_pack("{s:s}", "op", "show"), ret, NULL, err);
 }
 
+/** A trace's file is the caller's: from its directory, not from where the lab's supervisor is. @return NULL: no memory */
+static json_t *absolute_setting(const char *setting)
+{
+	static const char trace[] = "rate=trace:";
+	const char *file = setting + strlen(trace);
+	char here[4096];
+
+	if (strncmp(setting, trace, strlen(trace)) != 0 || *file == '\0' || *file == '/' ||
+	    !sys_dir_of("", here, sizeof(here)))
+		return json_string(setting);
+	return json_sprintf("%s%s%s", trace, here, file);
+}
+
 int lab_link_change(const char *state_dir, const char *name, const struct lab_link_change *c,
 		    struct netlab_err *err)
 {
@@ -258,7 +271,7 @@ int lab_link_change(const char *state_dir, const char *name, const struct lab_li
 	json_t *settings = json_array(), *request;
 
 	for (size_t i = 0; i < c->n_settings; i++) {
-		json_t *one = json_string(c->settings[i]);
+		json_t *one = absolute_setting(c->settings[i]);
 
 		if (!one) {
 			json_decref(settings);

@@ -96,6 +96,7 @@ struct impairment {
 	struct impair_slot slot;
 	uint64_t seed;
 	bool down;
+	int preset; /**< while a file is parsed only: topo/presets.h */
 };
 
 static inline bool impair_asks(const struct impairment *m, enum impair_key key)
@@ -121,12 +122,13 @@ const char *impair_distribution_name(enum impair_distribution d);
 /**
  * Parses one `key=value` of `link set`, e.g. "delay=20ms", "loss=1%", "loss=burst:0.5%,4",
  * "loss=gemodel:1%,10%,70%,0.1%", "loss=state:p13,p31,p32,p23,p14", "down=true", "slot=20ms,30ms", "queue=50packets",
- * "rate=trace:FILE", "rate=trace:FILE,once".
+ * "rate=trace:FILE", "rate=trace:FILE,once", "preset=lte".
+ * @param[in] dir    0 = "->", 1 = "<-": a preset has values for each
  * @param[in] texts  keeps the name of a trace; NULL = a trace is refused
  * @return 0; -EINVAL with the message and hint in *err; -ENOMEM
  */
-int impairment_parse_setting(const char *setting, struct impairment *into, struct arena *texts,
-			     struct netlab_err *err);
+int impairment_parse_setting(const char *setting, unsigned dir, struct impairment *into,
+			     struct arena *texts, struct netlab_err *err);
 /** Checks what only the whole can show, and no engine could do (gap without reorder, ecn with nothing that would drop,
  *  loss rates above 100 %...). @return 0; -EINVAL with *err */
 int impairment_check(const struct impairment *m, struct netlab_err *err);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The keys of an impairment: what may stand in a link, and in its "->" and "<-". */
 #include "topo/link.h"
+#include "topo/presets.h"
 
 #include "base/cleanup.h"
 #include "base/units.h"
@@ -271,7 +272,12 @@ static const struct field impairment_fields[] = {
 	  .type = &type_bool,
 	  OFFSET(down),
 	  .bit = IMPAIR_DOWN },
-	{ .name = "preset", .help = "Values of a kind of network.", .later = "ready-made links" },
+	{ .name = "preset",
+	  .help = "delay, jitter, rate and loss of a kind of network; other keys of the object override them. The first endpoint is the user's side.",
+	  .type = &type_choice,
+	  .arg = preset_choices,
+	  OFFSET(preset),
+	  .bit = IMPAIR_KEY_COUNT },
 };
 
 _Static_assert(ARRAY_SIZE(impairment_fields) == IMPAIR_KEY_COUNT + 1, "every key, and preset");

@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/names.h"
 #include "base/units.h"
+#include "topo/presets.h"
 #include "topo/link.h"
 
 enum { PARTS_MAX = 5 };
@@ -17,6 +18,7 @@ enum { PARTS_MAX = 5 };
 /** A value while it is parsed: what to say when it is no good. */
 struct setting {
 	const char *key, *value;
+	unsigned dir;
 	struct arena *texts; /**< may be NULL */
 	struct netlab_err *err;
 };
@@ -345,13 +347,29 @@ static int parse_value(const struct setting *s, enum impair_key key, char *copy,
 	return -EINVAL;
 }
 
+static int apply_preset(const struct setting *s, struct impairment *m)
+{
+	_cleanup_buf_ struct buf names = { 0 };
+	int preset = preset_find(s->value);
+
+	if (preset >= 0) {
+		impairment_merge(m, preset_get(preset, s->dir));
+		return 0;
+	}
+	buf_puts(&names, "it is one of");
+	for (const struct choice *c = preset_choices; c->name; c++)
+		buf_printf(&names, "%s %s", c == preset_choices ? "" : ",", c->name);
+	return bad(s, buf_text(&names));
+}
+
 static int unknown_key(const char *name, struct netlab_err *err)
 {
-	const char *names[IMPAIR_KEY_COUNT], *nearest;
+	const char *names[IMPAIR_KEY_COUNT + 1], *nearest;
 
 	for (unsigned k = 0; k < IMPAIR_KEY_COUNT; k++)
 		names[k] = impair_key_name((enum impair_key)k);
-	nearest = name_nearest(name, names, IMPAIR_KEY_COUNT, sizeof(names[0]));
+	names[IMPAIR_KEY_COUNT] = "preset";
+	nearest = name_nearest(name, names, ARRAY_SIZE(names), sizeof(names[0]));
 	err_set(err, EINVAL, "a link has no setting '%.100s'", name);
 	err_class(err, NETLAB_EXIT_USAGE);
 	if (nearest)
@@ -359,12 +377,13 @@ static int unknown_key(const char *name, struct netlab_err *err)
 	return -EINVAL;
 }
 
-int impairment_parse_setting(const char *setting, struct impairment *into, struct arena *texts,
-			     struct netlab_err *err)
+int impairment_parse_setting(const char *setting, unsigned dir, struct impairment *into,
+			     struct arena *texts, struct netlab_err *err)
 {
 	const char *equals = strchr(setting, '=');
 	_cleanup_free_ char *name = NULL, *copy = NULL;
 	struct impairment m = *into;
+	struct setting s;
 	int r;
 
 	if (!equals || equals == setting) {
@@ -377,11 +396,16 @@ int impairment_parse_setting(const char *setting, struct impairment *into, struc
 	copy = strdup(equals + 1);
 	if (!name || !copy)
 		return err_set(err, ENOMEM, "out of memory");
+	s = (struct setting){
+		.key = name, .value = equals + 1, .dir = dir, .texts = texts, .err = err
+	};
+	if (strcmp(name, "preset") == 0) {
+		r = apply_preset(&s, &m);
+		if (r == 0)
+			*into = m;
+		return r;
+	}
 	for (unsigned k = 0; k < IMPAIR_KEY_COUNT; k++) {
-		const struct setting s = {
-			.key = name, .value = equals + 1, .texts = texts, .err = err
-		};
-
 		if (strcmp(name, impair_key_name((enum impair_key)k)) != 0)
 			continue;
 		r = parse_value(&s, (enum impair_key)k, copy, &m);

@@ -43,6 +43,8 @@ enum link_key {
 	LINK_BACKWARD,
 };
 
+/** Puts what an object says over `into`: first its preset's values for the direction, then its keys. */
+void impairment_put_over(struct impairment *into, const struct impairment *object, unsigned dir);
 /** Fills in what `draft` does not say from `defaults`. Precedence, low to high: defaults' common keys, defaults' direction,
  *  the link's common keys, the link's direction; the result is in draft->dir. */
 void link_merge(struct link_draft *draft, const struct link_draft *defaults);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The keys of a link, and how defaults fill in the ones that are not given. */
 #include "topo/link.h"
+#include "topo/presets.h"
 
 #include <string.h>
 
@@ -208,14 +209,23 @@ const struct object_spec link_defaults_spec = {
 	.is_default = true,
 };
 
+void impairment_put_over(struct impairment *into, const struct impairment *object, unsigned dir)
+{
+	if (object->set & IMPAIR_PRESET_BIT)
+		impairment_merge(into, preset_get(object->preset, dir));
+	impairment_merge(into, object);
+	into->set &= ~IMPAIR_PRESET_BIT;
+}
+
 void link_merge(struct link_draft *draft, const struct link_draft *defaults)
 {
-	for (size_t i = 0; i < 2; i++) {
-		struct impairment merged = defaults->common;
+	for (unsigned i = 0; i < 2; i++) {
+		struct impairment merged = { 0 };
 
-		impairment_merge(&merged, &defaults->dir[i]);
-		impairment_merge(&merged, &draft->common);
-		impairment_merge(&merged, &draft->dir[i]);
+		impairment_put_over(&merged, &defaults->common, i);
+		impairment_put_over(&merged, &defaults->dir[i], i);
+		impairment_put_over(&merged, &draft->common, i);
+		impairment_put_over(&merged, &draft->dir[i], i);
 		draft->dir[i] = merged;
 	}
 	if (!(draft->set & 1u << LINK_MTU))

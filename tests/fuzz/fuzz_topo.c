@@ -60,7 +60,7 @@ static void check_impairment(const struct impairment *m)
 
 		assert(value);
 		value[-1] = '=';
-		assert(impairment_parse_setting(key, &back, &texts, NULL) == 0);
+		assert(impairment_parse_setting(key, 0, &back, &texts, NULL) == 0);
 	}
 	if (back.set)
 		impairment_format_json(&again, &back);

@@ -87,7 +87,8 @@ static void test_settings(void **state)
 		char *space;
 
 		print_message("%s\n", goods[i].setting);
-		assert_int_equal(impairment_parse_setting(goods[i].setting, &m, &texts, &err), 0);
+		assert_int_equal(impairment_parse_setting(goods[i].setting, 0, &m, &texts, &err),
+				 0);
 		assert_int_equal(err.code, 0);
 		impairment_format_text(&text, &m);
 		impairment_format_json(&json, &m);
@@ -96,7 +97,7 @@ static void test_settings(void **state)
 		/* what is shown can be typed again */
 		space = strchr(text.data, ' ');
 		*space = '=';
-		assert_int_equal(impairment_parse_setting(buf_text(&text), &shown, &texts, NULL),
+		assert_int_equal(impairment_parse_setting(buf_text(&text), 0, &shown, &texts, NULL),
 				 0);
 		impairment_format_json(&again, &shown);
 		assert_string_equal(buf_text(&again), goods[i].json);
@@ -157,6 +158,9 @@ static const struct {
 	{ "slot=uniform:1ms,2ms", "'slot' cannot be", "slot=MIN,MAX" },
 	{ "slot=normal:1ms", "'slot' cannot be", "normal:DELAY,JITTER" },
 	{ "slot=normal:0ms,1ms", "'slot' cannot be", "normal:DELAY,JITTER" },
+	{ "preset=4g", "'preset' cannot be", "3g, lte, 5g" },
+	{ "preset=", "'preset' cannot be", "lan, wifi" },
+	{ "presets=lte", "no setting 'presets'", "did you mean 'preset'?" },
 	{ "seed=-1", "'seed' cannot be", "whole number" },
 	{ "seed=18446744073709551616", "'seed' cannot be", "whole number" },
 };
@@ -169,14 +173,14 @@ static void test_bad_settings(void **state)
 		struct netlab_err err = { 0 };
 
 		print_message("%s\n", bads[i].setting);
-		assert_int_equal(impairment_parse_setting(bads[i].setting, &m, NULL, &err),
+		assert_int_equal(impairment_parse_setting(bads[i].setting, 0, &m, NULL, &err),
 				 -EINVAL);
 		assert_int_equal(err.code, -EINVAL);
 		assert_int_equal(err.exit, NETLAB_EXIT_USAGE);
 		if (!strstr(err.message, bads[i].message) || !strstr(err.hint, bads[i].hint))
 			fail_msg("%s (%s)", err.message, err.hint);
 		assert_memory_equal(&m, &before, sizeof(m));
-		assert_int_equal(impairment_parse_setting(bads[i].setting, &m, NULL, NULL),
+		assert_int_equal(impairment_parse_setting(bads[i].setting, 0, &m, NULL, NULL),
 				 -EINVAL);
 	}
 }
@@ -189,7 +193,7 @@ static struct impairment make(const char *settings)
 	strcpy(copy, settings);
 	for (char *one = strsep(&rest, " "); one; one = strsep(&rest, " ")) {
 		if (*one)
-			assert_int_equal(impairment_parse_setting(one, &m, NULL, NULL), 0);
+			assert_int_equal(impairment_parse_setting(one, 0, &m, NULL, NULL), 0);
 	}
 	return m;
 }
@@ -367,6 +371,39 @@ static void test_check(void **state)
 	}
 }
 
+/* One preset over another leaves nothing of it; each direction has its own values. */
+static void test_presets(void **state)
+{
+	static const char *const names[] = { "lan", "wifi", "bad-wifi", "dsl", "cable",
+					     "3g",  "lte",  "5g",       "leo", "geo" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		_cleanup_buf_ struct buf setting = { 0 };
+		struct impairment m[2] = {
+			make("loss=50% jitter=1s delay=2s rate=8bit gap=3 seed=5"), make("")
+		};
+
+		buf_printf(&setting, "preset=%s", names[i]);
+		for (unsigned d = 0; d < 2; d++) {
+			assert_int_equal(
+				impairment_parse_setting(buf_text(&setting), d, &m[d], NULL, NULL),
+				0);
+			assert_true(m[d].delay_ns > 0 && m[d].delay_ns < 1000000000);
+			assert_true(m[d].jitter_ns < m[d].delay_ns);
+			assert_true(m[d].rate_bps >= 100000);
+			assert_true(m[d].loss.random <= 0.01);
+			assert_true(m[d].set < IMPAIR_BIT(IMPAIR_KEY_COUNT));
+			assert_null(impairment_beyond_netem(&m[d]));
+		}
+		assert_int_equal(m[0].gap, 3); /* of no preset: kept */
+		assert_int_equal(impairment_check(&m[1], NULL), 0);
+		/* the first end is the user's: up is never faster than down */
+		assert_true(m[0].rate_bps <= m[1].rate_bps);
+		assert_int_equal(m[0].delay_ns, m[1].delay_ns);
+	}
+}
+
 /* What another engine has to do. */
 static void test_beyond_netem(void **state)
 {
@@ -431,10 +468,11 @@ static void test_all_json(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_settings),     cmocka_unit_test(test_bad_settings),
-		cmocka_unit_test(test_merge),        cmocka_unit_test(test_shaping),
-		cmocka_unit_test(test_solve),        cmocka_unit_test(test_check),
-		cmocka_unit_test(test_beyond_netem), cmocka_unit_test(test_all_json),
+		cmocka_unit_test(test_settings), cmocka_unit_test(test_bad_settings),
+		cmocka_unit_test(test_merge),    cmocka_unit_test(test_shaping),
+		cmocka_unit_test(test_solve),    cmocka_unit_test(test_check),
+		cmocka_unit_test(test_presets),  cmocka_unit_test(test_beyond_netem),
+		cmocka_unit_test(test_all_json),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -28,7 +28,7 @@ static struct impairment asked(const char *settings)
 	for (char *s = strtok_r(text, " ", &save); s; s = strtok_r(NULL, " ", &save)) {
 		struct netlab_err err = { 0 };
 
-		if (impairment_parse_setting(s, &m, NULL, &err) < 0)
+		if (impairment_parse_setting(s, 0, &m, NULL, &err) < 0)
 			fail_msg("%s: %s", s, err.message);
 	}
 	return m;

@@ -155,6 +155,34 @@ static void test_overrides(void **state)
 	topo_diags_deinit(&diags);
 }
 
+/* Later levels win, and in an object its keys over its preset, wherever they stand in it. */
+static void test_presets(void **state)
+{
+	static const char dsl_up[] = "delay 25ms jitter 0ns rate 384kbit loss 0%",
+			  dsl_down[] = "delay 25ms jitter 0ns rate 1.5mbit loss 0%";
+	struct topo *t = parse(
+		"{\"defaults\": {\"link\": {\"preset\": \"bad-wifi\", \"delay\": \"1ms\", \"jitter\": \"1ms\"}},"
+		" \"nodes\": {\"a\": {}, \"b\": {}}, \"links\": [{\"endpoints\": [\"a\", \"b\"]},"
+		" {\"endpoints\": [\"a\", \"b\"], \"preset\": \"dsl\"},"
+		" {\"endpoints\": [\"a\", \"b\"], \"rate\": \"1gbit\", \"preset\": \"dsl\", \"<-\": {\"loss\": \"2%\"}},"
+		" {\"endpoints\": [\"a\", \"b\"], \"preset\": \"geo\", \"<-\": {\"preset\": \"dsl\"}}]}");
+
+	(void)state;
+	assert_impairment(&t->links[0], 0,
+			  "delay 1ms jitter 1ms distribution pareto rate 6.5mbit loss 1%");
+	t->links[1].dir[0].set &= ~IMPAIR_BIT(IMPAIR_DISTRIBUTION);
+	assert_impairment(&t->links[1], 0, dsl_up);
+	assert_impairment(&t->links[1], 1,
+			  "delay 25ms jitter 0ns distribution pareto rate 1.5mbit loss 0%");
+	assert_impairment(&t->links[2], 1,
+			  "delay 25ms jitter 0ns distribution pareto rate 1gbit loss 2%");
+	t->links[3].dir[1].set &= ~IMPAIR_BIT(IMPAIR_DISTRIBUTION);
+	assert_impairment(&t->links[3], 0,
+			  "delay 315ms jitter 0ns distribution pareto rate 3.38mbit loss 0%");
+	assert_impairment(&t->links[3], 1, dsl_down);
+	topo_free(t);
+}
+
 /* Where a trace is looked for: beside the topology file, whatever the working directory is then. */
 static void test_trace_paths(void **state)
 {
@@ -514,7 +542,7 @@ int main(void)
 		cmocka_unit_test(test_impairments), cmocka_unit_test(test_interfaces),
 		cmocka_unit_test(test_link_names),  cmocka_unit_test(test_find_without_index),
 		cmocka_unit_test(test_seeds),       cmocka_unit_test(test_dumbbell),
-		cmocka_unit_test(test_trace_paths),
+		cmocka_unit_test(test_trace_paths), cmocka_unit_test(test_presets),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

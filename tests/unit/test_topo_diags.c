@@ -175,7 +175,7 @@ static void test_schema_content(void **state)
 		{ "link", "endpoints", true },
 		{ "link", "loss", true },
 		{ "link", "->", true },
-		{ "link", "preset", false },
+		{ "link", "preset", true },
 		{ "direction", "delay", true },
 		{ "direction", "carrier", false },
 		{ "link-defaults", "delay", true },
