@@ -158,8 +158,8 @@ static void test_overrides(void **state)
 /* Later levels win, and in an object its keys over its preset, wherever they stand in it. */
 static void test_presets(void **state)
 {
-	static const char dsl_up[] = "delay 25ms jitter 0ns rate 384kbit loss 0%",
-			  dsl_down[] = "delay 25ms jitter 0ns rate 1.5mbit loss 0%";
+	static const char dsl_up[] = "delay 25ms jitter 0ms rate 384kbit loss 0%",
+			  dsl_down[] = "delay 25ms jitter 0ms rate 1.5mbit loss 0%";
 	struct topo *t = parse(
 		"{\"defaults\": {\"link\": {\"preset\": \"bad-wifi\", \"delay\": \"1ms\", \"jitter\": \"1ms\"}},"
 		" \"nodes\": {\"a\": {}, \"b\": {}}, \"links\": [{\"endpoints\": [\"a\", \"b\"]},"
@@ -173,12 +173,12 @@ static void test_presets(void **state)
 	t->links[1].dir[0].set &= ~IMPAIR_BIT(IMPAIR_DISTRIBUTION);
 	assert_impairment(&t->links[1], 0, dsl_up);
 	assert_impairment(&t->links[1], 1,
-			  "delay 25ms jitter 0ns distribution pareto rate 1.5mbit loss 0%");
+			  "delay 25ms jitter 0ms distribution pareto rate 1.5mbit loss 0%");
 	assert_impairment(&t->links[2], 1,
-			  "delay 25ms jitter 0ns distribution pareto rate 1gbit loss 2%");
+			  "delay 25ms jitter 0ms distribution pareto rate 1gbit loss 2%");
 	t->links[3].dir[1].set &= ~IMPAIR_BIT(IMPAIR_DISTRIBUTION);
 	assert_impairment(&t->links[3], 0,
-			  "delay 315ms jitter 0ns distribution pareto rate 3.38mbit loss 0%");
+			  "delay 315ms jitter 0ms distribution pareto rate 3.38mbit loss 0%");
 	assert_impairment(&t->links[3], 1, dsl_down);
 	topo_free(t);
 }
