@@ -143,6 +143,19 @@ void sys_set_comm(const char *name)
 	(void)prctl(PR_SET_NAME, name);
 }
 
+unsigned sys_cpus_allowed(void)
+{
+	cpu_set_t set;
+
+	/* more processors than a cpu_set_t counts are more than anybody here asks for */
+	return sched_getaffinity(0, sizeof(set), &set) < 0 ? 1 : (unsigned)CPU_COUNT(&set);
+}
+
+void sys_exact_timeouts(void)
+{
+	(void)prctl(PR_SET_TIMERSLACK, 1);
+}
+
 void sys_close_all_but(int first, const int *keep, unsigned n_keep)
 {
 	unsigned from = (unsigned)first;

@@ -57,6 +57,11 @@ pid_t sys_pid_seen_from(int proc_fd);
 int sys_die_with_parent(bool on);
 /** Names the calling process for ps and top (cut to 15 bytes). */
 void sys_set_comm(const char *name);
+/** How many processors the caller may run on; at least 1. */
+unsigned sys_cpus_allowed(void);
+/** Makes the calling thread's timeouts, and those of threads that it starts, end when they should, not up to 50 us
+ *  later (PR_SET_TIMERSLACK). */
+void sys_exact_timeouts(void);
 /** Closes all descriptors from `first` on but those in keep[] (ascending order). */
 void sys_close_all_but(int first, const int *keep, unsigned n_keep);
 /**

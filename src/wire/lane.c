@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+/* One direction of a link in the engine. */
+#include "wire/lane.h"
+
+#include <string.h>
+
+/* --- what the pipe does to frames --- */
+
+static void *on_clone(void *ctx, void *packet)
+{
+	struct lane *l = ctx;
+
+	return frame_clone(l->pool, packet);
+}
+
+static void on_corrupt(void *ctx, void *packet, uint32_t random)
+{
+	(void)ctx;
+	frame_corrupt(packet, random);
+}
+
+static bool on_mark(void *ctx, void *packet)
+{
+	(void)ctx;
+	return frame_mark(packet);
+}
+
+static void on_drop(void *ctx, void *packet, enum pipe_cause cause)
+{
+	lane_settle(ctx, packet, (int)cause);
+}
+
+void lane_settle(struct lane *l, struct frame *f, int fate)
+{
+	(void)fate; /* the pipe has counted it; here it is known with the frame, its lane and its number */
+	frame_free(l->pool, f);
+}
+
+void lane_settle_unsent(struct lane *l, struct frame *f, enum pipe_cause cause)
+{
+	l->unsent[cause]++;
+	l->unsent_bytes += frame_wire_len(f);
+	lane_settle(l, f, (int)cause);
+}
+
+/* --- life --- */
+
+static struct pipe_setup pipe_setup_of(const struct lane_setup *setup,
+				       const struct trace_map *trace)
+{
+	const struct impairment *m = &setup->asked->asked[setup->dir];
+
+	return (struct pipe_setup){
+		.asked = m,
+		.trace = trace ? &trace->trace : NULL,
+		.codel = impair_asks(m, IMPAIR_AQM) && m->aqm == IMPAIR_CODEL,
+		.mtu = setup->asked->mtu,
+		.now_ns = setup->now_ns,
+	};
+}
+
+int lane_init(struct lane *l, const struct lane_setup *setup)
+{
+	const struct pipe_owner owner = {
+		.clone = on_clone,
+		.corrupt = on_corrupt,
+		.mark = on_mark,
+		.drop = on_drop,
+		.ctx = l,
+	};
+	struct pipe_setup of_pipe = pipe_setup_of(setup, setup->trace);
+
+	*l = (struct lane){
+		.in = setup->in,
+		.out = setup->out,
+		.link = setup->link,
+		.pool = setup->pool,
+		.trace = setup->trace,
+		.slot = setup->slot,
+	};
+	stats_read(l->slot, &l->base);
+	return pipe_init(&l->pipe, &of_pipe, &owner);
+}
+
+void lane_deinit(struct lane *l)
+{
+	if (l->pool) {
+		pipe_deinit(&l->pipe);
+		frame_list_clear(&l->held, l->pool);
+	}
+	l->trace = trace_map_free(l->trace);
+	l->pool = NULL;
+}
+
+void lane_change(struct lane *l, const struct lane_setup *setup)
+{
+	struct trace_map *old = l->trace, *new = setup->trace;
+	struct pipe_setup of_pipe;
+
+	if (trace_map_is_same(old, new)) {
+		/* the link goes on where it stands in its trace */
+		if (new != old)
+			trace_map_free(new);
+		new = old;
+		old = NULL;
+	}
+	of_pipe = pipe_setup_of(setup, new);
+	pipe_change(&l->pipe, &of_pipe);
+	l->trace = new;
+	trace_map_free(old);
+}
+
+void lane_offer(struct lane *l, struct frame *f, uint64_t arrival_ns)
+{
+	f->number = ++l->n_frames;
+	pipe_offer(&l->pipe, arrival_ns, f, frame_wire_len(f));
+}
+
+void lane_count_lost(struct lane *l, uint64_t n)
+{
+	l->n_frames += n;
+	pipe_count_host_loss(&l->pipe, n);
+}
+
+/* --- counters --- */
+
+static uint64_t queue_limit(const struct pipe *p)
+{
+	bool is_rated = p->trace || (impair_asks(&p->asked, IMPAIR_RATE) && p->asked.rate_bps);
+
+	return is_rated ? p->limit : 0;
+}
+
+void lane_publish(struct lane *l)
+{
+	const struct pipe_stats *s = &l->pipe.stats;
+	struct wire_counters c = l->base;
+
+	c.offered += s->offered;
+	c.offered_bytes += s->offered_bytes;
+	c.delivered += s->delivered - l->unsent[PIPE_HOST] - l->unsent[PIPE_DOWN];
+	c.delivered_bytes += s->delivered_bytes - l->unsent_bytes;
+	c.dropped_loss += s->dropped[PIPE_LOSS];
+	c.dropped_queue += s->dropped[PIPE_QUEUE];
+	c.dropped_fault += s->dropped[PIPE_FAULT];
+	c.dropped_down += s->dropped[PIPE_DOWN] + l->unsent[PIPE_DOWN];
+	c.dropped_host += s->dropped[PIPE_HOST] + l->unsent[PIPE_HOST];
+	c.duplicated += s->duplicated;
+	c.corrupted += s->corrupted;
+	c.reordered += s->reordered;
+	c.marked += s->marked;
+	c.queued = s->held;
+	c.queue_limit = queue_limit(&l->pipe);
+	c.queue_by_bytes = l->pipe.by_bytes;
+	stats_publish(l->slot, &c);
+}
+
+/* --- lists --- */
+
+void frame_list_add(struct frame_list *list, struct frame *f)
+{
+	f->next = NULL;
+	if (list->last)
+		list->last->next = f;
+	else
+		list->first = f;
+	list->last = f;
+	list->n++;
+}
+
+struct frame *frame_list_take(struct frame_list *list)
+{
+	struct frame *f = list->first;
+
+	if (!f)
+		return NULL;
+	list->first = f->next;
+	if (!list->first)
+		list->last = NULL;
+	list->n--;
+	return f;
+}
+
+void frame_list_clear(struct frame_list *list, struct frame_pool *pool)
+{
+	struct frame *f;
+
+	while ((f = frame_list_take(list)))
+		frame_free(pool, f);
+}
