@@ -48,12 +48,9 @@ void lane_settle_unsent(struct lane *l, struct frame *f, enum pipe_cause cause)
 static struct pipe_setup pipe_setup_of(const struct lane_setup *setup,
 				       const struct trace_map *trace)
 {
-	const struct impairment *m = &setup->asked->asked[setup->dir];
-
 	return (struct pipe_setup){
-		.asked = m,
+		.asked = &setup->asked->asked[setup->dir],
 		.trace = trace ? &trace->trace : NULL,
-		.codel = impair_asks(m, IMPAIR_AQM) && m->aqm == IMPAIR_CODEL,
 		.mtu = setup->asked->mtu,
 		.now_ns = setup->now_ns,
 	};
@@ -124,13 +121,6 @@ void lane_count_lost(struct lane *l, uint64_t n)
 
 /* --- counters --- */
 
-static uint64_t queue_limit(const struct pipe *p)
-{
-	bool is_rated = p->trace || (impair_asks(&p->asked, IMPAIR_RATE) && p->asked.rate_bps);
-
-	return is_rated ? p->limit : 0;
-}
-
 void lane_publish(struct lane *l)
 {
 	const struct pipe_stats *s = &l->pipe.stats;
@@ -150,8 +140,8 @@ void lane_publish(struct lane *l)
 	c.reordered += s->reordered;
 	c.marked += s->marked;
 	c.queued = s->held;
-	c.queue_limit = queue_limit(&l->pipe);
-	c.queue_by_bytes = l->pipe.by_bytes;
+	c.queue_limit = l->pipe.rated ? l->pipe.limit : 0;
+	c.queue_by_bytes = l->pipe.by_bytes || l->pipe.by_time;
 	stats_publish(l->slot, &c);
 }
 
