@@ -248,7 +248,7 @@ static bool step(struct worker *w, struct link *l)
 		let_go(w, l);
 		h->stage = HANDOVER_LEAVING;
 		if (h->gives)
-			break;
+			return step(w, l); /* nothing may be left that would wake us */
 		handover_end(w, l);
 		return true;
 	case HANDOVER_LEAVING:

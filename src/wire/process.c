@@ -82,7 +82,9 @@ static int choose_worker(struct process *p, size_t number, struct worker **ret,
 static int map_traces(const struct order *o, const int *fds, unsigned n_fds, struct task *t,
 		      struct netlab_err *err)
 {
-	for (unsigned d = 0; d < 2; d++) {
+	bool has_link = o->kind == ORDER_ADD || o->kind == ORDER_CHANGE;
+
+	for (unsigned d = 0; d < 2 && has_link; d++) {
 		int index = o->link.trace_fd[d], r;
 
 		if (index < 0)

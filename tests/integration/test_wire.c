@@ -42,10 +42,13 @@ static void start(size_t n_links, uint32_t mtu, bool offload)
 		fail_msg("%s", error.message);
 }
 
-static void stop(void)
+/** After each test, also a failed one. */
+static int stop(void **state)
 {
+	(void)state;
 	wire_deinit(&wire);
 	bed_destroy(&bed);
+	return 0;
 }
 
 static void add(size_t link, const struct wire_link *l)
@@ -168,7 +171,6 @@ static void test_frames(void **state)
 	}
 	close(left);
 	close(right);
-	stop();
 }
 
 /** The losses that tc-netem's seed 42424242 gives at 10 %: published with the kernel's patch. */
@@ -210,14 +212,13 @@ static void test_loss_vector(void **state)
 	}
 	close(left);
 	close(right);
-	stop();
 }
 
 static int tests(void)
 {
 	const struct CMUnitTest all[] = {
-		cmocka_unit_test(test_frames),
-		cmocka_unit_test(test_loss_vector),
+		cmocka_unit_test_teardown(test_frames, stop),
+		cmocka_unit_test_teardown(test_loss_vector, stop),
 	};
 
 	(void)now_ns;
