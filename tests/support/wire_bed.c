@@ -30,7 +30,7 @@ static void must(int r, const char *what)
 
 const char *bed_ifname(size_t i)
 {
-	static char name[16];
+	static char name[32];
 
 	snprintf(name, sizeof(name), "eth%zu", i);
 	return name;
