@@ -259,6 +259,11 @@ static json_t *absolute_setting(const char *setting)
 	return json_sprintf("%s%s%s", trace, here, file);
 }
 
+int lab_stats(const char *state_dir, const char *name, json_t **ret, struct netlab_err *err)
+{
+	return lab_request(state_dir, name, json_pack("{s:s}", "op", "stats"), ret, NULL, err);
+}
+
 int lab_link_change(const char *state_dir, const char *name, const struct lab_link_change *c,
 		    struct netlab_err *err)
 {

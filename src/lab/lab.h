@@ -74,6 +74,12 @@ int lab_summary(const char *state_dir, const char *name, json_t **ret, struct ne
 /** Everything about a lab (cli.md's `show LAB` shape and more: per link "mtu", "reason", "in_force" per direction as the
  *  kernel reports it; per node "state"). New ref. */
 int lab_show(const char *state_dir, const char *name, json_t **ret, struct netlab_err *err);
+/**
+ * What happened to the packets of every link (cli.md's `stats` shape): {"name", "wire": {"restarts"} (where the wire was
+ * needed), "links": {NAME: {"join", "->": {COUNTERS}, "<-": {COUNTERS}}}}. A counter that this kernel cannot tell is null.
+ * New ref.
+ */
+int lab_stats(const char *state_dir, const char *name, json_t **ret, struct netlab_err *err);
 /** Processes of a lab: [{"node","pid" (host),"ppid","user","state","command"}]. New ref. */
 int lab_processes(const char *state_dir, const char *name, json_t **ret, struct netlab_err *err);
 
