@@ -12,10 +12,12 @@ const struct cli_backend cli_backend_real = {
 	.summary = lab_summary,
 	.show = lab_show,
 	.processes = lab_processes,
+	.stats = lab_stats,
 	.link_change = lab_link_change,
 	.exec = lab_exec,
 	.log_path = lab_log_path,
 	.doctor = doctor_run,
 	.command_run = sys_command_run,
 	.follow = sys_follow,
+	.screen_wait = sys_screen_wait,
 };

@@ -11,6 +11,7 @@
 #include "lab/lab.h"
 #include "sys/command.h"
 #include "sys/follow.h"
+#include "sys/screen.h"
 
 struct cli_backend {
 	/* lab/lab.h */
@@ -23,14 +24,16 @@ struct cli_backend {
 	__typeof__(lab_summary) *summary;
 	__typeof__(lab_show) *show;
 	__typeof__(lab_processes) *processes;
+	__typeof__(lab_stats) *stats;
 	__typeof__(lab_link_change) *link_change;
 	__typeof__(lab_exec) *exec;
 	__typeof__(lab_log_path) *log_path;
 	/* lab/doctor.h */
 	__typeof__(doctor_run) *doctor;
-	/* sys/command.h, sys/follow.h */
+	/* sys/command.h, sys/follow.h, sys/screen.h */
 	__typeof__(sys_command_run) *command_run;
 	__typeof__(sys_follow) *follow;
+	__typeof__(sys_screen_wait) *screen_wait;
 };
 
 extern const struct cli_backend cli_backend_real;

@@ -39,6 +39,10 @@ enum cli_option_id {
 	OPT_FOLLOW,
 	OPT_FROM,
 	OPT_NONE,
+	OPT_WATCH,
+	OPT_INTERVAL,
+	OPT_STRICT,
+	OPT_STATS,
 	OPT_COUNT
 };
 
@@ -140,6 +144,7 @@ int cmd_ps(struct cli *c);
 int cmd_show(struct cli *c);
 int cmd_logs(struct cli *c);
 int cmd_link(struct cli *c);
+int cmd_stats(struct cli *c);
 int cmd_doctor(struct cli *c);
 int cmd_schema(struct cli *c);
 int cmd_help(struct cli *c);

@@ -72,16 +72,18 @@ const struct cli_command cli_commands[] = {
 		.name = "run",
 		.run = cmd_run,
 		.synopsis =
-			"TOPO [--in NODE] [--name N] [--seed S] [--engine E] [--timeout T] -- CMD...",
+			"TOPO [--in NODE] [--name N] [--seed S] [--engine E] [--timeout T] [--strict]\n"
+			"                  [--stats FILE] -- CMD...",
 		.purpose = "bring a lab up, run a command, take the lab down",
 		.details =
 			"CMD runs outside the nodes with NETLAB_LAB and NETLAB_STATE_DIR set, so that it can call\n"
 			"'netlab exec'; or in NODE with --in. Signals are passed on to it. The lab ends however this\n"
 			"ends. The exit code is CMD's (128 + N for signal N); 124 when the time of --timeout, which\n"
 			"counts from the start, is up; 125 when netlab itself failed; 126, 127 when CMD cannot be\n"
-			"executed or is not found.\n",
+			"executed or is not found. --strict: 6 when CMD succeeded, but this host was too slow to\n"
+			"keep what the links promise: it lost packets, or they left late.\n",
 		.example = "netlab run topology.json -- netlab exec a ping -c 1 b",
-		.options = UP_OPTIONS | OPT_BIT(OPT_IN),
+		.options = UP_OPTIONS | OPT_BIT(OPT_IN) | OPT_BIT(OPT_STRICT) | OPT_BIT(OPT_STATS),
 		.min_args = 1,
 		.max_args = 1,
 		.missing = "the topology file",
@@ -172,6 +174,20 @@ const struct cli_command cli_commands[] = {
 		.min_args = 1,
 		.max_args = UINT_MAX,
 		.missing = "what to do (show, set, clear, down, up)",
+	},
+	{
+		.name = "stats",
+		.run = cmd_stats,
+		.synopsis = "[LAB [LINK]] [--watch] [--interval T]",
+		.purpose = "count what links did to packets",
+		.details =
+			"Per link and direction: packets and bytes, drops by cause (loss, queue, fault, down, host),\n"
+			"what waits, and how late packets left, in microseconds. '-' is what the kernel cannot tell.\n"
+			"--watch shows it again and again, with rates since the last look, until q or Ctrl-C, or until\n"
+			"the lab ends; into a file or pipe, a block each time (with --json, an object a line).\n" LAB_TEXT,
+		.example = "netlab stats dumbbell bottleneck --watch",
+		.options = OPT_BIT(OPT_WATCH) | OPT_BIT(OPT_INTERVAL),
+		.max_args = 2,
 	},
 	{
 		.name = "doctor",

@@ -2,7 +2,9 @@
 /* JSON in words. */
 #include "cli/describe.h"
 
+#include <inttypes.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/units.h"
@@ -114,4 +116,32 @@ void cli_describe_list(struct buf *b, const json_t *strings, const char *separat
 
 		buf_printf(b, "%s%s", i ? separator : "", text ? text : "?");
 	}
+}
+
+void cli_describe_count(struct buf *b, uint64_t n)
+{
+	char digits[24];
+	int len = snprintf(digits, sizeof(digits), "%" PRIu64, n);
+
+	for (int i = 0; i < len; i++) {
+		if (i > 0 && (len - i) % 3 == 0)
+			buf_puts(b, ",");
+		buf_add(b, &digits[i], 1);
+	}
+}
+
+void cli_describe_bytes(struct buf *b, uint64_t bytes)
+{
+	static const char *const units[] = { "kB", "MB", "GB", "TB", "PB", "EB" };
+	double value = (double)bytes / 1000;
+	size_t unit = 0;
+
+	if (bytes < 1000) {
+		buf_printf(b, "%u B", (unsigned)bytes);
+		return;
+	}
+	/* 999.95 would be printed as 1000 */
+	for (; value >= 999.5 && unit + 1 < sizeof(units) / sizeof(units[0]); unit++)
+		value /= 1000;
+	buf_printf(b, "%.*f %s", value < 9.995 ? 2 : value < 99.95 ? 1 : 0, value, units[unit]);
 }

@@ -7,6 +7,7 @@
 #define NETLAB_CLI_DESCRIBE_H
 
 #include <jansson.h>
+#include <stdint.h>
 
 #include "base/buf.h"
 
@@ -17,5 +18,10 @@ void cli_describe_impairment(struct buf *b, const json_t *impairment);
 void cli_describe_uptime(struct buf *b, double seconds);
 /** The strings of an array, joined. */
 void cli_describe_list(struct buf *b, const json_t *strings, const char *separator);
+
+/** "1,234,567": digits in groups of three. */
+void cli_describe_count(struct buf *b, uint64_t n);
+/** "1.23 GB": three digits and an SI unit. */
+void cli_describe_bytes(struct buf *b, uint64_t bytes);
 
 #endif

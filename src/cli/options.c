@@ -44,6 +44,12 @@ const struct cli_option cli_options[OPT_COUNT] = {
 	[OPT_FOLLOW] = { "follow", NULL, "go on until the lab ends", NULL, 'f' },
 	[OPT_FROM] = { "from", "NODE", "only the direction that leaves this node", NULL, 0 },
 	[OPT_NONE] = { "none", NULL, "clear: to no impairment, not to the topology's", NULL, 0 },
+	[OPT_WATCH] = { "watch", NULL, "look again and again, with rates", NULL, 0 },
+	[OPT_INTERVAL] = { "interval", "T", "time between two looks (default: 1s)", NULL, 0 },
+	[OPT_STRICT] = { "strict", NULL, "exit code 6 when this host was too slow for the links",
+			 NULL, 0 },
+	[OPT_STATS] = { "stats", "FILE", "write the final statistics as JSON; - is standard output",
+			NULL, 0 },
 };
 
 const struct cli_command *cli_find_command(const char *name)
@@ -87,7 +93,16 @@ static const char *did_you_mean(char ret[static 128], const char *before, const 
 /* "usage: netlab VERB ..." in the caller's buffer. */
 static const char *usage_line(char ret[static 256], const struct cli_command *cmd)
 {
-	(void)snprintf(ret, 256, "usage: netlab %s %s", cmd->name, cmd->synopsis);
+	int n = snprintf(ret, 256, "usage: netlab %s ", cmd->name);
+
+	/* a synopsis of two lines is indented for --help */
+	for (const char *p = cmd->synopsis; *p && n < 255; p++) {
+		char ch = *p == '\n' ? ' ' : *p;
+
+		if (ch != ' ' || ret[n - 1] != ' ')
+			ret[n++] = ch;
+	}
+	ret[n] = '\0';
 	return ret;
 }
 

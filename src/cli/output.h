@@ -70,7 +70,9 @@ void cli_table_addf(struct cli_table *t, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 /** Adds an integer at `key` of an object, "-" when it is not there. */
 void cli_table_add_int(struct cli_table *t, const json_t *object, const char *key);
-/** Prints the table (nothing but the headers when it is empty) and frees it. @return an exit code */
+/** Adds the table's text to a buffer (nothing but the headers when it is empty) and frees the cells. */
+void cli_table_render(struct buf *b, struct cli_table *t);
+/** Prints the table, its headers bold where that is wanted, and frees it. @return an exit code */
 int cli_table_print(struct cli *c, struct cli_table *t);
 /** Frees the cells. Idempotent. */
 void cli_table_deinit(struct cli_table *t);

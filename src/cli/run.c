@@ -13,6 +13,7 @@
 
 #include "base/err.h"
 #include "cli/bring_up.h"
+#include "cli/final_stats.h"
 #include "cli/output.h"
 
 /* What timeout(1) exits with; no class of netlab's own, for the command may use any other code. */
@@ -136,17 +137,23 @@ int cmd_run(struct cli *c)
 {
 	struct cli_bring_up u;
 	uint64_t start_ns = now_ns();
+	FILE *stats = NULL;
 	int code = cli_bring_up_prepare(c, &u);
 
 	if (code == 0)
 		code = check_node(c, u.topology.topo);
+	if (code == 0)
+		code = cli_final_stats_open(c, &stats);
 	if (code == 0)
 		code = cli_bring_up(c, &u, true);
 	if (code == 0) {
 		const struct topo *t = u.topology.topo;
 
 		cli_note(c, "lab '%s', seed %" PRIu64, t->name, t->seed);
-		code = take_down(c, t->name, run_command(c, &u, start_ns));
+		code = run_command(c, &u, start_ns);
+		code = take_down(c, t->name, cli_final_stats(c, t->name, stats, code));
+	} else if (stats && stats != c->io->out) {
+		(void)fclose(stats);
 	}
 	cli_bring_up_deinit(c, &u);
 	return code;

@@ -9,48 +9,6 @@
 #include "cli/output.h"
 #include "cli/target.h"
 
-/* What is shown: a lab, and perhaps one thing in it. */
-struct subject {
-	char lab[NAME_MAX_BYTES + 1];
-	const char *name; /* of the node or link; NULL = everything */
-};
-
-static bool runs(struct cli *c, const char *lab)
-{
-	char **names = NULL;
-	size_t n = 0;
-	bool found = false;
-
-	if (c->backend->names(c->state_dir, &names, &n, &c->err) < 0)
-		return false;
-	for (size_t i = 0; i < n; i++)
-		found = found || strcmp(names[i], lab) == 0;
-	c->backend->names_free(names, n);
-	return found;
-}
-
-/* `show X`: X is a lab, or a node or link of the only lab; `show LAB:X` and `show LAB X` are X of LAB. */
-static int find_subject(struct cli *c, struct subject *ret)
-{
-	const char *first = cli_arg(c, 0), *second = cli_arg(c, 1);
-	struct cli_target at;
-	int r = cli_state_dir(c);
-
-	ret->name = second;
-	if (r < 0)
-		return r;
-	if (!first || second)
-		return cli_lab(c, first, ret->lab);
-	if (!strchr(first, ':') && (runs(c, first) || cli_lab(c, NULL, ret->lab) < 0))
-		return cli_lab(c, first, ret->lab); /* which also says best what is wrong */
-	r = cli_target(c, first, &at);
-	if (r < 0)
-		return r;
-	*ret = (struct subject){ .name = at.name };
-	(void)snprintf(ret->lab, sizeof(ret->lab), "%s", at.lab);
-	return 0;
-}
-
 static bool touches(const json_t *link, const char *node)
 {
 	const json_t *ends = json_object_get(link, "endpoints");
@@ -67,7 +25,7 @@ static bool touches(const json_t *link, const char *node)
 }
 
 /* Keeps one node and its links, or one link. Returns -ENOENT with c->err when the name is neither. */
-static int keep_only(struct cli *c, json_t *doc, const struct subject *s)
+static int keep_only(struct cli *c, json_t *doc, const struct cli_target *s)
 {
 	json_t *nodes = json_object_get(doc, "nodes"), *links = json_object_get(doc, "links");
 	bool node = json_object_get(nodes, s->name), link = json_object_get(links, s->name);
@@ -236,11 +194,11 @@ int cli_print_links(struct cli *c, const json_t *links)
 
 int cmd_show(struct cli *c)
 {
-	struct subject s = { .name = NULL };
+	struct cli_target s = { .name = NULL };
 	json_t *doc = NULL;
 	int code = 0;
 
-	if (find_subject(c, &s) < 0 || cli_show(c, s.lab, &doc) < 0)
+	if (cli_subject(c, &s) < 0 || cli_show(c, s.lab, &doc) < 0)
 		return cli_fail(c, &c->err);
 	if (s.name && keep_only(c, doc, &s) < 0) {
 		json_decref(doc);

@@ -64,32 +64,25 @@ void cli_table_add_int(struct cli_table *t, const json_t *object, const char *ke
 		cli_table_add(t, NULL);
 }
 
-static void print_row(FILE *out, const struct cli_table *t, const char *const *row,
-		      const size_t *width)
+static void add_row(struct buf *b, const struct cli_table *t, const char *const *row,
+		    const size_t *width)
 {
 	for (size_t i = 0; i < t->n_columns; i++) {
 		int pad = (int)(width[i] - strlen(row[i]));
 
 		if (t->right & (1u << i))
-			(void)fprintf(out, "%*s%s", pad, "", row[i]);
+			buf_printf(b, "%*s%s", pad, "", row[i]);
 		else
-			(void)fprintf(out, "%s%*s", row[i], i + 1 < t->n_columns ? pad : 0, "");
-		(void)fputs(i + 1 < t->n_columns ? "  " : "\n", out);
+			buf_printf(b, "%s%*s", row[i], i + 1 < t->n_columns ? pad : 0, "");
+		buf_puts(b, i + 1 < t->n_columns ? "  " : "\n");
 	}
 }
 
-int cli_table_print(struct cli *c, struct cli_table *t)
+void cli_table_render(struct buf *b, struct cli_table *t)
 {
-	FILE *out = c->io->out;
 	size_t width[COLUMNS_MAX] = { 0 };
-	int code = NETLAB_EXIT_OK;
 
 	assert(t->n_columns > 0 && t->n_columns <= COLUMNS_MAX);
-	if (t->failed) {
-		(void)err_errno(&c->err, ENOMEM, "printing the answer");
-		code = cli_fail(c, &c->err);
-		goto out;
-	}
 	for (size_t i = 0; i < t->n_columns; i++)
 		width[i] = strlen(t->headers[i]);
 	for (size_t i = 0; i < t->n; i++) {
@@ -98,16 +91,26 @@ int cli_table_print(struct cli *c, struct cli_table *t)
 		if (len > width[i % t->n_columns])
 			width[i % t->n_columns] = len;
 	}
-	if (c->color_out)
-		(void)fputs(BOLD, out);
-	print_row(out, t, t->headers, width);
-	if (c->color_out)
-		(void)fputs(RESET, out);
+	add_row(b, t, t->headers, width);
 	for (size_t i = 0; i + t->n_columns <= t->n; i += t->n_columns)
-		print_row(out, t, (const char *const *)&t->cells[i], width);
-out:
+		add_row(b, t, (const char *const *)&t->cells[i], width);
+	b->failed = b->failed || t->failed;
 	cli_table_deinit(t);
-	return code;
+}
+
+int cli_table_print(struct cli *c, struct cli_table *t)
+{
+	_cleanup_buf_ struct buf b = { 0 };
+	const char *text;
+	size_t header;
+
+	cli_table_render(&b, t);
+	text = buf_text(&b);
+	if (!text || !c->color_out)
+		return cli_print_buf(c, &b, NETLAB_EXIT_OK);
+	header = strcspn(text, "\n") + 1;
+	(void)fprintf(c->io->out, BOLD "%.*s" RESET "%s", (int)header, text, text + header);
+	return NETLAB_EXIT_OK;
 }
 
 void cli_table_deinit(struct cli_table *t)

@@ -132,6 +132,34 @@ int cli_target(struct cli *c, const char *arg, struct cli_target *ret)
 	return cli_lab(c, lab, ret->lab);
 }
 
+bool cli_lab_runs(struct cli *c, const char *lab)
+{
+	char **names = NULL;
+	size_t n = 0;
+	bool found;
+
+	if (c->backend->names(c->state_dir, &names, &n, &c->err) < 0)
+		return false;
+	found = contains(names, n, lab);
+	c->backend->names_free(names, n);
+	return found;
+}
+
+int cli_subject(struct cli *c, struct cli_target *ret)
+{
+	const char *first = cli_arg(c, 0), *second = cli_arg(c, 1);
+	int r = cli_state_dir(c);
+
+	ret->name = second;
+	if (r < 0)
+		return r;
+	if (!first || second)
+		return cli_lab(c, first, ret->lab);
+	if (!strchr(first, ':') && (cli_lab_runs(c, first) || cli_lab(c, NULL, ret->lab) < 0))
+		return cli_lab(c, first, ret->lab); /* which also says best what is wrong */
+	return cli_target(c, first, ret);
+}
+
 int cli_show(struct cli *c, const char *lab, json_t **ret)
 {
 	return c->backend->show(c->state_dir, lab, ret, &c->err);

@@ -30,6 +30,15 @@ int cli_lab(struct cli *c, const char *given, char ret[static NAME_MAX_BYTES + 1
 /** Splits "name" or "LAB:name" and finds the lab. The name is not looked up. @return 0; negative errno with c->err */
 int cli_target(struct cli *c, const char *arg, struct cli_target *ret);
 
+/**
+ * What a verb is about whose arguments are [LAB [NAME]]: `X` alone is a lab, or a node or link of the only lab; `LAB:X` and
+ * `LAB X` are X of LAB. The name is not looked up. @return 0; negative errno with c->err
+ */
+int cli_subject(struct cli *c, struct cli_target *ret);
+
+/** Whether a lab of that name runs. */
+bool cli_lab_runs(struct cli *c, const char *lab);
+
 /** Everything about a lab (lab_show). @return 0; negative errno with c->err */
 int cli_show(struct cli *c, const char *lab, json_t **ret);
 

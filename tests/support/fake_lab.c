@@ -32,6 +32,21 @@ static const char default_show[] =
 	"    \"in_force\": {\"->\": {\"delay_ns\": 20000000, \"loss\": {\"random\": 0.01}, \"limit_packets\": 1000},"
 	"                   \"<-\": \"rate 10mbit\"}}}}";
 
+static const char default_stats[] =
+	"{\"name\": \"dumbbell\", \"wire\": {\"restarts\": 0}, \"links\": {"
+	" \"client--r1\": {\"join\": \"patch\","
+	"   \"->\": {\"offered\": 10, \"delivered\": 10, \"dropped_host\": null, \"bytes_delivered\": 840, \"queued\": 0, \"lateness_us\": null},"
+	"   \"<-\": {\"offered\": 0, \"delivered\": 0, \"dropped_host\": null, \"bytes_delivered\": 0, \"queued\": 0, \"lateness_us\": null}},"
+	" \"bottleneck\": {\"join\": \"wire\","
+	"   \"->\": {\"offered\": 1234567, \"delivered\": 1234000, \"dropped_loss\": 500, \"dropped_queue\": 70, \"dropped_fault\": 0,"
+	"     \"dropped_down\": 0, \"dropped_host\": 0, \"duplicated\": 15, \"corrupted\": 0, \"reordered\": 2, \"marked\": 0,"
+	"     \"bytes_offered\": 1851850500, \"bytes_delivered\": 1851000000, \"queued\": 12, \"queue_limit_packets\": 100,"
+	"     \"lateness_us\": {\"p50\": 21, \"p99\": 80.5, \"max\": 312}},"
+	"   \"<-\": {\"offered\": 0, \"delivered\": 0, \"dropped_loss\": 0, \"dropped_queue\": 0, \"dropped_fault\": 0,"
+	"     \"dropped_down\": 0, \"dropped_host\": 0, \"duplicated\": 0, \"corrupted\": 0, \"reordered\": 0, \"marked\": 0,"
+	"     \"bytes_offered\": 0, \"bytes_delivered\": 0, \"queued\": 0, \"queue_limit_bytes\": 64000,"
+	"     \"lateness_us\": {\"p50\": 0, \"p99\": 0, \"max\": 0}}}}}";
+
 static const char default_doctor[] =
 	"[{\"name\": \"namespaces\", \"kind\": \"kernel\", \"present\": true, \"required\": true,"
 	"  \"needed_for\": \"labs\", \"remedy\": \"\", \"detail\": \"6.18\"},"
@@ -45,6 +60,7 @@ void fake_lab_reset(void)
 		.running = { "dumbbell", "ring" },
 		.show = default_show,
 		.doctor = default_doctor,
+		.stats = { default_stats },
 	};
 	fake_lab.failure = (struct netlab_err){
 		.code = -EIO,
@@ -151,6 +167,33 @@ static int fake_show(const char *state_dir, const char *name, json_t **ret, stru
 		return err->code;
 	*ret = json_loads(fake_lab.show, 0, NULL);
 	return *ret ? 0 : err_set(err, EIO, "the fake has no JSON to show");
+}
+
+static int fake_stats(const char *state_dir, const char *name, json_t **ret, struct netlab_err *err)
+{
+	int i = fake_lab.looks++;
+
+	(void)state_dir;
+	buf_printf(&fake_lab.calls, "stats %s\n", name);
+	if (fails("stats", err))
+		return err->code;
+	if (fake_lab.ends_after_looks && i >= fake_lab.ends_after_looks) {
+		fake_lab.running[0] = NULL;
+		return err_set(err, ENOENT, "lab '%s' is not running", name);
+	}
+	while (i > 0 && (i > 3 || !fake_lab.stats[i]))
+		i--;
+	*ret = json_loads(fake_lab.stats[i], 0, NULL);
+	return *ret ? 0 : err_set(err, EIO, "the fake has no JSON of statistics");
+}
+
+static enum sys_screen_event fake_screen_wait(struct sys_screen *s, uint64_t deadline_ns)
+{
+	(void)deadline_ns;
+	if (fake_lab.waits-- > 0)
+		return SYS_SCREEN_TIME;
+	s->signo = fake_lab.signo;
+	return SYS_SCREEN_END;
 }
 
 static int fake_processes(const char *state_dir, const char *name, json_t **ret,
@@ -265,12 +308,14 @@ const struct cli_backend fake_lab_backend = {
 	.summary = fake_summary,
 	.show = fake_show,
 	.processes = fake_processes,
+	.stats = fake_stats,
 	.link_change = fake_link_change,
 	.exec = fake_exec,
 	.log_path = fake_log_path,
 	.doctor = fake_doctor,
 	.command_run = fake_command_run,
 	.follow = fake_follow,
+	.screen_wait = fake_screen_wait,
 };
 
 enum { ARGS_MAX = 32 };

@@ -11,8 +11,14 @@
 
 /** What the fake answers, and what it was asked. Reset by fake_lab_reset(). */
 struct fake_lab {
-	const char *running[8];    /**< labs that run, NULL-terminated */
-	const char *show;          /**< JSON of lab_show() */
+	const char *running[8]; /**< labs that run, NULL-terminated */
+	const char *show;       /**< JSON of lab_show() */
+	const char *stats
+		[4]; /**< JSON of lab_stats(), one look after the other; NULL = the last again */
+	int looks;   /**< how often it was asked */
+	int ends_after_looks;      /**< the lab has gone after so many; 0 = it stays */
+	int waits;                 /**< how often a watch goes on before the user ends it */
+	int signo;                 /**< that ends it then; 0 = q */
 	const char *doctor;        /**< JSON of doctor_run() */
 	const char *fail;          /**< name of the function that fails, e.g. "up" */
 	struct netlab_err failure; /**< with this */

@@ -449,6 +449,7 @@ static void test_run(void **state)
 	assert_int_equal(a.code, 42);
 	assert_calls("state_dir default\nup two in /fake seed=7 timeout=0 bound\n"
 		     "command env=[NETLAB_LAB=two|NETLAB_STATE_DIR=/fake] argv=[make|test]\n"
+		     "stats two\n"
 		     "down two in /fake\nhandle_deinit 4711\n");
 	assert_string_equal(a.out, "");
 	assert_string_equal(a.err, "netlab: lab 'two', seed 7\n");
