@@ -132,5 +132,6 @@ extern const struct object_spec node_spec, interface_spec, route_spec, service_s
 extern const struct object_spec link_spec, link_defaults_spec, direction_spec;
 extern const struct object_spec loss_spec, burst_spec, gemodel_spec, state_spec, slot_spec,
 	trace_spec;
+extern const struct object_spec event_spec, when_spec, event_exec_spec;
 
 #endif

@@ -20,6 +20,8 @@ enum {
 	TOPO_DEPTH_MAX = 64,
 	TOPO_NODES_MAX = 100000,
 	TOPO_LINKS_MAX = 100000,
+	TOPO_EVENTS_MAX = 10000,
+	TOPO_REGEX_MAX = 256, /* bytes */
 	TOPO_MTU_MIN = 68,    /* RFC 791; 1280 with IPv6 (RFC 8200), which the checker says */
 	TOPO_MTU_MAX = 65535, /* veth's max_mtu is 65535: drivers/net/veth.c, ETH_MAX_MTU */
 	TOPO_COST_MAX = 65535,
@@ -78,6 +80,9 @@ struct topo_node {
 	const char *user;     /**< NULL = root of the node */
 	const struct topo_service *services;
 	size_t n_services;
+	/** what the timeline runs here: services that start later, named "timeline--N", N being the event's number from 1 */
+	const struct topo_service *commands;
+	size_t n_commands;
 };
 
 struct topo_end {
@@ -106,6 +111,40 @@ struct topo_link {
 	struct impairment dir[2];
 };
 
+enum topo_trigger {
+	TOPO_AT,       /**< at_ns after the lab became ready */
+	TOPO_ON_LOG,   /**< a line of a service's log matches */
+	TOPO_ON_PACKET /**< the nth frame that matches, in either direction of a link */
+};
+enum topo_action { TOPO_CHANGE, TOPO_EXEC };
+enum topo_basis {
+	TOPO_BASIS_PRESENT, /**< only the keys named change */
+	TOPO_BASIS_FILE,    /**< "clear": back to what the link's object says first */
+};
+enum topo_carrier { TOPO_CARRIER_KEEP, TOPO_CARRIER_OFF, TOPO_CARRIER_ON };
+
+/** An entry of `timeline`. */
+struct topo_event {
+	enum topo_trigger trigger;
+	uint64_t at_ns;
+	size_t log_node, log_service; /**< ON_LOG: indexes */
+	const char *regex;            /**< ON_LOG: POSIX extended; compiles */
+	size_t packet_link;           /**< ON_PACKET: index */
+	const char *match; /**< ON_PACKET: a pcap expression, not compiled; "" = every frame */
+	uint64_t nth;      /**< ON_PACKET: from 1 */
+	enum topo_action action;
+	/* CHANGE */
+	size_t link;  /**< index */
+	bool dirs[2]; /**< which directions it is for */
+	enum topo_basis basis;
+	struct impairment keys[2]; /**< of each direction; `set` tells which */
+	enum topo_carrier carrier;
+	uint64_t ramp_ns; /**< 0 = at once */
+	/* EXEC */
+	size_t node;    /**< index */
+	size_t command; /**< of the node's commands */
+};
+
 struct topo {
 	struct arena arena;
 	const char *name;
@@ -119,6 +158,8 @@ struct topo {
 	size_t n_nodes;
 	struct topo_link *links;
 	size_t n_links;
+	const struct topo_event *timeline; /**< in file order */
+	size_t n_events;
 	struct topo_index *index; /**< names to indexes, topo.c's; NULL = search one by one */
 };
 

@@ -36,6 +36,7 @@ enum top_key {
 	TOP_DEFAULTS,
 	TOP_NODES,
 	TOP_LINKS,
+	TOP_TIMELINE,
 };
 
 /** What the top level says. */
@@ -47,7 +48,7 @@ struct top_draft {
 	uint64_t seed;
 	int engine, routing;
 	bool ecmp, hosts;
-	struct section defaults, nodes, links;
+	struct section defaults, nodes, links, timeline;
 };
 
 /** What `defaults` says. */
@@ -81,10 +82,17 @@ void parse_nodes(struct document *d);
 void parse_links(struct document *d);
 /** Names the interfaces of all link ends: those given, and ethN for the others. Fills in what `interfaces` says of them. */
 void resolve_interfaces(struct document *d);
+/** Parses `timeline` into the topology; nodes and links have to be there. */
+void parse_timeline(struct document *d);
+/** Checks what a timeline makes of its links. */
+void check_timeline(struct document *d);
 /** Checks that only the whole allows: references, addresses used twice, what cannot work together. */
 void check_document(struct document *d);
 /** The part of it that is about addresses. */
 void check_addresses(struct document *d);
+
+/** Says that there is no node of that name, with the nearest that there is. */
+void missing_node(struct document *d, const struct path *at, const char *name);
 
 /** Place of a node's object. */
 struct path node_path(const struct document *d, size_t node);

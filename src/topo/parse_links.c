@@ -12,7 +12,7 @@ struct path link_path(const struct document *d, size_t link)
 	return (struct path){ .up = &d->top.links.at, .index = d->link_origins[link].index };
 }
 
-static void missing_node(struct document *d, const struct path *at, const char *name)
+void missing_node(struct document *d, const struct path *at, const char *name)
 {
 	const struct topo *t = d->p.topo;
 	const char *nearest = NULL;

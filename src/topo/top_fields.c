@@ -35,6 +35,14 @@ static const struct value_type type_links = {
 	NULL,
 };
 
+static const struct value_type type_timeline = {
+	keep_section,
+	"timeline",
+	"{\"description\":\"Changes of links and commands, at times counted from when the lab is ready, or on triggers.\","
+	"\"type\":\"array\",\"items\":{\"$ref\":\"#/$defs/event\"},\"maxItems\":10000}",
+	NULL,
+};
+
 static const struct choice engines[] = {
 	{ "auto", TOPO_ENGINE_AUTO, NULL },
 	{ "netem", TOPO_ENGINE_NETEM, NULL },
@@ -284,8 +292,10 @@ static const struct field top_fields[] = {
 	  OFFSET(links),
 	  .bit = TOP_LINKS },
 	{ .name = "timeline",
-	  .help = "Changes at given times.",
-	  .later = "changes at given times" },
+	  .help = "What changes at given times, or when something happens.",
+	  .type = &type_timeline,
+	  OFFSET(timeline),
+	  .bit = TOP_TIMELINE },
 	{ .name = "faults", .help = "Faults by rule.", .later = "faults by rule" },
 };
 

@@ -183,6 +183,59 @@ static void test_presets(void **state)
 	topo_free(t);
 }
 
+static void test_timeline(void **state)
+{
+	struct topo *t = parse(
+		"{\"nodes\": {\"a\": {\"services\": [{\"name\": \"web\", \"run\": [\"true\"]}]}, \"b\": {}},"
+		" \"links\": [{\"endpoints\": [\"a\", \"b\"], \"name\": \"up\"}, {\"endpoints\": [\"b\", \"a\"]}],"
+		" \"timeline\": [{\"at\": \"2s\", \"link\": \"up\", \"from\": \"b\", \"delay\": \"50ms\", \"ramp\": \"500ms\"},"
+		"  {\"at\": \"1s\", \"link\": \"b--a\", \"preset\": \"dsl\", \"clear\": true, \"carrier\": false},"
+		"  {\"at\": \"0s\", \"exec\": {\"node\": \"b\", \"run\": [\"ls\", \"-l\"]}},"
+		"  {\"when\": {\"log\": [\"a/web\", \"^up$\"]}, \"link\": \"up\", \"down\": true},"
+		"  {\"when\": {\"packet\": [\"up\", null, 3]}, \"link\": \"up\", \"up\": true},"
+		"  {\"when\": {\"packet\": [\"b--a\", \"icmp\"]}, \"exec\": {\"node\": \"b\", \"run\": [\"true\"]}}]}");
+	const struct topo_event *e = t->timeline;
+
+	(void)state;
+	assert_int_equal(t->n_events, 6);
+	assert_int_equal(e[0].trigger, TOPO_AT);
+	assert_int_equal(e[0].at_ns, 2000000000);
+	assert_int_equal(e[0].ramp_ns, 500000000);
+	assert_int_equal(e[0].action, TOPO_CHANGE);
+	assert_false(e[0].dirs[0]);
+	assert_true(e[0].dirs[1]);
+	assert_int_equal(e[0].keys[1].set, IMPAIR_BIT(IMPAIR_DELAY));
+	assert_int_equal(e[0].keys[1].delay_ns, 50000000);
+	assert_int_equal(e[1].link, 1);
+	assert_int_equal(e[1].basis, TOPO_BASIS_FILE);
+	assert_int_equal(e[1].carrier, TOPO_CARRIER_OFF);
+	assert_true(e[1].dirs[0] && e[1].dirs[1]);
+	assert_int_equal(e[1].keys[0].rate_bps, 384000);
+	assert_int_equal(e[1].keys[1].rate_bps, 1500000);
+	assert_int_equal(e[2].action, TOPO_EXEC);
+	assert_int_equal(e[2].node, 1);
+	assert_int_equal(e[2].command, 0);
+	assert_int_equal(e[3].trigger, TOPO_ON_LOG);
+	assert_int_equal(e[3].log_node, 0);
+	assert_int_equal(e[3].log_service, 0);
+	assert_string_equal(e[3].regex, "^up$");
+	assert_true(e[3].keys[0].down);
+	assert_int_equal(e[4].trigger, TOPO_ON_PACKET);
+	assert_int_equal(e[4].packet_link, 0);
+	assert_string_equal(e[4].match, "");
+	assert_int_equal(e[4].nth, 3);
+	assert_true(impair_asks(&e[4].keys[1], IMPAIR_DOWN) && !e[4].keys[1].down);
+	assert_string_equal(e[5].match, "icmp");
+	assert_int_equal(e[5].nth, 1);
+	assert_int_equal(e[5].command, 1);
+	assert_int_equal(t->nodes[0].n_commands, 0);
+	assert_int_equal(t->nodes[1].n_commands, 2);
+	assert_string_equal(t->nodes[1].commands[0].name, "timeline--3");
+	assert_string_equal(t->nodes[1].commands[0].run[1], "-l");
+	assert_string_equal(t->nodes[1].commands[1].name, "timeline--6");
+	topo_free(t);
+}
+
 /* Where a trace is looked for: beside the topology file, whatever the working directory is then. */
 static void test_trace_paths(void **state)
 {
@@ -543,6 +596,7 @@ int main(void)
 		cmocka_unit_test(test_link_names),  cmocka_unit_test(test_find_without_index),
 		cmocka_unit_test(test_seeds),       cmocka_unit_test(test_dumbbell),
 		cmocka_unit_test(test_trace_paths), cmocka_unit_test(test_presets),
+		cmocka_unit_test(test_timeline),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -165,7 +165,7 @@ static void test_schema_content(void **state)
 		bool there;
 	} cases[] = {
 		{ NULL, "nodes", true },
-		{ NULL, "timeline", false },
+		{ NULL, "timeline", true },
 		{ NULL, "faults", false },
 		{ "node", "services", true },
 		{ "node", "mounts", false },
