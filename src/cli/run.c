@@ -116,6 +116,31 @@ static int run_command(struct cli *c, const struct cli_bring_up *u, uint64_t sta
 	return status;
 }
 
+/* Events of the timeline that failed: what the command measured was not what the file says. */
+static void report_timeline(struct cli *c, const struct topo *t)
+{
+	struct netlab_err err = { 0 };
+	json_t *doc = NULL, *event;
+	size_t i;
+
+	if (t->n_events == 0 || c->backend->show(c->state_dir, t->name, &doc, &err) < 0)
+		return;
+	json_array_foreach(json_object_get(doc, "timeline"), i, event)
+	{
+		const char *what = cli_json_string(event, "error", NULL);
+
+		if (what)
+			cli_note(c, "timeline: event %zu (%s '%s') failed: %s", i + 1,
+				 json_object_get(event, "exec") ? "exec in" : "link",
+				 json_object_get(event, "exec")
+					 ? cli_json_string(json_object_get(event, "exec"), "node",
+							   "?")
+					 : cli_json_string(event, "link", "?"),
+				 what);
+	}
+	json_decref(doc);
+}
+
 /* Takes the lab down; returns the exit code of the whole. */
 static int take_down(struct cli *c, const char *name, int code)
 {
@@ -151,6 +176,7 @@ int cmd_run(struct cli *c)
 
 		cli_note(c, "lab '%s', seed %" PRIu64, t->name, t->seed);
 		code = run_command(c, &u, start_ns);
+		report_timeline(c, t);
 		code = take_down(c, t->name, cli_final_stats(c, t->name, stats, code));
 	} else if (stats && stats != c->io->out) {
 		(void)fclose(stats);

@@ -192,6 +192,77 @@ int cli_print_links(struct cli *c, const json_t *links)
 	return code;
 }
 
+static void add_trigger(struct cli_table *t, const json_t *event)
+{
+	const json_t *when = json_object_get(event, "when"), *at = json_object_get(event, "at_ms");
+	_cleanup_buf_ struct buf b = { 0 };
+	const char *kind;
+	json_t *list;
+
+	if (at)
+		cli_table_addf(t, "%.3fs", json_number_value(at) / 1e3);
+	json_object_foreach((json_t *)when, kind, list)
+	{
+		json_t *item;
+		size_t i;
+
+		buf_puts(&b, kind);
+		json_array_foreach(list, i, item)
+		{
+			if (json_is_integer(item))
+				buf_printf(&b, " #%" JSON_INTEGER_FORMAT, json_integer_value(item));
+			else
+				buf_printf(&b, " %s", json_string_value(item));
+		}
+	}
+	if (!at)
+		cli_table_add(t, buf_text(&b));
+}
+
+static void add_action(struct cli_table *t, const json_t *event)
+{
+	const json_t *exec = json_object_get(event, "exec");
+	const char *from = cli_json_string(event, "from", NULL);
+	_cleanup_buf_ struct buf b = { 0 };
+
+	if (exec) {
+		buf_printf(&b, "exec in %s: ", cli_json_string(exec, "node", "?"));
+		cli_describe_list(&b, json_object_get(exec, "run"), " ");
+	} else {
+		buf_printf(&b, "link %s%s%s", cli_json_string(event, "link", "?"),
+			   from ? " from " : "", from ? from : "");
+	}
+	cli_table_add(t, buf_text(&b));
+}
+
+/* Nothing where the lab has no timeline. */
+static int print_timeline(struct cli *c, const json_t *timeline)
+{
+	static const char *const headers[] = { "EVENT", "WHEN", "WHAT", "STATE", "BEGAN", "ERROR" };
+	struct cli_table t = { .headers = headers, .n_columns = 6, .right = 0x01 };
+	json_t *event;
+	size_t i;
+
+	if (json_array_size(timeline) == 0)
+		return NETLAB_EXIT_OK;
+	json_array_foreach(timeline, i, event)
+	{
+		const json_t *began = json_object_get(event, "began_ms");
+
+		cli_table_addf(&t, "%zu", i + 1);
+		add_trigger(&t, event);
+		add_action(&t, event);
+		cli_table_add(&t, cli_json_string(event, "state", NULL));
+		if (began)
+			cli_table_addf(&t, "%.3fs", json_number_value(began) / 1e3);
+		else
+			cli_table_add(&t, NULL);
+		cli_table_add(&t, cli_json_string(event, "error", NULL));
+	}
+	(void)fputc('\n', c->io->out);
+	return cli_table_print(c, &t);
+}
+
 int cmd_show(struct cli *c)
 {
 	struct cli_target s = { .name = NULL };
@@ -217,6 +288,8 @@ int cmd_show(struct cli *c)
 		(void)fputc('\n', c->io->out);
 		code = cli_print_links(c, json_object_get(doc, "links"));
 	}
+	if (code == 0 && !s.name)
+		code = print_timeline(c, json_object_get(doc, "timeline"));
 	json_decref(doc);
 	return code;
 }

@@ -18,6 +18,7 @@
 #include "base/err.h"
 #include "lab/change.h"
 #include "lab/supervisor.h"
+#include "lab/timeline.h"
 #include "sys/sock.h"
 
 enum {
@@ -28,7 +29,8 @@ enum {
 	EVENT_LISTEN = 0,
 	EVENT_SIGNAL = 1,
 	EVENT_CALLER = 2,
-	EVENT_CLIENT = 3,
+	EVENT_TIMELINE = 3,
+	EVENT_CLIENT = 4,
 	EVENT_NODE = EVENT_CLIENT + CLIENTS_MAX,
 };
 
@@ -254,6 +256,8 @@ static void on_event(struct loop *l, uint64_t what, uint32_t events)
 		on_signals(l);
 	} else if (what == EVENT_CALLER) {
 		l->ended = true; /* `run` is over, or was killed */
+	} else if (what == EVENT_TIMELINE) {
+		timeline_run(l->s->timeline);
 	} else if (what < EVENT_NODE) {
 		unsigned i = (unsigned)(what - EVENT_CLIENT);
 
@@ -299,6 +303,8 @@ static int watch_all(struct loop *l)
 		r = watch(l, s->up_fd, EVENT_CALLER, EPOLLIN);
 	if (r == 0 && s->caller_fd >= 0)
 		r = watch(l, s->caller_fd, EVENT_CALLER, EPOLLIN);
+	if (r == 0 && s->timeline)
+		r = watch(l, timeline_fd(s->timeline), EVENT_TIMELINE, EPOLLIN);
 	for (size_t i = 0; i < s->topo->n_nodes && r == 0; i++) {
 		if (s->nodes[i].control_fd >= 0)
 			r = watch(l, s->nodes[i].control_fd, EVENT_NODE + i, EPOLLIN);

@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "lab/shape.h"
 #include "lab/supervisor.h"
+#include "lab/timeline.h"
 
 static const char *engine_name(const struct supervisor *s)
 {
@@ -316,5 +317,7 @@ json_t *report_lab(struct supervisor *s, struct netlab_err *err)
 	json_object_set_new(lab, "seed", seed_json(s->topo->seed));
 	json_object_set_new(lab, "nodes", nodes);
 	json_object_set_new(lab, "links", links);
+	if (s->timeline)
+		json_object_set_new(lab, "timeline", timeline_report(s->timeline));
 	return lab;
 }

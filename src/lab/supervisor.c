@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The process that is a lab, from its first instruction to its last. */
 #include "lab/supervisor.h"
+#include "lab/timeline.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -74,6 +75,12 @@ static void fail(struct supervisor *s, const struct netlab_err *err)
 
 /* --- nodes --- */
 
+/** What starts with the lab, and what the timeline starts. */
+static size_t count_services(const struct topo_node *n)
+{
+	return n->n_services + n->n_commands;
+}
+
 static void forget_node(struct supervisor *s, size_t i)
 {
 	struct lab_node *node = &s->nodes[i];
@@ -86,7 +93,7 @@ static void forget_node(struct supervisor *s, size_t i)
 	node->control_fd = node->rtnl_fd = -1;
 	node->pid = 0;
 	node->died = true;
-	for (size_t j = 0; j < s->topo->nodes[i].n_services; j++)
+	for (size_t j = 0; j < count_services(&s->topo->nodes[i]); j++)
 		node->services[j].pid = 0;
 }
 
@@ -115,11 +122,15 @@ static void take_event(struct supervisor *s, size_t i, const struct node_event *
 	case NODE_DONE:
 		break;
 	case NODE_EXITED:
-		if (e->service < s->topo->nodes[i].n_services) {
+		if (e->service < count_services(&s->topo->nodes[i])) {
 			node->services[e->service].pid = 0;
 			node->services[e->service].exited = true;
 			node->services[e->service].status = e->status;
 		}
+		if (e->service >= s->topo->nodes[i].n_services)
+			timeline_command_ended(s->timeline, i,
+					       e->service - s->topo->nodes[i].n_services,
+					       e->status);
 		break;
 	case NODE_STOPPED:
 		node->stopped = true;
@@ -177,7 +188,7 @@ void supervisor_stop(struct supervisor *s)
 	s->stop_deadline_ns = monotonic_ns() + STOP_GRACE_MS * 1000000ull;
 	for (size_t i = 0; i < s->topo->n_nodes; i++) {
 		/* without services there is nothing to ask */
-		if (s->topo->nodes[i].n_services == 0 || s->nodes[i].pid == 0 ||
+		if (count_services(&s->topo->nodes[i]) == 0 || s->nodes[i].pid == 0 ||
 		    sys_sock_send(s->nodes[i].control_fd, &order, sizeof(order), NULL, 0) < 0)
 			s->nodes[i].stopped = true;
 	}
@@ -289,7 +300,7 @@ static int make_tables(struct supervisor *s, struct netlab_err *err)
 		return err_set(err, ENOMEM, "out of memory");
 	for (size_t i = 0; i < s->topo->n_nodes; i++) {
 		s->nodes[i].control_fd = s->nodes[i].rtnl_fd = -1;
-		s->nodes[i].services = calloc(s->topo->nodes[i].n_services + 1,
+		s->nodes[i].services = calloc(count_services(&s->topo->nodes[i]) + 1,
 					      sizeof(struct lab_service));
 		if (!s->nodes[i].services)
 			return err_set(err, ENOMEM, "out of memory");
@@ -387,8 +398,11 @@ void supervisor_main(const struct supervisor_boot *boot)
 		fail(&s, &err);
 	if (listen_control(&s, &err) < 0)
 		fail(&s, &err);
+	if (timeline_new(&s, &s.timeline, &err) < 0)
+		fail(&s, &err);
 	s.ready_ns = monotonic_ns();
 	s.started_s = (int64_t)time(NULL);
+	timeline_start(s.timeline);
 	hand_over(&s);
 	if (control_loop(&s)) /* nobody is there who would */
 		rundir_remove(s.dir, s.topo->name);

@@ -88,6 +88,7 @@ struct supervisor {
 	bool rootless;     /**< in a user namespace: our uid 0 is the owner */
 	bool stopping;
 	uint64_t stop_deadline_ns;
+	struct timeline *timeline; /**< owned; NULL = none (lab/timeline.h) */
 };
 
 /** What lab_up() hands to its child. */

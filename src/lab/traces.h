@@ -8,7 +8,6 @@
 
 #include "impair/trace.h"
 #include "netlab/err.h"
-#include "topo/model.h"
 
 enum { LAB_TRACE_MAX_BYTES = 256 * 1024 * 1024 };
 
@@ -19,11 +18,5 @@ enum { LAB_TRACE_MAX_BYTES = 256 * 1024 * 1024 };
  * @return 0; -EINVAL, -EFBIG, -ENOENT... with *err of class INVALID and its place in err->where (FILE or FILE:LINE); -ENOMEM
  */
 int lab_trace_read(const char *path, struct trace *ret, struct netlab_err *err);
-
-/** A trace that cannot be read, or will not behave as it reads (warning). The texts live as long as the call. */
-typedef void lab_trace_problem_fn(void *ctx, bool warning, const struct netlab_err *err);
-
-/** Reads all traces of a topology, each once, and tells about each that is no good. @return 0; -EINVAL when any is */
-int lab_traces_check(const struct topo *t, lab_trace_problem_fn *tell, void *ctx);
 
 #endif

@@ -213,9 +213,21 @@ fail:
 	_exit(NETLAB_EXIT_NOTFOUND);
 }
 
+/** What starts with the lab, and then what the timeline starts. */
+static size_t count_services(const struct init *n)
+{
+	return n->topo->n_services + n->topo->n_commands;
+}
+
+static const struct topo_service *service_at(const struct init *n, uint32_t index)
+{
+	return index < n->topo->n_services ? &n->topo->services[index]
+					   : &n->topo->commands[index - n->topo->n_services];
+}
+
 static void start_service(struct init *n, uint32_t index, struct node_event *event)
 {
-	const struct topo_service *service = &n->topo->services[index];
+	const struct topo_service *service = service_at(n, index);
 	int failure[2];
 	ssize_t got;
 	pid_t pid;
@@ -248,7 +260,7 @@ static void start_service(struct init *n, uint32_t index, struct node_event *eve
 
 static bool any_running(const struct init *n)
 {
-	for (size_t i = 0; i < n->topo->n_services; i++) {
+	for (size_t i = 0; i < count_services(n); i++) {
 		if (n->service_pids[i])
 			return true;
 	}
@@ -262,7 +274,7 @@ static void send_event(struct init *n, const struct node_event *event)
 
 static void signal_services(struct init *n, int signo)
 {
-	for (size_t i = n->topo->n_services; i > 0; i--) {
+	for (size_t i = count_services(n); i > 0; i--) {
 		if (n->service_pids[i - 1])
 			(void)kill(-n->service_pids[i - 1],
 				   signo); /* each is a process group: setsid() */
@@ -312,7 +324,7 @@ static void reap(struct init *n)
 
 	/* SIGCHLD coalesces: take all that are there */
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		for (size_t i = 0; i < n->topo->n_services; i++) {
+		for (size_t i = 0; i < count_services(n); i++) {
 			if (n->service_pids[i] != pid)
 				continue;
 			n->service_pids[i] = 0;
@@ -385,7 +397,7 @@ void node_init(const struct node_boot *boot)
 	(void)set_up(&n, &err);
 	say_hello(&n, &err);
 	n.signal_fd = signalfd(-1, &handled, SFD_CLOEXEC | SFD_NONBLOCK);
-	n.service_pids = calloc(n.topo->n_services + 1, sizeof(*n.service_pids));
+	n.service_pids = calloc(count_services(&n) + 1, sizeof(*n.service_pids));
 	if (n.signal_fd < 0 || !n.service_pids)
 		_exit(1);
 	for (;;) {

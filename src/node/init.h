@@ -33,7 +33,8 @@ struct node_hello {
 };
 
 enum node_order_kind {
-	NODE_START,  /**< start services[index]; answered by NODE_DONE */
+	/** start services[index], or the timeline's commands[index - n_services]; answered by NODE_DONE */
+	NODE_START,
 	NODE_SETTLE, /**< write the sysctls that contend for RTNL; answered by NODE_DONE */
 	NODE_SYSCTL, /**< write the topology node's sysctls[index]; answered by NODE_DONE */
 	NODE_STOP, /**< SIGTERM to all services, last started first; answered by NODE_STOPPED when none is left */

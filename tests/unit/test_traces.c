@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "lab/check.h"
 #include "lab/traces.h"
 #include "support/topo_file.h"
 
@@ -162,7 +163,7 @@ static void test_check(void **state)
 		 f->file, f->dir, f->dir, f->dir);
 	t = topo_from_text(text);
 	/* every one that is no good, each once */
-	assert_int_equal(lab_traces_check(t, tell, &told), -EINVAL);
+	assert_int_equal(lab_check(t, 0, tell, &told), -EINVAL);
 	assert_int_equal(told.n, 2);
 	assert_non_null(strstr(told.last, "link 'a--b.2'"));
 	assert_non_null(strstr(told.last, "/y: "));
@@ -170,7 +171,7 @@ static void test_check(void **state)
 
 	t = topo_from_text(
 		"{\"nodes\": {\"a\": {}, \"b\": {}}, \"links\": [{\"endpoints\": [\"a\", \"b\"]}]}");
-	assert_int_equal(lab_traces_check(t, tell, &told), 0);
+	assert_int_equal(lab_check(t, 0, tell, &told), 0);
 	assert_int_equal(told.n, 2);
 	topo_free(t);
 }

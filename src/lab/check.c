@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/* Checks that need more than the topology's text. */
+#include "lab/check.h"
+
+#include <errno.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/map.h"
+#include "base/units.h"
+#include "lab/traces.h"
+#include "sys/match.h"
+
+struct check {
+	const struct topo *topo;
+	lab_problem_fn *tell;
+	void *ctx;
+	struct map traces; /* paths that have been read */
+	int result;
+};
+
+static void problem(struct check *c, struct netlab_err *err)
+{
+	c->result = err->code == -ENOMEM ? -ENOMEM : -EINVAL;
+	c->tell(c->ctx, false, err);
+}
+
+static void check_trace(struct check *c, const struct impairment *m, const char *link)
+{
+	struct trace trace = { 0 };
+	struct netlab_err err = { 0 };
+	int added;
+
+	if (!impair_asks(m, IMPAIR_RATE) || !m->rate_trace)
+		return;
+	added = map_add(&c->traces, m->rate_trace, 0, NULL);
+	if (added < 0)
+		c->result = -ENOMEM;
+	if (added != 0)
+		return;
+	if (lab_trace_read(m->rate_trace, &trace, &err) < 0) {
+		(void)err_wrap(&err, "link '%s'", link);
+		problem(c, &err);
+	}
+	trace_deinit(&trace);
+}
+
+static void check_event(struct check *c, const struct topo_event *e, size_t number)
+{
+	struct sys_match match = { 0 };
+	struct netlab_err err = { 0 };
+
+	if (e->trigger == TOPO_ON_PACKET && sys_match_compile(e->match, &match, &err) < 0) {
+		(void)err_wrap(&err, "timeline: event %zu", number);
+		problem(c, &err);
+	}
+	sys_match_deinit(&match);
+	for (unsigned d = 0; d < 2 && e->action == TOPO_CHANGE; d++)
+		check_trace(c, &e->keys[d], c->topo->links[e->link].name);
+}
+
+static void check_rate(struct check *c, const struct topo_link *link, uint64_t max_bps)
+{
+	_cleanup_buf_ struct buf asked = { 0 }, moved = { 0 };
+	struct netlab_err err = { 0 };
+	uint64_t most = 0;
+
+	for (unsigned d = 0; d < 2; d++) {
+		if (impair_asks(&link->dir[d], IMPAIR_RATE) && link->dir[d].rate_bps > most)
+			most = link->dir[d].rate_bps;
+	}
+	if (most <= max_bps)
+		return;
+	units_format_rate(&asked, most);
+	units_format_rate(&moved, max_bps);
+	(void)err_set(
+		&err, EDOM,
+		"link '%s': its 'rate' of %s is above the %s that this host moved when it was measured",
+		link->name, buf_text(&asked) ? buf_text(&asked) : "?",
+		buf_text(&moved) ? buf_text(&moved) : "?");
+	(void)err_hint(&err, "see 'netlab doctor'; 'netlab stats' counts what comes too late");
+	c->tell(c->ctx, true, &err);
+}
+
+int lab_check(const struct topo *t, uint64_t max_rate_bps, lab_problem_fn *tell, void *ctx)
+{
+	struct check c = { .topo = t, .tell = tell, .ctx = ctx };
+
+	for (size_t i = 0; i < t->n_links; i++) {
+		for (unsigned d = 0; d < 2; d++)
+			check_trace(&c, &t->links[i].dir[d], t->links[i].name);
+		if (max_rate_bps)
+			check_rate(&c, &t->links[i], max_rate_bps);
+	}
+	for (size_t i = 0; i < t->n_events; i++)
+		check_event(&c, &t->timeline[i], i + 1);
+	map_deinit(&c.traces);
+	return c.result;
+}
