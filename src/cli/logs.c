@@ -64,8 +64,12 @@ static int add_node(struct logs *l, const char *lab, const char *node, const jso
 		    const char *service)
 {
 	struct cli *c = l->c;
-	const json_t *services = json_object_get(doc, "services");
-	_cleanup_free_ const char **names = calloc(json_array_size(services) + 1, sizeof(*names));
+	/* what starts with the lab, and what the timeline starts */
+	const json_t *services = json_object_get(doc, "services"),
+		     *commands = json_object_get(doc, "commands");
+	size_t n_services = json_array_size(services),
+	       n_all = n_services + json_array_size(commands);
+	_cleanup_free_ const char **names = calloc(n_all + 1, sizeof(*names));
 	const char *near;
 	bool found = false;
 	int r = 0;
@@ -73,8 +77,10 @@ static int add_node(struct logs *l, const char *lab, const char *node, const jso
 
 	if (!names)
 		return err_errno(&c->err, ENOMEM, "listing the services");
-	for (size_t i = 0; i < json_array_size(services) && r == 0; i++) {
-		const char *name = cli_json_string(json_array_get(services, i), "name", "");
+	for (size_t i = 0; i < n_all && r == 0; i++) {
+		const json_t *one = i < n_services ? json_array_get(services, i)
+						   : json_array_get(commands, i - n_services);
+		const char *name = cli_json_string(one, "name", "");
 
 		names[n++] = name;
 		if (service && strcmp(service, name) != 0)

@@ -403,7 +403,7 @@ int lab_log_path(const char *state_dir, const char *lab, const char *node, const
 	if (!why)
 		why = name_check(node);
 	if (!why)
-		why = name_check(service);
+		why = name_check_link(service); /* "timeline--3" among them */
 	if (why)
 		return err_set(err, EINVAL, "'%s/%s/%s': %s", lab, node, service, why);
 	if (snprintf(ret, 4096, "%s/%s/" RUNDIR_LOGS "/%s/%s.log", state_dir, lab, node, service) >=

@@ -81,12 +81,13 @@ static json_t *report_interface(const struct supervisor *s, const struct plan_in
 					      : json_string(s->topo->links[in->link].name));
 }
 
-static json_t *report_service(const struct topo_service *service, const struct lab_service *state)
+static json_t *report_service(const struct topo_service *service, const struct lab_service *state,
+			      const char *before)
 {
 	json_t *o = json_pack("{s:s,s:s}", "name", service->name, "state",
 			      state->pid      ? "running"
 			      : state->exited ? "exited"
-					      : "starting");
+					      : before);
 
 	if (state->pid)
 		json_object_set_new(o, "pid_in_node", json_integer(state->pid));
@@ -100,7 +101,7 @@ static json_t *report_node(const struct supervisor *s, size_t index)
 	const struct topo_node *topo = &s->topo->nodes[index];
 	const struct plan_node *plan = &s->plan->nodes[index];
 	const struct lab_node *node = &s->nodes[index];
-	json_t *interfaces = json_array(), *services = json_array();
+	json_t *interfaces = json_array(), *services = json_array(), *commands, *o;
 
 	for (size_t i = 0; i < plan->n_interfaces; i++) {
 		if (i > 0 || plan->interfaces[0].n_addresses > 0)
@@ -108,12 +109,21 @@ static json_t *report_node(const struct supervisor *s, size_t index)
 					      report_interface(s, &plan->interfaces[i]));
 	}
 	for (size_t i = 0; i < topo->n_services; i++)
-		json_array_append_new(services,
-				      report_service(&topo->services[i], &node->services[i]));
-	return json_pack(
-		"{s:s,s:s,s:I,s:s,s:o,s:o}", "kind", topo_kind_name(topo->kind), "hostname",
-		topo->hostname, "pid", (json_int_t)(node->pid ? node->host_pid : 0), "state",
-		node->pid ? "running" : "dead", "interfaces", interfaces, "services", services);
+		json_array_append_new(services, report_service(&topo->services[i],
+							       &node->services[i], "starting"));
+	o = json_pack("{s:s,s:s,s:I,s:s,s:o,s:o}", "kind", topo_kind_name(topo->kind), "hostname",
+		      topo->hostname, "pid", (json_int_t)(node->pid ? node->host_pid : 0), "state",
+		      node->pid ? "running" : "dead", "interfaces", interfaces, "services",
+		      services);
+	if (topo->n_commands == 0)
+		return o;
+	commands = json_array();
+	for (size_t i = 0; i < topo->n_commands; i++)
+		json_array_append_new(
+			commands, report_service(&topo->commands[i],
+						 &node->services[topo->n_services + i], "waiting"));
+	json_object_set_new(o, "commands", commands);
+	return o;
 }
 
 /* --- links --- */
