@@ -16,6 +16,7 @@ const struct cli_backend cli_backend_real = {
 	.link_change = lab_link_change,
 	.exec = lab_exec,
 	.log_path = lab_log_path,
+	.verify = lab_verify,
 	.doctor = doctor_run,
 	.command_run = sys_command_run,
 	.follow = sys_follow,

@@ -9,6 +9,7 @@
 
 #include "lab/doctor.h"
 #include "lab/lab.h"
+#include "lab/verify.h"
 #include "sys/command.h"
 #include "sys/follow.h"
 #include "sys/screen.h"
@@ -28,6 +29,8 @@ struct cli_backend {
 	__typeof__(lab_link_change) *link_change;
 	__typeof__(lab_exec) *exec;
 	__typeof__(lab_log_path) *log_path;
+	/* lab/verify.h */
+	__typeof__(lab_verify) *verify;
 	/* lab/doctor.h */
 	__typeof__(doctor_run) *doctor;
 	/* sys/command.h, sys/follow.h, sys/screen.h */

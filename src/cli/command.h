@@ -43,6 +43,8 @@ enum cli_option_id {
 	OPT_INTERVAL,
 	OPT_STRICT,
 	OPT_STATS,
+	OPT_DURATION,
+	OPT_PLOT,
 	OPT_COUNT
 };
 
@@ -145,6 +147,7 @@ int cmd_show(struct cli *c);
 int cmd_logs(struct cli *c);
 int cmd_link(struct cli *c);
 int cmd_stats(struct cli *c);
+int cmd_verify(struct cli *c);
 int cmd_doctor(struct cli *c);
 int cmd_schema(struct cli *c);
 int cmd_help(struct cli *c);

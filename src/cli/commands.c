@@ -190,6 +190,24 @@ const struct cli_command cli_commands[] = {
 		.max_args = 2,
 	},
 	{
+		.name = "verify",
+		.run = cmd_verify,
+		.synopsis =
+			"[LAB|TOPO] [LINK...] [--duration T] [--plot FILE] [--name N] [--seed S]\n"
+			"                     [--engine E] [--timeout T]",
+		.purpose = "measure links and compare with what is asked of them",
+		.details =
+			"Sends probes of its own over each link, or those that are named, both ways: delay, jitter,\n"
+			"loss, duplicates, damage, order, rate, with 95 % bounds. A topology (as for 'down') is brought\n"
+			"up, measured and taken down, with the options of 'up'. Best on a quiet lab: other traffic is in\n"
+			"the way, and probes count in the statistics and draw from the links' seeds.\n"
+			"Exit code 6: a link does not do what is asked, or this host is too slow to tell. -v shows also\n"
+			"what was not asked for and did not happen.\n" LAB_TEXT,
+		.example = "netlab verify topology.json --plot links.svg",
+		.options = UP_OPTIONS | OPT_BIT(OPT_DURATION) | OPT_BIT(OPT_PLOT),
+		.max_args = UINT_MAX,
+	},
+	{
 		.name = "doctor",
 		.run = cmd_doctor,
 		.synopsis = "",

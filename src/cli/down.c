@@ -2,7 +2,6 @@
 /* netlab down: labs end. */
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/err.h"
 #include "cli/command.h"
@@ -70,22 +69,13 @@ static void stop_only(struct cli *c, struct stopping *s)
 		stop(c, s, name);
 }
 
-static bool is_file_name(const char *arg)
-{
-	size_t len = strlen(arg);
-
-	if (strchr(arg, '/'))
-		return true;
-	return len > 5 && strcmp(arg + len - 5, ".json") == 0 && access(arg, R_OK) == 0;
-}
-
 static void stop_named(struct cli *c, struct stopping *s, const char *arg)
 {
 	char name[NAME_MAX_BYTES + 1];
 	const char *why;
 	int code;
 
-	if (is_file_name(arg)) {
+	if (cli_topology_is_file(arg)) {
 		if (cli_topology_lab_name(c, arg, name, &c->err) == 0) {
 			stop(c, s, name);
 			return;

@@ -48,6 +48,8 @@ const struct cli_option cli_options[OPT_COUNT] = {
 	[OPT_INTERVAL] = { "interval", "T", "time between two looks (default: 1s)", NULL, 0 },
 	[OPT_STRICT] = { "strict", NULL, "exit code 6 when this host was too slow for the links",
 			 NULL, 0 },
+	[OPT_DURATION] = { "duration", "T", "send probes for this long (default: 3s)", NULL, 0 },
+	[OPT_PLOT] = { "plot", "FILE", "draw delay, jitter and rate into an SVG file", NULL, 0 },
 	[OPT_STATS] = { "stats", "FILE", "write the final statistics as JSON; - is standard output",
 			NULL, 0 },
 };

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/err.h"
@@ -40,6 +41,15 @@ static int read_stream(FILE *in, char **ret, size_t *ret_len)
 	*ret_len = b.len;
 	*ret = TAKE_PTR(b.data);
 	return 0;
+}
+
+bool cli_topology_is_file(const char *arg)
+{
+	size_t len = strlen(arg);
+
+	if (strchr(arg, '/') || strcmp(arg, "-") == 0)
+		return true;
+	return len > 5 && strcmp(arg + len - 5, ".json") == 0 && access(arg, R_OK) == 0;
 }
 
 int cli_topology_read(struct cli *c, const char *arg, struct cli_topology *ret,

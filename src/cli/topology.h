@@ -19,6 +19,9 @@ struct cli_topology {
 	struct topo_diags diags;
 };
 
+/** Whether an argument that may also be a lab's name means a topology: it has a '/' in it, or is "-", or a file that ends in
+ *  .json. */
+bool cli_topology_is_file(const char *arg);
 /** Reads the file. @return 0; negative errno with *err of class INVALID */
 int cli_topology_read(struct cli *c, const char *arg, struct cli_topology *ret,
 		      struct netlab_err *err);

@@ -47,6 +47,24 @@ static const char default_stats[] =
 	"     \"bytes_offered\": 0, \"bytes_delivered\": 0, \"queued\": 0, \"queue_limit_bytes\": 64000,"
 	"     \"lateness_us\": {\"p50\": 0, \"p99\": 0, \"max\": 0}}}}}";
 
+static const char default_verify[] =
+	"{\"name\": \"dumbbell\", \"ok\": true, \"links\": {"
+	" \"bottleneck\": {\"join\": \"wire\", \"endpoints\": [\"r1:eth1\", \"web:eth0\"], \"ok\": true,"
+	"  \"->\": {\"checks\": {"
+	"    \"delay\": {\"verdict\": \"ok\", \"asked_us\": 20000.0, \"expected_us\": 20001.5, \"achieved_us\": 20060.0,"
+	"      \"low_us\": 20050.0, \"high_us\": 20070.0, \"tolerance_us\": 900.0},"
+	"    \"loss\": {\"verdict\": \"ok\", \"asked\": 0.01, \"expected\": 0.01, \"achieved\": 0.0125, \"low\": 0.008, \"high\": 0.02,"
+	"      \"tolerance\": 0.0},"
+	"    \"corrupt\": {\"verdict\": \"ok\", \"asked\": 0.0, \"expected\": 0.0, \"achieved\": 0.0, \"low\": 0.0, \"high\": 0.003,"
+	"      \"tolerance\": 0.0}},"
+	"   \"sent\": 1200, \"received\": 1185, \"lost\": 15, \"delay_quantiles_us\": [20000.0, 20060.0, 20100.0]},"
+	"  \"<-\": {\"checks\": {"
+	"    \"rate\": {\"verdict\": \"ok\", \"asked_bps\": 1e7, \"expected_bps\": 1e7, \"achieved_bps\": 9.99e6, \"low_bps\": 9.98e6,"
+	"      \"high_bps\": 1e7, \"tolerance_bps\": 3e5}},"
+	"   \"sent\": 1200, \"received\": 1200, \"lost\": 0,"
+	"   \"rate_over_time\": {\"bin_s\": 0.5, \"rates_bps\": [9.9e6, 1e7, 1.01e7]}}},"
+	" \"client--r1\": {\"join\": \"patch\", \"endpoints\": [\"client:eth0\", \"r1:eth0\"], \"ok\": true, \"note\": \"no carrier, as asked\"}}}";
+
 static const char default_doctor[] =
 	"[{\"name\": \"namespaces\", \"kind\": \"kernel\", \"present\": true, \"required\": true,"
 	"  \"needed_for\": \"labs\", \"remedy\": \"\", \"detail\": \"6.18\"},"
@@ -61,6 +79,7 @@ void fake_lab_reset(void)
 		.show = default_show,
 		.doctor = default_doctor,
 		.stats = { default_stats },
+		.verify = default_verify,
 	};
 	fake_lab.failure = (struct netlab_err){
 		.code = -EIO,
@@ -256,6 +275,20 @@ static int fake_log_path(const char *state_dir, const char *lab, const char *nod
 	return fails("log_path", err);
 }
 
+static int fake_verify(const struct lab_verify_options *o, json_t **ret, struct netlab_err *err)
+{
+	buf_printf(&fake_lab.calls, "verify %s duration=%" PRIu64, o->lab, o->duration_ns);
+	for (size_t i = 0; o->links && i < o->n_links; i++)
+		buf_printf(&fake_lab.calls, " %s", o->links[i]);
+	buf_puts(&fake_lab.calls, "\n");
+	if (fails("verify", err))
+		return err->code;
+	o->on_progress(o->ctx, 0, 2);
+	o->on_progress(o->ctx, 2, 2);
+	*ret = json_loads(fake_lab.verify, 0, NULL);
+	return *ret ? 0 : err_set(err, EIO, "the fake has no JSON of verify");
+}
+
 static int fake_doctor(json_t **ret, struct netlab_err *err)
 {
 	if (fails("doctor", err))
@@ -312,6 +345,7 @@ const struct cli_backend fake_lab_backend = {
 	.link_change = fake_link_change,
 	.exec = fake_exec,
 	.log_path = fake_log_path,
+	.verify = fake_verify,
 	.doctor = fake_doctor,
 	.command_run = fake_command_run,
 	.follow = fake_follow,
