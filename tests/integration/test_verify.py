@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: MIT
+"""verify passes honest links, and finds out what was changed behind netlab's back.
+netlab-test: timeout=400 serial"""
+import json
+import os
+import xml.etree.ElementTree
+
+from support import (IN_VM, SCRATCH, Lab, Skipped, between, check, equal, have_netem, main, matches, netlab,
+                     run, topology)
+
+ARROWS = ("->", "<-")
+# The VM's emulated processor is late now and then, which verify says; what it measures is right all the same.
+SLOW = {"ok", "too-slow"} if IN_VM else {"ok"}
+
+
+def verify(*argv):
+    """Exit code and document."""
+    done = netlab("--json", "verify", *argv, status=None)
+    check(done.returncode in (0, 6), "verify ended with", done.returncode, done.stderr)
+    doc = json.loads(done.stdout)
+    equal(doc["ok"], done.returncode == 0, "ok, where the exit code is", done.returncode)
+    return done.returncode, doc
+
+
+def verdicts(direction):
+    return {key: value["verdict"] for key, value in direction["checks"].items()}
+
+
+def passes(code, doc):
+    """All is as asked; on a slow machine the late hundredth may be late."""
+    for name, link in doc["links"].items():
+        check("error" not in link, name, link.get("error"))
+        for arrow in ARROWS:
+            for key, value in link[arrow]["checks"].items():
+                check(value["verdict"] in (SLOW if key == "delay_p99" else {"ok"}), name, arrow, key, value)
+    if not IN_VM:
+        equal(code, 0, "exit code")
+
+
+def need_shaping():
+    probe = topology(["a", "b"], [["a", "b", {"delay": "1ms"}]], name="shaping")
+    if netlab("run", probe, "--", "true", status=None).returncode == 125:
+        raise Skipped("neither netem nor the wire shapes links here")
+
+
+def test_every_kind_of_node():
+    """Hosts, routers, and ports of switches and hubs, which forward none of it."""
+    path = topology({"a": {}, "r": {"kind": "router"}, "s": {"kind": "switch"}, "t": {"kind": "switch", "stp": True},
+                     "h": {"kind": "hub"}},
+                    [["a", "r"], ["a", "s"], ["s", "t"], ["t", "h"], ["h", "r"]])
+    code, doc = verify(path, "--duration", "1s")
+    passes(code, doc)
+    equal(list(doc["links"]), ["a--r", "a--s", "s--t", "t--h", "h--r"], "links")
+    for link in doc["links"].values():
+        for arrow in ARROWS:
+            equal(link[arrow]["received"], link[arrow]["sent"], "received of what was sent")
+            equal(link[arrow]["checks"]["duplicate"]["achieved"], 0, "duplicates")
+    equal(netlab_labs(), [], "labs afterwards")
+
+
+def netlab_labs():
+    return json.loads(netlab("--json", "ls").stdout)
+
+
+def test_rate():
+    code, doc = verify(topology(["a", "b"], [["a", "b", {"->": {"rate": "8mbit"}}]]))
+    passes(code, doc)
+    rate = doc["links"]["a--b"]["->"]["checks"]["rate"]
+    between(rate["achieved_bps"], 8e6 * 0.97, 8e6 * 1.03, "rate")
+    between(rate["achieved_bps"], rate["low_bps"], rate["high_bps"], "rate within its bounds")
+    over = doc["links"]["a--b"]["->"]["rate_over_time"]
+    equal(len(over["rates_bps"]), 50, "bins")
+    check("rate" not in doc["links"]["a--b"]["<-"]["checks"], "no rate was asked of the other direction")
+
+
+def test_all_keys():
+    need_shaping()
+    path = topology(["a", "b"], [["a", "b", {
+        "delay": "20ms",
+        "->": {"jitter": "4ms", "loss": {"burst": {"rate": "4%", "length": 3}}, "rate": "10mbit"},
+        "<-": {"jitter": "4ms", "jitter_reorders": True, "loss": "2%", "duplicate": "2%", "corrupt": "2%"}}]],
+        seed=3)
+    code, doc = verify(path)
+    passes(code, doc)
+    there, back = doc["links"]["a--b"]["->"], doc["links"]["a--b"]["<-"]
+    # packets in order wait for those before them: more delay, less spread
+    check(there["checks"]["delay"]["expected_us"] > 20500, there["checks"]["delay"])
+    between(back["checks"]["delay"]["expected_us"], 19700, 20300, "expected without order")
+    between(back["checks"]["jitter"]["expected_us"], 2200, 2400, "4 ms / sqrt 3")
+    check(back["checks"]["reorder"]["achieved"] > 0.3, "reordered")
+    check(back["lost"] > 0 and there["lost"] > 0, "losses")
+
+
+def test_changes_count():
+    """It is what is asked now that counts, not what the file said."""
+    need_shaping()
+    lab = Lab(topology(["a", "b"], [["a", "b", {"delay": "10ms"}]]))
+    lab.link("set", "a--b", "--from", "b", "delay=30ms")
+    code, doc = verify(lab.name, "--duration", "1s")
+    passes(code, doc)
+    equal([doc["links"]["a--b"][arrow]["checks"]["delay"]["asked_us"] for arrow in ARROWS], [10000, 30000])
+
+
+def test_cut_links():
+    lab = Lab(topology(["a", "b"], [["a", "b"], ["a", "b"], ["a", "b", {"carrier": False}]]))
+    lab.link("down", "a--b", "--from", "a")
+    code, doc = verify(lab.name, "--duration", "1s")
+    equal(code, 0, "exit code")
+    equal(verdicts(doc["links"]["a--b"]["->"]), {"cut": "ok"}, "cut from a")
+    equal(doc["links"]["a--b"]["->"]["received"], 0, "received through a cut link")
+    check("cut" not in doc["links"]["a--b"]["<-"]["checks"], "the other way is not cut")
+    equal(doc["links"]["a--b.3"]["note"], "no carrier, as asked")
+
+
+def fabric(lab, *argv):
+    return run("nsenter", f"--net=/proc/{lab.show()['pid']}/ns/net", *argv)
+
+
+def test_shaped_behind_our_back():
+    lab = Lab(topology(["a", "b", "c"], [["a", "b"], ["b", "c"]]))
+    equal(verify(lab.name, "--duration", "1s")[0], 0, "before")
+    # 400 probes a second of 100 bytes are 320 kb/s
+    fabric(lab, *"tc qdisc add dev L0.b root tbf rate 100kbit burst 2kb limit 3kb".split())
+    code, doc = verify(lab.name, "--duration", "1s")
+    equal(code, 6, "exit code")
+    link = doc["links"]["a--b"]
+    equal((link["ok"], doc["links"]["b--c"]["ok"]), (False, True), "which link is not as asked")
+    found = verdicts(link["->"])
+    equal((found["delay"], found["loss"]), ("differs", "differs"), "from a")
+    equal(verdicts(link["<-"])["loss"], "ok", "from b")
+    # the table and what is said of it
+    done = netlab("verify", lab.name, "a--b", "--duration", "1s", status=6)
+    matches(done.stdout, r"(?m)^a--b +a +b +delay .* differs +the median is [0-9.]+ ms more than expected$")
+    matches(done.stderr, rf"^netlab: lab '{lab.name}': 1 of 1 link is not as asked \(")
+    fabric(lab, *"tc qdisc del dev L0.b root".split())
+    equal(verify(lab.name, "--duration", "1s")[0], 0, "afterwards")
+
+
+def test_netem_behind_our_back():
+    if not have_netem():
+        raise Skipped("this kernel has no sch_netem")
+    lab = Lab(topology(["a", "b"], [["a", "b", {"delay": "20ms", "join": "netem"}]]))
+    passes(*verify(lab.name, "--duration", "1s"))
+    fabric(lab, *"tc qdisc change dev L0.b root netem delay 25ms loss 20%".split())
+    code, doc = verify(lab.name, "--duration", "1s")
+    equal(code, 6, "exit code")
+    there = doc["links"]["a--b"]["->"]
+    equal((verdicts(there)["delay"], verdicts(there)["loss"]), ("differs", "differs"))
+    between(there["checks"]["delay"]["achieved_us"], 24900, 29000, "delay found")
+    between(there["checks"]["loss"]["achieved"], 0.1, 0.3, "loss found")
+    equal(verdicts(doc["links"]["a--b"]["<-"])["delay"], "ok", "the other way")
+
+
+def test_dead_ends():
+    lab = Lab(topology(["a", "b", "c"], [["a", "b"], ["b", "c"], ["c", "a"]]))
+    lab.exec("a", "ip", "link", "set", "eth0", "down")
+    code, doc = verify(lab.name, "--duration", "1s")
+    equal(code, 6, "exit code")
+    equal(doc["links"]["a--b"]["error"], "in node 'a', the interface 'eth0' is down")
+    check(doc["links"]["b--c"]["ok"] and doc["links"]["c--a"]["ok"], "the others are as asked")
+    lab.exec("a", "ip", "link", "set", "eth0", "up")
+    fabric(lab, *"ip link set L1.a down".split())
+    code, doc = verify(lab.name, "b--c", "--duration", "1s")
+    equal((code, doc["links"]["b--c"]["error"]), (6, "in node 'b', the interface 'eth1' has no carrier"))
+    lab.exec("c", "ip", "link", "delete", "eth1")
+    code, doc = verify(lab.name, "c--a", "--duration", "1s")
+    equal((code, doc["links"]["c--a"]["error"]), (6, "node 'c' has no interface 'eth1' any more"))
+    os.kill(lab.pid("c"), 9)
+    code, doc = verify(lab.name, "c--a", "--duration", "1s")
+    equal(code, 6, "exit code with a dead node")
+    matches(doc["links"]["c--a"]["error"], "'c'")
+
+
+def test_picture():
+    path = os.path.join(SCRATCH, "picture.svg")
+    netlab("verify", topology(["a", "b"], [["a", "b", {"rate": "5mbit"}], ["a", "b", {"carrier": False}]]),
+           "--plot", path, status=None if IN_VM else 0)
+    tree = xml.etree.ElementTree.parse(path)
+    space = "{http://www.w3.org/2000/svg}"
+    equal(tree.getroot().tag, space + "svg", "root element")
+    lines = [e for e in tree.iter(space + "polyline")]
+    # delay, jitter and rate, both ways; nothing for the cut link
+    equal(len(lines), 6, "curves")
+    for line in lines:
+        check(len(line.get("points").split()) >= 50, "points of a curve")
+    asked = [e for e in tree.iter(space + "line") if e.get("class") == "asked"]
+    equal(len(asked), 4, "dashed lines: delay and rate, both ways")
+    texts = [e.text for e in tree.iter(space + "text")]
+    equal(texts.count("not measured"), 3, "panels of the cut link")
+
+
+def test_unknown():
+    lab = Lab(topology(["a", "b"], [["a", "b"]]))
+    equal(netlab("verify", lab.name, "a--c", status=1).stderr,
+          f"netlab: lab '{lab.name}' has no link 'a--c' (did you mean 'a--b'?)\n")
+    matches(netlab("verify", "nowhere", "--json", status=1).stdout, "'nowhere'")
+
+
+if __name__ == "__main__":
+    main(globals())
