@@ -101,9 +101,9 @@ static int bad_line(struct netlab_err *err, const char *file, size_t line, const
 	err_set(err, EINVAL, "delay table: %s", why);
 	err_class(err, NETLAB_EXIT_INVALID);
 	err_where(err, "%s:%zu", file, line);
-	return err_hint(err,
-			"a table is whole numbers from -32768 to 32767, as in iproute2's .dist "
-			"files");
+	err_hint(err, "a table is whole numbers from -32768 to 32767, as in iproute2's .dist "
+		      "files");
+	return -EINVAL;
 }
 
 static bool is_space(char c)

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "wire/tables.h"
+
 /* --- what the pipe does to frames --- */
 
 static void *on_clone(void *ctx, void *packet)
@@ -48,9 +50,13 @@ void lane_settle_unsent(struct lane *l, struct frame *f, enum pipe_cause cause)
 static struct pipe_setup pipe_setup_of(const struct lane_setup *setup,
 				       const struct trace_map *trace)
 {
+	const struct impairment *m = &setup->asked->asked[setup->dir];
+
 	return (struct pipe_setup){
-		.asked = &setup->asked->asked[setup->dir],
+		.asked = m,
 		.trace = trace ? &trace->trace : NULL,
+		.table = impair_asks(m, IMPAIR_DISTRIBUTION) ? tables_get(m->distribution) : NULL,
+		.slot_table = impair_asks(m, IMPAIR_SLOT) ? tables_get(m->slot.distribution) : NULL,
 		.mtu = setup->asked->mtu,
 		.now_ns = setup->now_ns,
 	};
