@@ -134,7 +134,7 @@ static void test_bad_files(void **state)
 
 struct told {
 	unsigned n;
-	char last[1100];
+	char last[1300];
 };
 
 static void tell(void *ctx, bool warning, const struct netlab_err *err)
@@ -176,6 +176,46 @@ static void test_check(void **state)
 	topo_free(t);
 }
 
+static void count(void *ctx, bool warning, const struct netlab_err *err)
+{
+	struct told *told = ctx;
+
+	told->n += warning ? 100 : 1;
+	snprintf(told->last, sizeof(told->last), "%s (%s)", err->message, err->hint);
+}
+
+/* Warnings about this host, and what only a library can tell. */
+static void test_check_more(void **state)
+{
+	struct topo *t = topo_from_text(
+		"{\"nodes\": {\"a\": {}, \"b\": {}}, \"links\": ["
+		"{\"endpoints\": [\"a\", \"b\"], \"rate\": \"1gbit\"}, {\"endpoints\": [\"a\", \"b\"]},"
+		"{\"endpoints\": [\"a\", \"b\"], \"<-\": {\"rate\": \"2gbit\"}}],"
+		"\"timeline\": [{\"when\": {\"packet\": [\"a--b\", \"tcp port 80\"]}, \"link\": \"a--b\", \"down\": true}]}");
+	struct told told = { 0 };
+
+	(void)state;
+	assert_int_equal(lab_check(t, 0, count, &told), 0);
+	assert_int_equal(told.n, 0);
+	assert_int_equal(lab_check(t, 2000000000, count, &told), 0);
+	assert_int_equal(told.n, 0);
+	assert_int_equal(lab_check(t, 1500000000, count, &told), 0);
+	assert_int_equal(told.n, 100);
+	assert_non_null(
+		strstr(told.last, "link 'a--b.3': its 'rate' of 2gbit is above the 1.5gbit"));
+	topo_free(t);
+
+	told = (struct told){ 0 };
+	t = topo_from_text(
+		"{\"nodes\": {\"a\": {}, \"b\": {}}, \"links\": [{\"endpoints\": [\"a\", \"b\"]}], \"timeline\": ["
+		"{\"when\": {\"packet\": [\"a--b\", \"tcp prot 80\"]}, \"link\": \"a--b\", \"down\": true},"
+		"{\"at\": \"1s\", \"link\": \"a--b\", \"rate\": {\"trace\": \"/no/such/trace\"}},"
+		"{\"at\": \"2s\", \"link\": \"a--b\", \"rate\": {\"trace\": \"/no/such/trace\"}}]}");
+	assert_int_equal(lab_check(t, 0, count, &told), -EINVAL);
+	assert_int_equal(told.n, 2); /* the trace, in two events, once */
+	topo_free(t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -183,6 +223,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_bad_content, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bad_files, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_check, setup, teardown),
+		cmocka_unit_test(test_check_more),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
