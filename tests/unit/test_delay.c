@@ -150,6 +150,8 @@ static void test_bad_files(void **state)
 		assert_int_equal(delay_table_parse(bad[i].text, strlen(bad[i].text), "t", &t, &err),
 				 -EINVAL);
 		assert_string_equal(err.where, bad[i].where);
+		assert_int_equal(delay_table_parse(bad[i].text, strlen(bad[i].text), "t", &t, NULL),
+				 -EINVAL);
 	}
 	assert_non_null(many);
 	for (int i = 0; i <= DELAY_TABLE_ENTRIES_MAX; i++)

@@ -379,6 +379,7 @@ static void test_bad_traces(void **state)
 
 		assert_int_equal(trace_parse(bad[i], strlen(bad[i]), "t", &t, &err), -EINVAL);
 		assert_true(strncmp(err.where, "t:", 2) == 0);
+		assert_int_equal(trace_parse(bad[i], strlen(bad[i]), "t", &t, NULL), -EINVAL);
 	}
 }
 
