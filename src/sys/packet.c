@@ -27,20 +27,20 @@
 #endif
 
 enum {
-	PARTS = 3, /* offload header, frame, rest of the frame */
+	PARTS = 2, /* offload header and frame, rest of the frame */
 	CONTROL_BYTES = CMSG_SPACE(sizeof(struct timespec)) +
 			CMSG_SPACE(sizeof(struct tpacket_auxdata)),
 	INSTRUCTIONS_PER_RANGE = 4,
 };
 
 _Static_assert(sizeof(struct sys_vnet) == sizeof(struct virtio_net_hdr), "the kernel's layout");
+_Static_assert(sizeof(struct sys_vnet) == SYS_PACKET_HEADROOM, "room for it");
 _Static_assert(SYS_VNET_NEEDS_CSUM == VIRTIO_NET_HDR_F_NEEDS_CSUM, "the kernel's value");
 
 struct sys_packet_batch {
 	struct mmsghdr messages[SYS_PACKET_BATCH];
 	struct iovec parts[SYS_PACKET_BATCH][PARTS];
 	struct sockaddr_ll addresses[SYS_PACKET_BATCH];
-	struct sys_vnet vnet[SYS_PACKET_BATCH];
 	struct {
 		_Alignas(size_t) char bytes[CONTROL_BYTES]; /* as struct cmsghdr is */
 	} control[SYS_PACKET_BATCH];
@@ -181,7 +181,6 @@ struct sys_packet_batch *sys_packet_batch_new(void)
 	struct sys_packet_batch *b = calloc(1, sizeof(*b));
 
 	for (unsigned i = 0; b && i < SYS_PACKET_BATCH; i++) {
-		b->parts[i][0] = (struct iovec){ &b->vnet[i], sizeof(b->vnet[i]) };
 		b->messages[i].msg_hdr = (struct msghdr){
 			.msg_name = &b->addresses[i],
 			.msg_namelen = sizeof(b->addresses[i]),
@@ -201,8 +200,9 @@ struct sys_packet_batch *sys_packet_batch_free(struct sys_packet_batch *b)
 void sys_packet_place(struct sys_packet_batch *b, unsigned i, void *data, size_t size, void *rest,
 		      size_t rest_size)
 {
-	b->parts[i][1] = (struct iovec){ data, size };
-	b->parts[i][2] = (struct iovec){ rest, rest_size };
+	b->parts[i][0] = (struct iovec){ (char *)data - SYS_PACKET_HEADROOM,
+					 size + SYS_PACKET_HEADROOM };
+	b->parts[i][1] = (struct iovec){ rest, rest_size };
 }
 
 int sys_packet_receive(int fd, struct sys_packet_batch *b, unsigned n)
@@ -248,25 +248,25 @@ static void read_control(const struct msghdr *message, struct sys_packet_info *r
 void sys_packet_about(const struct sys_packet_batch *b, unsigned i, struct sys_packet_info *ret)
 {
 	const struct mmsghdr *m = &b->messages[i];
-	size_t room = b->parts[i][1].iov_len + b->parts[i][2].iov_len;
+	size_t room = b->parts[i][0].iov_len + b->parts[i][1].iov_len;
 
 	*ret = (struct sys_packet_info){
 		.ifindex = (uint32_t)b->addresses[i].sll_ifindex,
-		.len = m->msg_len > sizeof(b->vnet[i]) ? m->msg_len - (uint32_t)sizeof(b->vnet[i])
-						       : 0,
-		.vnet = b->vnet[i],
+		.len = m->msg_len > SYS_PACKET_HEADROOM ? m->msg_len - SYS_PACKET_HEADROOM : 0,
+		.is_cut = m->msg_len > room,
 	};
-	ret->is_cut = ret->len > room;
+	memcpy(&ret->vnet, b->parts[i][0].iov_base, sizeof(ret->vnet));
 	read_control(&m->msg_hdr, ret);
 }
 
 void sys_packet_put(struct sys_packet_batch *b, unsigned i, uint32_t ifindex,
-		    const struct sys_vnet *vnet, const void *data, size_t len)
+		    const struct sys_vnet *vnet, void *data, size_t len)
 {
-	b->vnet[i] = *vnet;
+	memcpy((char *)data - SYS_PACKET_HEADROOM, vnet, sizeof(*vnet));
 	b->addresses[i] = (struct sockaddr_ll){ .sll_family = AF_PACKET,
 						.sll_ifindex = (int)ifindex };
-	sys_packet_place(b, i, (void *)data, len, NULL, 0);
+	sys_packet_place(b, i, data, len, NULL, 0);
+	b->messages[i].msg_hdr.msg_iovlen = 1; /* the kernel's shorter way */
 }
 
 int sys_packet_send(int fd, struct sys_packet_batch *b, unsigned first, unsigned n)

@@ -15,6 +15,8 @@
 
 enum {
 	SYS_PACKET_BATCH = 64,
+	SYS_PACKET_HEADROOM =
+		10, /**< bytes before each frame that the offload header is put into on its way */
 	SYS_PACKET_RANGES_MAX = 1000, /**< of 4 instructions each; BPF_MAXINSNS is 4096 */
 };
 
@@ -64,7 +66,8 @@ struct sys_packet_batch;
 
 struct sys_packet_batch *sys_packet_batch_new(void);
 struct sys_packet_batch *sys_packet_batch_free(struct sys_packet_batch *b);
-/** Where the i-th frame is put: in `data` first, what does not fit there in `rest`. Holds until set again. */
+/** Where the i-th frame is put: in `data` first, what does not fit there in `rest`. Holds until set again.
+ *  SYS_PACKET_HEADROOM bytes before `data` are written to as well. */
 void sys_packet_place(struct sys_packet_batch *b, unsigned i, void *data, size_t size, void *rest,
 		      size_t rest_size);
 /** Takes what is there, at most `n` frames. @return how many; -EAGAIN; other negative errno */
@@ -82,9 +85,9 @@ struct sys_packet_info {
 /** About the i-th frame of the last sys_packet_receive(). */
 void sys_packet_about(const struct sys_packet_batch *b, unsigned i, struct sys_packet_info *ret);
 
-/** Makes a frame the i-th to be sent; what is pointed to must stay. */
+/** Makes a frame the i-th to be sent; it must stay. SYS_PACKET_HEADROOM bytes before `data` are written to. */
 void sys_packet_put(struct sys_packet_batch *b, unsigned i, uint32_t ifindex,
-		    const struct sys_vnet *vnet, const void *data, size_t len);
+		    const struct sys_vnet *vnet, void *data, size_t len);
 /** Sends frames [first, first + n). @return how many went before one failed; negative errno when the first one did */
 int sys_packet_send(int fd, struct sys_packet_batch *b, unsigned first, unsigned n);
 

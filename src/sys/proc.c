@@ -156,6 +156,13 @@ void sys_exact_timeouts(void)
 	(void)prctl(PR_SET_TIMERSLACK, 1);
 }
 
+void sys_prefer_me(void)
+{
+	enum { NICE = -15 };
+
+	(void)setpriority(PRIO_PROCESS, 0, NICE); /* needs CAP_SYS_NICE, or RLIMIT_NICE */
+}
+
 void sys_close_all_but(int first, const int *keep, unsigned n_keep)
 {
 	unsigned from = (unsigned)first;

@@ -62,6 +62,9 @@ unsigned sys_cpus_allowed(void);
 /** Makes the calling thread's timeouts, and those of threads that it starts, end when they should, not up to 50 us
  *  later (PR_SET_TIMERSLACK). */
 void sys_exact_timeouts(void);
+/** Asks the scheduler to run the calling thread, and those that it starts, soon after they wake up, also when others
+ *  want the processors: a higher priority where that is allowed, and short turns. Never above what real time needs. */
+void sys_prefer_me(void);
 /** Closes all descriptors from `first` on but those in keep[] (ascending order). */
 void sys_close_all_but(int first, const int *keep, unsigned n_keep);
 /**

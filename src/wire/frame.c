@@ -118,7 +118,7 @@ static void put16(uint8_t *at, uint16_t value)
 
 void frame_put_vlan(struct frame *f, uint16_t protocol, uint16_t tci)
 {
-	if (f->data - f->room < VLAN_TAG || f->len < ETHERNET_HEADER)
+	if (f->data - f->room < VLAN_TAG + SYS_PACKET_HEADROOM || f->len < ETHERNET_HEADER)
 		return;
 	memmove(f->data - VLAN_TAG, f->data, ETHERNET_ADDRESSES);
 	f->data -= VLAN_TAG;

@@ -13,7 +13,8 @@
 #include "sys/packet.h"
 
 enum {
-	FRAME_HEADROOM = 4, /**< for the VLAN tag that the kernel took out */
+	FRAME_HEADROOM =
+		16, /**< for the VLAN tag that the kernel took out, and SYS_PACKET_HEADROOM */
 	FRAME_SMALL = 192,
 	FRAME_MEDIUM = 2048 - FRAME_HEADROOM, /**< an Ethernet frame of MTU 1500 and then some */
 	FRAME_LARGE = 10 * 1024,              /**< jumbo */

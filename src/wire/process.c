@@ -211,6 +211,7 @@ void process_main(int order_fd, struct wire_shared *shared, pid_t parent)
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, NULL);
 	sys_exact_timeouts();
+	sys_prefer_me();
 	p.max_workers = sys_cpus_allowed();
 	if (p.max_workers > shared->n_links)
 		p.max_workers = shared->n_links > 0 ? (unsigned)shared->n_links : 1;
