@@ -63,7 +63,7 @@ unsigned sys_cpus_allowed(void);
  *  later (PR_SET_TIMERSLACK). */
 void sys_exact_timeouts(void);
 /** Asks the scheduler to run the calling thread, and those that it starts, soon after they wake up, also when others
- *  want the processors: a higher priority where that is allowed, and short turns. Never above what real time needs. */
+ *  want the processors: a higher priority (nice), where that is allowed. */
 void sys_prefer_me(void);
 /** Closes all descriptors from `first` on but those in keep[] (ascending order). */
 void sys_close_all_but(int first, const int *keep, unsigned n_keep);

@@ -443,6 +443,58 @@ static void test_memory(void **state)
 	close(right);
 }
 
+static uint64_t rmem_max(void)
+{
+	FILE *f = fopen("/proc/sys/net/core/rmem_max", "r");
+	unsigned long n = 0;
+
+	assert_non_null(f);
+	assert_int_equal(fscanf(f, "%lu", &n), 1);
+	fclose(f);
+	return n;
+}
+
+/** What finds no room while the engine does not get to read is counted, frame by frame. */
+static void test_overrun(void **state)
+{
+	/* what the kernel charges for a small frame at least; it allows twice what was asked for */
+	enum { CHARGE = 512, BUFFER_MAX = 64 << 20 };
+	uint64_t room = 2 * (rmem_max() < BUFFER_MAX ? rmem_max() : BUFFER_MAX);
+	uint32_t n = (uint32_t)(room / CHARGE) + 1000;
+	static uint8_t frame[FRAME_MAX];
+	struct wire_counters c[2];
+	struct wire_link l;
+	uint64_t until;
+	int ends[2];
+
+	(void)state;
+	tap_start(1, 1500, false);
+	l = bed_link(&tap_bed, 0);
+	for (unsigned d = 0; d < 2; d++)
+		ends[d] = bed_packet_socket(&tap_bed, 0, d, ETHERTYPE_TEST);
+	tap_add(0, &l);
+	assert_int_equal(kill(tap_wire.pid, SIGSTOP), 0);
+	for (uint32_t i = 0; i < 2 * n; i++) {
+		make_frame(frame, 100, ETHERTYPE_TEST, i);
+		send_frame(ends[i % 2], frame, 100);
+	}
+	assert_int_equal(kill(tap_wire.pid, SIGCONT), 0);
+	until = tap_now_ns() + (uint64_t)WAIT_MS * MS;
+	do {
+		for (unsigned d = 0; d < 2; d++)
+			c[d] = tap_counters(0, d, 1);
+	} while (c[0].offered + c[1].offered < 2 * n && tap_now_ns() < until);
+	assert_int_equal(c[0].offered + c[1].offered, 2 * n);
+	for (unsigned d = 0; d < 2; d++) {
+		/* both came at the same rate, so they lost about the same */
+		assert_true(c[d].offered > n - n / 20);
+		assert_true(c[d].dropped_host > n / 4);
+		assert_conserved(&c[d]);
+	}
+	close(ends[0]);
+	close(ends[1]);
+}
+
 /** All of it again without root: in a user namespace nothing of the host's may be raised or read. */
 static int as_nobody(void)
 {
@@ -450,6 +502,7 @@ static int as_nobody(void)
 		cmocka_unit_test_teardown(test_frames, tap_stop),
 		cmocka_unit_test_teardown(test_delay, tap_stop),
 		cmocka_unit_test_teardown(test_down, tap_stop),
+		cmocka_unit_test_teardown(test_overrun, tap_stop),
 	};
 
 	return cmocka_run_group_tests_name("wire, in a user namespace", some, NULL, NULL) ? 1 : 0;
