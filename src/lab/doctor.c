@@ -42,7 +42,7 @@ static void conclude(const struct doctor_check *check, const struct probe_result
 
 int doctor_examine(struct doctor_report *ret, struct netlab_err *err)
 {
-	size_t n = doctor_n_checks;
+	size_t n = doctor_n_checks();
 	struct probe_trial *trials = calloc(n, sizeof(*trials));
 	struct doctor_report report = {
 		.findings = calloc(n, sizeof(*report.findings)),
@@ -58,7 +58,7 @@ int doctor_examine(struct doctor_report *ret, struct netlab_err *err)
 		return -ENOMEM;
 	}
 	for (size_t i = 0; i < n; i++)
-		trials[i] = doctor_checks[i].trial;
+		trials[i] = doctor_check_at(i)->trial;
 	r = probe_run(trials, n, report.results, SCRATCH_PATIENCE_MS, err);
 	free(trials);
 	if (r < 0) {
@@ -66,7 +66,7 @@ int doctor_examine(struct doctor_report *ret, struct netlab_err *err)
 		return r;
 	}
 	for (size_t i = 0; i < n; i++)
-		conclude(&doctor_checks[i], &report.results[i], &report.findings[i]);
+		conclude(doctor_check_at(i), &report.results[i], &report.findings[i]);
 	*ret = report;
 	return 0;
 }

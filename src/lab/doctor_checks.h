@@ -46,8 +46,10 @@ struct doctor_check {
 	struct probe_trial trial;
 };
 
-extern const struct doctor_check doctor_checks[];
-extern const size_t doctor_n_checks;
+/** How many there are. */
+size_t doctor_n_checks(void);
+/** Static; NULL beyond the last. */
+const struct doctor_check *doctor_check_at(size_t index);
 
 struct doctor_finding {
 	const struct doctor_check *check; /**< static */

@@ -29,9 +29,9 @@ static void check_text(const char *key, const char *name, const char *text)
 static void every_entry_has_all_texts(void **state)
 {
 	(void)state;
-	assert_true(doctor_n_checks > 50);
-	for (size_t i = 0; i < doctor_n_checks; i++) {
-		const struct doctor_check *c = &doctor_checks[i];
+	assert_true(doctor_n_checks() > 50);
+	for (size_t i = 0; i < doctor_n_checks(); i++) {
+		const struct doctor_check *c = doctor_check_at(i);
 
 		assert_non_null(c->key);
 		assert_int_equal(strspn(c->key, "abcdefghijklmnopqrstuvwxyz0123456789-"),
@@ -47,10 +47,10 @@ static void every_entry_has_all_texts(void **state)
 static void keys_are_unique(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < doctor_n_checks; i++) {
+	for (size_t i = 0; i < doctor_n_checks(); i++) {
 		for (size_t j = 0; j < i; j++) {
-			if (strcmp(doctor_checks[i].key, doctor_checks[j].key) == 0)
-				fail_msg("'%s' stands in the table twice", doctor_checks[i].key);
+			if (strcmp(doctor_check_at(i)->key, doctor_check_at(j)->key) == 0)
+				fail_msg("'%s' stands in the table twice", doctor_check_at(i)->key);
 		}
 	}
 }
@@ -64,16 +64,16 @@ static void remedies_begin_with_a_verb(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < doctor_n_checks; i++) {
+	for (size_t i = 0; i < doctor_n_checks(); i++) {
 		bool found = false;
 
 		for (size_t v = 0; v < sizeof(verbs) / sizeof(verbs[0]); v++) {
-			if (strncmp(doctor_checks[i].remedy, verbs[v], strlen(verbs[v])) == 0)
+			if (strncmp(doctor_check_at(i)->remedy, verbs[v], strlen(verbs[v])) == 0)
 				found = true;
 		}
 		if (!found)
-			fail_msg("'%s': '%s' does not say what to do", doctor_checks[i].key,
-				 doctor_checks[i].remedy);
+			fail_msg("'%s': '%s' does not say what to do", doctor_check_at(i)->key,
+				 doctor_check_at(i)->remedy);
 	}
 }
 
@@ -89,9 +89,9 @@ static void every_lab_needs_these(void **state)
 	for (size_t k = 0; k < sizeof(keys) / sizeof(keys[0]); k++) {
 		size_t i = 0;
 
-		while (i < doctor_n_checks && strcmp(doctor_checks[i].key, keys[k]) != 0)
+		while (i < doctor_n_checks() && strcmp(doctor_check_at(i)->key, keys[k]) != 0)
 			i++;
-		if (i == doctor_n_checks || doctor_checks[i].need != DOCTOR_EVERY_LAB)
+		if (i == doctor_n_checks() || doctor_check_at(i)->need != DOCTOR_EVERY_LAB)
 			fail_msg("'%s' is not marked as needed by every lab", keys[k]);
 	}
 }

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: MIT */
+/* What the doctor looks at: what programs in nodes want; limits; programs. When a part of netlab lands, its entries move from DOCTOR_PLANNED to where they belong. */
+#include "lab/doctor_table.h"
+
+#include "base/cleanup.h"
+
+static const struct doctor_check checks[] = {
+	{
+		.key = "tun",
+		.need = DOCTOR_PROGRAMS,
+		.purpose = "VPNs and other programs with tun devices in nodes",
+		.without = "such programs fail in nodes",
+		.remedy = MODULE("CONFIG_TUN", "tun"),
+		.trial = SCRATCH(probe_tun, NULL),
+	},
+	{
+		.key = "nftables",
+		.need = DOCTOR_PROGRAMS,
+		.purpose = "firewalls and NAT in nodes; later the uplink",
+		.without = "nft in nodes fails",
+		.remedy = MODULE("CONFIG_NF_TABLES, CONFIG_NFT_NAT and CONFIG_NFT_MASQ",
+				 "nft_masq"),
+		.trial = SCRATCH(probe_nftables, NULL),
+	},
+	{
+		.key = "cls-bpf",
+		.need = DOCTOR_PROGRAMS,
+		.purpose = "BPF filters that programs in nodes attach",
+		.without = "such programs fail in nodes",
+		.remedy = MODULE("CONFIG_NET_CLS_BPF", "cls_bpf"),
+		.trial = SCRATCH(probe_filter, "bpf"),
+	},
+	{
+		.key = "htb",
+		.need = DOCTOR_PROGRAMS,
+		.purpose = "hierarchical rates that users set up in nodes",
+		.without = "such set-ups fail in nodes",
+		.remedy = MODULE("CONFIG_NET_SCH_HTB", "sch_htb"),
+		.trial = SCRATCH(probe_qdisc, "htb"),
+	},
+	{
+		.key = "fq-codel",
+		.need = DOCTOR_PROGRAMS,
+		.purpose = "active queue management that users set up in nodes",
+		.without = "such set-ups fail in nodes",
+		.remedy = MODULE("CONFIG_NET_SCH_FQ_CODEL", "sch_fq_codel"),
+		.trial = SCRATCH(probe_qdisc, "fq_codel"),
+	},
+	{
+		.key = "ifb",
+		.need = DOCTOR_PROGRAMS,
+		.purpose = "shaping of incoming traffic that users set up in nodes",
+		.without = "such set-ups fail in nodes",
+		.remedy = MODULE("CONFIG_IFB", "ifb"),
+		.trial = SCRATCH(probe_link_kind, "ifb"),
+	},
+	{
+		.key = "dummy",
+		.need = DOCTOR_PROGRAMS,
+		.purpose = "dummy interfaces in nodes",
+		.without =
+			"`ip link add type dummy` fails in nodes; give 'lo' more addresses instead",
+		.remedy = MODULE("CONFIG_DUMMY", "dummy"),
+		.trial = SCRATCH(probe_link_kind, "dummy"),
+	},
+	{
+		.key = "vlan",
+		.need = DOCTOR_PROGRAMS,
+		.purpose = "VLAN interfaces in nodes",
+		.without = "`ip link add type vlan` fails in nodes",
+		.remedy = MODULE("CONFIG_VLAN_8021Q", "8021q"),
+		.trial = SCRATCH(probe_link_kind, "vlan"),
+	},
+	{
+		.key = "vxlan",
+		.need = DOCTOR_PROGRAMS,
+		.purpose = "VXLAN interfaces in nodes",
+		.without = "`ip link add type vxlan` fails in nodes",
+		.remedy = MODULE("CONFIG_VXLAN", "vxlan"),
+		.trial = SCRATCH(probe_link_kind, "vxlan"),
+	},
+	{
+		.key = "vrf",
+		.need = DOCTOR_PROGRAMS,
+		.purpose = "VRFs in nodes, as routing daemons use them",
+		.without = "`ip link add type vrf` fails in nodes",
+		.remedy = MODULE("CONFIG_NET_VRF", "vrf"),
+		.trial = SCRATCH(probe_link_kind, "vrf"),
+	},
+	{
+		.key = "macvlan",
+		.need = DOCTOR_PROGRAMS,
+		.purpose = "macvlan interfaces in nodes, as VRRP daemons use them",
+		.without = "`ip link add type macvlan` fails in nodes",
+		.remedy = MODULE("CONFIG_MACVLAN", "macvlan"),
+		.trial = SCRATCH(probe_link_kind, "macvlan"),
+	},
+	{
+		.key = "wireguard",
+		.need = DOCTOR_PROGRAMS,
+		.purpose = "WireGuard in nodes",
+		.without = "`ip link add type wireguard` fails in nodes",
+		.remedy = MODULE("CONFIG_WIREGUARD", "wireguard"),
+		.trial = SCRATCH(probe_link_kind, "wireguard"),
+	},
+
+	{
+		.key = "cgroup-memory",
+		.need = DOCTOR_PLANNED,
+		.purpose = "\"limits\": {\"memory\"}",
+		.without = "topologies that limit memory are refused",
+		.remedy =
+			"mount cgroup2, and write +memory to its cgroup.subtree_control; some kernels want "
+			"cgroup_enable=memory on their command line",
+		.trial = HERE(probe_cgroup, "memory"),
+	},
+	{
+		.key = "cgroup-cpu",
+		.need = DOCTOR_PLANNED,
+		.purpose = "\"limits\": {\"cpu\"}",
+		.without = "topologies that limit processor time are refused",
+		.remedy = "mount cgroup2, and write +cpu to its cgroup.subtree_control",
+		.trial = HERE(probe_cgroup, "cpu"),
+	},
+	{
+		.key = "cgroup-pids",
+		.need = DOCTOR_PLANNED,
+		.purpose = "\"limits\": {\"pids\"}",
+		.without = "topologies that limit processes are refused",
+		.remedy = "mount cgroup2, and write +pids to its cgroup.subtree_control",
+		.trial = HERE(probe_cgroup, "pids"),
+	},
+	{
+		.key = "cgroup-freezer",
+		.need = DOCTOR_PLANNED,
+		.purpose = "freezing and thawing a node",
+		.without = "nodes cannot be frozen",
+		.remedy = "mount cgroup2 (Linux 5.2 or later), or the v1 hierarchy 'freezer'",
+		.trial = HERE(probe_cgroup, "freezer"),
+	},
+
+	{
+		.key = "open-files",
+		.kind = DOCTOR_LIMIT,
+		.need = DOCTOR_SOME_LABS,
+		.purpose = "two descriptors of the supervisor for each node",
+		.without = "larger labs fail",
+		.remedy =
+			"raise the hard limit: `ulimit -Hn 1048576` as root, LimitNOFILE=1048576 in a "
+			"systemd unit, or /etc/security/limits.conf",
+		.trial = HERE(probe_open_files, NULL),
+	},
+	{
+		.key = "processes",
+		.kind = DOCTOR_LIMIT,
+		.need = DOCTOR_SOME_LABS,
+		.purpose = "one process for each node, and one for each service",
+		.without = "larger labs fail",
+		.remedy =
+			"run `sysctl -w kernel.pid_max=4194304` as root; without root, `ulimit -u 65536`",
+		.trial = HERE(probe_processes, NULL),
+	},
+	{
+		.key = "namespace-limits",
+		.kind = DOCTOR_LIMIT,
+		.need = DOCTOR_SOME_LABS,
+		.purpose = "five namespaces for each node",
+		.without = "larger labs fail",
+		.remedy = "raise user.max_*_namespaces (sysctl) as root",
+		.trial = HERE(probe_namespace_limits, NULL),
+	},
+	{
+		.key = "neighbours",
+		.kind = DOCTOR_LIMIT,
+		.need = DOCTOR_SOME_LABS,
+		.purpose =
+			"neighbours that nodes learn; those that netlab writes are permanent and do not count",
+		.without =
+			"large labs whose nodes learn neighbours (\"neighbour table overflow\") lose packets",
+		.remedy = "run `sysctl -w net.ipv4.neigh.default.gc_thresh3=65536 "
+			  "net.ipv6.neigh.default.gc_thresh3=65536` as root",
+		.trial = HERE(probe_neighbours, NULL),
+	},
+
+	{
+		.key = "ip",
+		.kind = DOCTOR_PROGRAM,
+		.need = DOCTOR_PROGRAMS,
+		.purpose = "looking around in nodes; scripts of `plan --format sh`",
+		.without = "`netlab exec NODE ip address` and those scripts fail",
+		.remedy = APT("iproute2"),
+		.trial = HERE(probe_program, "ip -V"),
+	},
+	{
+		.key = "unshare",
+		.kind = DOCTOR_PROGRAM,
+		.need = DOCTOR_PROGRAMS,
+		.purpose = "scripts of `plan --format sh`",
+		.without = "those scripts fail",
+		.remedy = APT("util-linux"),
+		.trial = HERE(probe_program, "unshare -V"),
+	},
+	{
+		.key = "nsenter",
+		.kind = DOCTOR_PROGRAM,
+		.need = DOCTOR_PROGRAMS,
+		.purpose = "scripts of `plan --format sh`",
+		.without = "those scripts fail",
+		.remedy = APT("util-linux"),
+		.trial = HERE(probe_program, "nsenter -V"),
+	},
+	{
+		.key = "ping",
+		.kind = DOCTOR_PROGRAM,
+		.need = DOCTOR_PROGRAMS,
+		.purpose = "trying a lab out, as the guide does",
+		.without = "`netlab exec NODE ping` fails",
+		.remedy = APT("iputils-ping"),
+		.trial = HERE(probe_program, "ping -V"),
+	},
+	{
+		.key = "iperf3",
+		.kind = DOCTOR_PROGRAM,
+		.need = DOCTOR_PROGRAMS,
+		.purpose = "measuring rates, as the guide does",
+		.without = "`netlab exec NODE iperf3` fails",
+		.remedy = APT("iperf3"),
+		.trial = HERE(probe_program, "iperf3 -v"),
+	},
+	{
+		.key = "tcpdump",
+		.kind = DOCTOR_PROGRAM,
+		.need = DOCTOR_PROGRAMS,
+		.purpose = "capturing in nodes",
+		.without = "`netlab exec NODE tcpdump` fails",
+		.remedy = APT("tcpdump"),
+		.trial = HERE(probe_program, "tcpdump --version"),
+	},
+	{
+		/* its version costs a third of a second */
+		.key = "tshark",
+		.kind = DOCTOR_PROGRAM,
+		.need = DOCTOR_PROGRAMS,
+		.purpose = "reading captures in a terminal",
+		.without = "captures must be read elsewhere",
+		.remedy = APT("tshark"),
+		.trial = HERE(probe_program, "tshark"),
+	},
+	{
+		.key = "ethtool",
+		.kind = DOCTOR_PROGRAM,
+		.need = DOCTOR_PROGRAMS,
+		.purpose = "looking at offloads in nodes; scripts of `plan --format sh`",
+		.without = "scripts of labs with shaped links fail",
+		.remedy = APT("ethtool"),
+		.trial = HERE(probe_program, "ethtool --version"),
+	},
+};
+
+const struct doctor_table doctor_host_checks = { checks, ARRAY_SIZE(checks) };
