@@ -8,6 +8,7 @@
 #define NETLAB_CLI_BACKEND_H
 
 #include "lab/doctor.h"
+#include "lab/doctor_wire.h"
 #include "lab/lab.h"
 #include "lab/verify.h"
 #include "sys/command.h"
@@ -31,8 +32,10 @@ struct cli_backend {
 	__typeof__(lab_log_path) *log_path;
 	/* lab/verify.h */
 	__typeof__(lab_verify) *verify;
-	/* lab/doctor.h */
+	/* lab/doctor.h, lab/doctor_wire.h */
 	__typeof__(doctor_run) *doctor;
+	__typeof__(doctor_wire) *doctor_wire;
+	__typeof__(doctor_moved_bps) *moved_bps;
 	/* sys/command.h, sys/follow.h, sys/screen.h */
 	__typeof__(sys_command_run) *command_run;
 	__typeof__(sys_follow) *follow;

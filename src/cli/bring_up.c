@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "cli/output.h"
 #include "cli/target.h"
+#include "lab/check.h"
 
 /* A progress line is shown from here on. */
 #define PROGRESS_AFTER_MS 500.0
@@ -62,6 +63,14 @@ static void on_warning(void *ctx, const char *text)
 	cli_note(p->c, "warning: %s", text);
 }
 
+static void on_rate(void *ctx, bool warning, const struct netlab_err *err)
+{
+	struct cli *c = ctx;
+
+	(void)warning; /* it is one */
+	cli_note(c, "warning: %s (%s)", err->message, err->hint);
+}
+
 int cli_bring_up_prepare(struct cli *c, struct cli_bring_up *u)
 {
 	int code;
@@ -72,6 +81,7 @@ int cli_bring_up_prepare(struct cli *c, struct cli_bring_up *u)
 	code = cli_topology_load(c, c->args[0], &u->topology);
 	if (code)
 		return code;
+	lab_check_rates(u->topology.topo, cli_moved_bps(c, u->topology.topo), on_rate, c);
 	return cli_state_dir(c) < 0 ? cli_fail(c, &c->err) : 0;
 }
 

@@ -108,7 +108,7 @@ int cmd_check(struct cli *c)
 	if (r == 0)
 		r = cli_topology_parse(c, &t, &err);
 	if (r == 0) {
-		r = lab_check(t.topo, 0, add, &p);
+		r = lab_check(t.topo, cli_moved_bps(c, t.topo), add, &p);
 		if (plan_build(t.topo, NULL, &plan, &err) < 0)
 			r = err.code;
 		plan_free(plan);

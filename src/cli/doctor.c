@@ -3,6 +3,20 @@
 #include "cli/command.h"
 
 #include "cli/output.h"
+#include "cli/target.h"
+
+/* Adds what the wire moves; its figures are kept for `check` and `up`, where that can be. */
+static int add_wire(struct cli *c, json_t *list)
+{
+	json_t *item = NULL;
+	bool keep = cli_state_dir(c) == 0;
+
+	if (!keep)
+		cli_note(c, "what is measured is not kept: %s", c->err.message);
+	if (c->backend->doctor_wire(keep ? c->state_dir : NULL, &item, &c->err) < 0)
+		return c->err.code;
+	return json_array_append_new(list, item);
+}
 
 int cmd_doctor(struct cli *c)
 {
@@ -14,6 +28,10 @@ int cmd_doctor(struct cli *c)
 
 	if (c->backend->doctor(&list, &c->err) < 0)
 		return cli_fail(c, &c->err);
+	if (add_wire(c, list) < 0) {
+		json_decref(list);
+		return cli_fail(c, &c->err);
+	}
 	json_array_foreach(list, i, item)
 	{
 		bool present = json_is_true(json_object_get(item, "present"));

@@ -13,18 +13,20 @@
 /* Names in a message: a thousand would hide what is wrong. */
 enum { NAMES_SHOWN = 8 };
 
+const char *cli_state_dir_given(const struct cli *c)
+{
+	const char *env = getenv("NETLAB_STATE_DIR");
+
+	if (c->value[OPT_STATE_DIR])
+		return c->value[OPT_STATE_DIR];
+	return env && *env ? env : NULL;
+}
+
 int cli_state_dir(struct cli *c)
 {
-	const char *given = c->value[OPT_STATE_DIR];
-
 	if (c->state_dir[0])
 		return 0;
-	if (!given) {
-		given = getenv("NETLAB_STATE_DIR");
-		if (given && !*given)
-			given = NULL;
-	}
-	return c->backend->state_dir(given, c->state_dir, &c->err);
+	return c->backend->state_dir(cli_state_dir_given(c), c->state_dir, &c->err);
 }
 
 static void add_names(struct buf *b, const char *const *names, size_t n)

@@ -17,6 +17,8 @@ struct cli_target {
 	const char *name; /**< points into the argument; NULL = none given */
 };
 
+/** --state-dir, else NETLAB_STATE_DIR; NULL = the default. */
+const char *cli_state_dir_given(const struct cli *c);
 /** Makes c->state_dir, once. @return 0; negative errno with c->err */
 int cli_state_dir(struct cli *c);
 

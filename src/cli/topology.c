@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/units.h"
 #include "cli/output.h"
+#include "cli/target.h"
 #include "sys/fs.h"
 
 #define RED    "\033[1;31m"
@@ -160,6 +161,13 @@ int cli_topology_load(struct cli *c, const char *arg, struct cli_topology *t)
 	for (size_t i = 0; i < t->diags.n && !c->quiet; i++)
 		cli_print_diag(c->io->err, &t->diags.items[i], c->color_err);
 	return 0;
+}
+
+uint64_t cli_moved_bps(const struct cli *c, const struct topo *t)
+{
+	const char *given = cli_state_dir_given(c);
+
+	return c->backend->moved_bps(given, t->engine == TOPO_ENGINE_WIRE);
 }
 
 void cli_topology_deinit(struct cli_topology *t)

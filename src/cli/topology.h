@@ -36,6 +36,8 @@ int cli_topology_parse(struct cli *c, struct cli_topology *t, struct netlab_err 
  * @return 0 and t->topo; else the exit code
  */
 int cli_topology_load(struct cli *c, const char *arg, struct cli_topology *t);
+/** What this host moved when `doctor` measured it, as far as it concerns the topology's links; 0 = unknown. */
+uint64_t cli_moved_bps(const struct cli *c, const struct topo *t);
 void cli_topology_deinit(struct cli_topology *t);
 
 /** "FILE:1:2: error: message (hint)". */

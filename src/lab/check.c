@@ -59,7 +59,8 @@ static void check_event(struct check *c, const struct topo_event *e, size_t numb
 		check_trace(c, &e->keys[d], c->topo->links[e->link].name);
 }
 
-static void check_rate(struct check *c, const struct topo_link *link, uint64_t max_bps)
+static void check_rate(const struct topo_link *link, uint64_t max_bps, lab_problem_fn *tell,
+		       void *ctx)
 {
 	_cleanup_buf_ struct buf asked = { 0 }, moved = { 0 };
 	struct netlab_err err = { 0 };
@@ -79,7 +80,13 @@ static void check_rate(struct check *c, const struct topo_link *link, uint64_t m
 		link->name, buf_text(&asked) ? buf_text(&asked) : "?",
 		buf_text(&moved) ? buf_text(&moved) : "?");
 	(void)err_hint(&err, "see 'netlab doctor'; 'netlab stats' counts what comes too late");
-	c->tell(c->ctx, true, &err);
+	tell(ctx, true, &err);
+}
+
+void lab_check_rates(const struct topo *t, uint64_t max_rate_bps, lab_problem_fn *tell, void *ctx)
+{
+	for (size_t i = 0; i < t->n_links && max_rate_bps; i++)
+		check_rate(&t->links[i], max_rate_bps, tell, ctx);
 }
 
 int lab_check(const struct topo *t, uint64_t max_rate_bps, lab_problem_fn *tell, void *ctx)
@@ -89,9 +96,8 @@ int lab_check(const struct topo *t, uint64_t max_rate_bps, lab_problem_fn *tell,
 	for (size_t i = 0; i < t->n_links; i++) {
 		for (unsigned d = 0; d < 2; d++)
 			check_trace(&c, &t->links[i].dir[d], t->links[i].name);
-		if (max_rate_bps)
-			check_rate(&c, &t->links[i], max_rate_bps);
 	}
+	lab_check_rates(t, max_rate_bps, tell, ctx);
 	for (size_t i = 0; i < t->n_events; i++)
 		check_event(&c, &t->timeline[i], i + 1);
 	map_deinit(&c.traces);

@@ -23,4 +23,7 @@ typedef void lab_problem_fn(void *ctx, bool warning, const struct netlab_err *er
  */
 int lab_check(const struct topo *t, uint64_t max_rate_bps, lab_problem_fn *tell, void *ctx);
 
+/** Only the warnings about rates. @param[in] max_rate_bps  0 = unknown: nothing is said */
+void lab_check_rates(const struct topo *t, uint64_t max_rate_bps, lab_problem_fn *tell, void *ctx);
+
 #endif

@@ -44,6 +44,13 @@ static int default_state_dir(char ret[static 4096])
 	return snprintf(ret, 4096, "/tmp/netlab-%u", (unsigned)geteuid());
 }
 
+int lab_state_dir_name(const char *given, char ret[static 4096])
+{
+	int n = given ? snprintf(ret, 4096, "%s", given) : default_state_dir(ret);
+
+	return n < 4096 ? 0 : -ENAMETOOLONG;
+}
+
 static int refuse_state_dir(const char *path, const char *why, struct netlab_err *err)
 {
 	err_set(err, EACCES, "state directory '%s' %s", path, why);
@@ -55,10 +62,9 @@ int lab_state_dir(const char *given, char ret[static 4096], struct netlab_err *e
 {
 	char why[64];
 	uid_t owner;
-	int n, r;
+	int r;
 
-	n = given ? snprintf(ret, 4096, "%s", given) : default_state_dir(ret);
-	if (n >= 4096)
+	if (lab_state_dir_name(given, ret) < 0)
 		return err_set(err, ENAMETOOLONG, "state directory: path too long");
 	r = sys_dir_check(ret, &owner);
 	if (r == SYS_DIR_MISSING) {

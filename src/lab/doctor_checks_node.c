@@ -138,7 +138,7 @@ static const struct doctor_check checks[] = {
 	{
 		.key = "memfd",
 		.need = DOCTOR_SOME_LABS,
-		.purpose = "handing tc its lines",
+		.purpose = "handing tc its lines, and the wire its traces",
 		.without = "topologies with shaped links fail",
 		.remedy = KERNEL("CONFIG_MEMFD_CREATE", "3.17"),
 		.trial = HERE(probe_syscall, "memfd_create"),

@@ -26,6 +26,9 @@
  */
 int lab_state_dir(const char *given, char ret[static 4096], struct netlab_err *err);
 
+/** The path that lab_state_dir() finds, without making or checking it. @return 0; -ENAMETOOLONG */
+int lab_state_dir_name(const char *given, char ret[static 4096]);
+
 /** A phase of `up` has ended. Called in the process that called lab_up(). */
 typedef void lab_phase_fn(void *ctx, const char *phase, double elapsed_ms);
 /** Something the user should know but that stops nothing. */

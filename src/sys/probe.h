@@ -96,6 +96,8 @@ probe_fn probe_pivot_root;
 probe_fn probe_sysctl;
 /** A socket. Scratch. arg: "packet", "xdp". */
 probe_fn probe_socket;
+/** An option of packet sockets. Scratch. arg: "vnet-hdr", "auxdata", "ignore-outgoing", "qdisc-bypass", "timestamps". */
+probe_fn probe_packet_option;
 /** /dev/net/tun makes an interface. Scratch. */
 probe_fn probe_tun;
 /** Timers with a resolution of nanoseconds. Here. */

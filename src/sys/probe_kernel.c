@@ -320,14 +320,8 @@ static int try_packet(int fd)
 	struct sockaddr_ll lo = { .sll_family = AF_PACKET,
 				  .sll_protocol = htons(ETH_P_ALL),
 				  .sll_ifindex = 1 };
-	const int on = 1;
 
-	if (bind(fd, (struct sockaddr *)&lo, sizeof(lo)) < 0 ||
-	    setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &on, sizeof(on)) < 0 ||
-	    setsockopt(fd, SOL_PACKET, PACKET_QDISC_BYPASS, &on, sizeof(on)) < 0 ||
-	    setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on)) < 0)
-		return -errno;
-	return 0;
+	return bind(fd, (struct sockaddr *)&lo, sizeof(lo)) < 0 ? -errno : 0;
 }
 
 void probe_socket(struct probe *p, const char *arg, struct probe_result *r)
@@ -343,6 +337,35 @@ void probe_socket(struct probe *p, const char *arg, struct probe_result *r)
 		if (fd >= 0)
 			(void)close(fd);
 	}
+	probe_fail(r, e, NULL);
+}
+
+void probe_packet_option(struct probe *p, const char *arg, struct probe_result *r)
+{
+	static const struct {
+		const char *name;
+		int level, option;
+	} options[] = {
+		{ "vnet-hdr", SOL_PACKET, PACKET_VNET_HDR },
+		{ "auxdata", SOL_PACKET, PACKET_AUXDATA },
+		{ "ignore-outgoing", SOL_PACKET, PACKET_IGNORE_OUTGOING },
+		{ "qdisc-bypass", SOL_PACKET, PACKET_QDISC_BYPASS },
+		{ "timestamps", SOL_SOCKET, SO_TIMESTAMPNS },
+	};
+	const int on = 1;
+	int e = sys_gate("packet option"), fd;
+
+	(void)p;
+	fd = e < 0 ? -1 : socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+	if (e == 0 && fd < 0)
+		e = -errno;
+	for (size_t i = 0; i < ARRAY_SIZE(options) && e == 0; i++) {
+		if (strcmp(arg, options[i].name) == 0 &&
+		    setsockopt(fd, options[i].level, options[i].option, &on, sizeof(on)) < 0)
+			e = -errno;
+	}
+	if (fd >= 0)
+		(void)close(fd);
 	probe_fail(r, e, NULL);
 }
 

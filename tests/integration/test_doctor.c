@@ -21,6 +21,7 @@
 
 #include "lab/doctor.h"
 #include "lab/doctor_checks.h"
+#include "lab/doctor_wire.h"
 #include "sys/gate.h"
 
 /* Runs a program with its output thrown away; 0 when it succeeded. */
@@ -346,6 +347,96 @@ static void json_has_what_the_header_says(void **state)
 	json_decref(list);
 }
 
+/* --- what the wire moves --- */
+
+static void the_wire_is_measured(void **state)
+{
+	struct doctor_wire w = { .packets_per_s = 0 };
+	struct netlab_err err = { 0 };
+	struct timespec a, b;
+	double t;
+
+	(void)state;
+	clock_gettime(CLOCK_MONOTONIC, &a);
+	if (doctor_measure_wire(&w, &err) < 0)
+		fail_msg("%s", err.message);
+	clock_gettime(CLOCK_MONOTONIC, &b);
+	t = (double)(b.tv_sec - a.tv_sec) + (double)(b.tv_nsec - a.tv_nsec) / 1e9;
+	print_message("%.0f packets/s, %.3f Gb/s, late %.0f us and %.0f us, in %.2f s\n",
+		      w.packets_per_s, w.bits_per_s / 1e9, w.late_p50_us, w.late_p99_us, t);
+	/* an emulated processor moves a twentieth of what a real one does */
+	assert_true(w.packets_per_s > 1000);
+	assert_true(w.bits_per_s > 1000.0 * 8 * 1514);
+	assert_true(w.bits_per_s > w.packets_per_s * 8 * 60);
+	assert_true(w.late_p50_us > 0 && w.late_p50_us <= w.late_p99_us);
+	assert_true(w.late_p99_us < 1e6);
+	assert_true(t < (getenv("NETLAB_VM") ? 6 : 3));
+}
+
+static const char *fails_op;
+
+static int fail_op(const char *op)
+{
+	return strcmp(op, fails_op) == 0 ? -EPERM : 0;
+}
+
+static void no_wire_is_said(void **state)
+{
+	struct netlab_err err = { 0 };
+	json_t *item = NULL;
+
+	(void)state;
+	fails_op = "packet socket";
+	sys_gate_hook = fail_op;
+	assert_int_equal(doctor_wire(NULL, &item, &err), 0);
+	sys_gate_hook = NULL;
+	assert_true(json_is_false(json_object_get(item, "present")));
+	assert_true(json_is_null(json_object_get(item, "wire")));
+	assert_non_null(strstr(json_string_value(json_object_get(item, "detail")),
+			       "Operation not permitted"));
+	json_decref(item);
+}
+
+static void what_was_measured_is_kept(void **state)
+{
+	struct doctor_wire w = { .packets_per_s = 300000, .bits_per_s = 4.1234e9 };
+	struct netlab_err err = { 0 };
+	char dir[] = "/tmp/netlab-test-XXXXXX", path[64];
+	FILE *out;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	(void)snprintf(path, sizeof(path), "%s/.wire.json", dir);
+	assert_int_equal(doctor_moved_bps(dir, true), 0);
+	assert_int_equal(doctor_store_wire(dir, &w, &err), 0);
+	assert_int_equal(doctor_moved_bps(dir, false), 4120000000);
+	/* at a busy hour it moved less: it can move more */
+	w.bits_per_s = 1e9;
+	assert_int_equal(doctor_store_wire(dir, &w, &err), 0);
+	assert_int_equal(doctor_moved_bps(dir, false), 4120000000);
+	/* with netem, only labs whose every link is the wire's are concerned */
+	w.has_netem = true;
+	assert_int_equal(doctor_store_wire(dir, &w, &err), 0);
+	assert_int_equal(doctor_moved_bps(dir, false), 0);
+	assert_int_equal(doctor_moved_bps(dir, true), 4120000000);
+	/* of another boot, or nothing that we wrote */
+	out = fopen(path, "w");
+	assert_non_null(out);
+	(void)fputs("{\"boot_id\": \"x\", \"has_netem\": false, \"bits_per_s\": 1e9}", out);
+	(void)fclose(out);
+	assert_int_equal(doctor_moved_bps(dir, true), 0);
+	out = fopen(path, "w");
+	assert_non_null(out);
+	(void)fputs("[[", out);
+	(void)fclose(out);
+	assert_int_equal(doctor_moved_bps(dir, true), 0);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(rmdir(dir), 0);
+	/* nowhere to keep it */
+	assert_true(doctor_store_wire(dir, &w, &err) < 0);
+	assert_non_null(strstr(err.message, path));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -358,6 +449,9 @@ int main(void)
 		cmocka_unit_test(nothing_is_left),
 		cmocka_unit_test(is_quick),
 		cmocka_unit_test(json_has_what_the_header_says),
+		cmocka_unit_test(the_wire_is_measured),
+		cmocka_unit_test(no_wire_is_said),
+		cmocka_unit_test(what_was_measured_is_kept),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

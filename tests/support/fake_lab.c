@@ -71,6 +71,11 @@ static const char default_doctor[] =
 	" {\"name\": \"sch_netem\", \"kind\": \"kernel\", \"present\": false, \"required\": false,"
 	"  \"needed_for\": \"delay\", \"remedy\": \"modprobe sch_netem\", \"detail\": \"\"}]";
 
+static const char default_wire[] =
+	"{\"name\": \"wire-speed\", \"kind\": \"measurement\", \"present\": true, \"required\": false,"
+	" \"needed_for\": \"the wire\", \"remedy\": \"another host\", \"detail\": \"300000 packets/s\","
+	" \"wire\": {\"packets_per_s\": 300000.0, \"gbit_per_s\": 4.1, \"lateness_us\": {\"p50\": 20.0, \"p99\": 80.0}}}";
+
 void fake_lab_reset(void)
 {
 	buf_deinit(&fake_lab.calls);
@@ -80,6 +85,7 @@ void fake_lab_reset(void)
 		.doctor = default_doctor,
 		.stats = { default_stats },
 		.verify = default_verify,
+		.wire = default_wire,
 	};
 	fake_lab.failure = (struct netlab_err){
 		.code = -EIO,
@@ -297,6 +303,22 @@ static int fake_doctor(json_t **ret, struct netlab_err *err)
 	return *ret ? 0 : err_set(err, EIO, "the fake has no JSON for doctor");
 }
 
+static int fake_doctor_wire(const char *state_dir, json_t **ret, struct netlab_err *err)
+{
+	buf_printf(&fake_lab.calls, "doctor_wire %s\n", state_dir ? state_dir : "-");
+	if (fails("doctor_wire", err))
+		return err->code;
+	*ret = json_loads(fake_lab.wire, 0, NULL);
+	return *ret ? 0 : err_set(err, EIO, "the fake has no JSON for the wire");
+}
+
+static uint64_t fake_moved_bps(const char *given, bool only_wire)
+{
+	(void)given;
+	(void)only_wire;
+	return fake_lab.moved_bps;
+}
+
 static int fake_command_run(const struct sys_command *c, int *ret_status, bool *ret_timed_out,
 			    struct netlab_err *err)
 {
@@ -347,6 +369,8 @@ const struct cli_backend fake_lab_backend = {
 	.log_path = fake_log_path,
 	.verify = fake_verify,
 	.doctor = fake_doctor,
+	.doctor_wire = fake_doctor_wire,
+	.moved_bps = fake_moved_bps,
 	.command_run = fake_command_run,
 	.follow = fake_follow,
 	.screen_wait = fake_screen_wait,

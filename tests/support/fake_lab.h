@@ -18,6 +18,8 @@ struct fake_lab {
 	int looks;   /**< how often it was asked */
 	int ends_after_looks;      /**< the lab has gone after so many; 0 = it stays */
 	int waits;                 /**< how often a watch goes on before the user ends it */
+	const char *wire;          /**< JSON of doctor_wire() */
+	uint64_t moved_bps;        /**< what doctor measured */
 	const char *verify;        /**< JSON of lab_verify() */
 	int signo;                 /**< that ends it then; 0 = q */
 	const char *doctor;        /**< JSON of doctor_run() */

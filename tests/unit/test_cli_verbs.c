@@ -936,14 +936,17 @@ static void test_link_fails(void **state)
 static void test_doctor(void **state)
 {
 	_cleanup_answer_ struct cli_answer a = fake_cli("doctor", NULL);
-	json_t *doc;
+	json_t *doc, *wire;
 
 	(void)state;
 	assert_int_equal(a.code, 0);
-	assert_string_equal(a.out, "         KIND    NAME        NEEDED FOR  DETAIL\n"
-				   "ok       kernel  namespaces  labs        6.18\n"
-				   "missing  kernel  sch_netem   delay       \n"
-				   "\nRemedies:\n  sch_netem: modprobe sch_netem\n");
+	assert_string_equal(a.out,
+			    "         KIND         NAME        NEEDED FOR  DETAIL\n"
+			    "ok       kernel       namespaces  labs        6.18\n"
+			    "missing  kernel       sch_netem   delay       \n"
+			    "ok       measurement  wire-speed  the wire    300000 packets/s\n"
+			    "\nRemedies:\n  sch_netem: modprobe sch_netem\n");
+	assert_calls("state_dir default\ndoctor_wire /fake\n");
 	fake_lab.doctor =
 		"[{\"name\": \"tc\", \"kind\": \"program\", \"present\": false, \"required\": true,"
 		" \"needed_for\": \"shaping\", \"remedy\": \"install iproute2\", \"detail\": \"\"}]";
@@ -951,8 +954,51 @@ static void test_doctor(void **state)
 	a = fake_cli("doctor", "--json", NULL);
 	assert_int_equal(a.code, 4);
 	doc = parse(&a);
-	assert_int_equal(json_array_size(doc), 1);
+	assert_int_equal(json_array_size(doc), 2);
+	wire = json_object_get(json_array_get(doc, 1), "wire");
+	assert_true(json_real_value(json_object_get(wire, "gbit_per_s")) == 4.1);
 	json_decref(doc);
+
+	/* where nothing can be kept, it is measured all the same */
+	fake_lab_reset();
+	fake_lab.fail = "state_dir";
+	cli_answer_deinit(&a);
+	a = fake_cli("doctor", NULL);
+	assert_int_equal(a.code, 0);
+	assert_string_equal(a.err, "netlab: what is measured is not kept: the fake fails\n");
+	assert_contains(buf_text(&fake_lab.calls), "doctor_wire -\n");
+	fake_lab.fail = "doctor_wire";
+	cli_answer_deinit(&a);
+	a = fake_cli("doctor", NULL);
+	assert_int_equal(a.code, 1);
+}
+
+/* What doctor measured is what check and up warn of. */
+static void test_rates(void **state)
+{
+	static const char fast[] =
+		"{\"name\": \"two\", \"seed\": 7, \"nodes\": {\"a\": {}, \"b\": {}},\n"
+		" \"links\": [{\"endpoints\": [\"a\", \"b\"], \"rate\": \"10gbit\"}]}\n";
+	static const char why[] =
+		"link 'a--b': its 'rate' of 10gbit is above the 4gbit that this host moved";
+	_cleanup_answer_ struct cli_answer a = { 0 };
+
+	(void)state;
+	a = fake_cli_input(fast, "check", "-", NULL);
+	assert_null(strstr(a.out, why));
+	cli_answer_deinit(&a);
+	fake_lab.moved_bps = 4000000000;
+	a = fake_cli_input(fast, "check", "-", NULL);
+	assert_int_equal(a.code, 0);
+	assert_contains(a.out, why);
+	cli_answer_deinit(&a);
+	a = fake_cli_input(fast, "up", "-", NULL);
+	assert_int_equal(a.code, 0);
+	assert_contains(a.err, "netlab: warning: link 'a--b': its 'rate' of 10gbit");
+	cli_answer_deinit(&a);
+	fake_lab.moved_bps = 10000000000;
+	a = fake_cli_input(fast, "up", "-", NULL);
+	assert_string_equal(a.err, "");
 }
 
 static int setup(void **state)
@@ -988,7 +1034,7 @@ int main(void)
 		TEST(show),        TEST(show_parts),
 		TEST(logs),        TEST(logs_unknown),
 		TEST(link),        TEST(link_fails),
-		TEST(doctor),
+		TEST(doctor),      TEST(rates),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
