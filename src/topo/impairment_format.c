@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/units.h"
 
@@ -299,6 +300,24 @@ static void queue_text(struct buf *b, const struct impairment *m)
 	}
 }
 
+static bool ends_in(const char *text, const char *end)
+{
+	size_t n = strlen(text), m = strlen(end);
+
+	return n > m && strcmp(text + n - m, end) == 0;
+}
+
+static void trace_text(struct buf *b, const struct impairment *m)
+{
+	const char *file = m->rate_trace;
+
+	buf_printf(b, "trace:%s", file);
+	if (!m->rate_trace_loop)
+		buf_puts(b, IMPAIR_TRACE_ONCE);
+	else if (ends_in(file, IMPAIR_TRACE_ONCE) || ends_in(file, IMPAIR_TRACE_LOOP))
+		buf_puts(b, IMPAIR_TRACE_LOOP); /* said, lest the name be taken for it */
+}
+
 static void value_text(struct buf *b, const struct impairment *m, enum impair_key k)
 {
 	switch (k) {
@@ -316,8 +335,7 @@ static void value_text(struct buf *b, const struct impairment *m, enum impair_ke
 		break;
 	case IMPAIR_RATE:
 		if (m->rate_trace)
-			buf_printf(b, "trace:%s%s", m->rate_trace,
-				   m->rate_trace_loop ? "" : IMPAIR_TRACE_ONCE);
+			trace_text(b, m);
 		else
 			units_format_rate(b, m->rate_bps);
 		break;

@@ -252,7 +252,7 @@ static int parse_aqm(const struct setting *s, enum impair_aqm *ret)
 	return bad(s, "write droptail or codel");
 }
 
-/* "10mbit", "trace:FILE", "trace:FILE,once" */
+/* "10mbit", "trace:FILE", "trace:FILE,once", "trace:FILE,loop" (for a FILE that ends in ",once") */
 static int parse_rate(const struct setting *s, char *copy, struct impairment *m)
 {
 	static const char prefix[] = "trace:";
@@ -266,11 +266,15 @@ static int parse_rate(const struct setting *s, char *copy, struct impairment *m)
 		m->rate_trace = NULL;
 		return 0;
 	}
-	n = strlen(file);
-	if (n > strlen(IMPAIR_TRACE_ONCE) &&
-	    strcmp(file + n - strlen(IMPAIR_TRACE_ONCE), IMPAIR_TRACE_ONCE) == 0) {
-		file[n - strlen(IMPAIR_TRACE_ONCE)] = '\0';
-		loop = false;
+	for (unsigned once = 0; once < 2; once++) {
+		const char *suffix = once ? IMPAIR_TRACE_ONCE : IMPAIR_TRACE_LOOP;
+
+		n = strlen(file);
+		if (n <= strlen(suffix) || strcmp(file + n - strlen(suffix), suffix) != 0)
+			continue;
+		file[n - strlen(suffix)] = '\0';
+		loop = !once;
+		break;
 	}
 	if (*file == '\0')
 		return bad(s, "write rate=trace:FILE, or rate=trace:FILE,once to play it once");

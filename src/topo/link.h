@@ -14,8 +14,9 @@ enum {
 	IMPAIR_OVERHEAD_MAX = 65535,
 };
 
-/** After the name of a trace in `link set`: it does not start again at its end. */
+/** After the name of a trace in `link set`: it does not start again at its end; it does. */
 #define IMPAIR_TRACE_ONCE ",once"
+#define IMPAIR_TRACE_LOOP ",loop"
 
 /** What a link's object says. `common` and `dir` are impairments with `set` bits of their own. */
 struct link_draft {

@@ -93,6 +93,32 @@ static void check_node(const struct topo *t, size_t i)
 		assert(n->env[j].key && n->env[j].value);
 }
 
+static void check_event(const struct topo *t, size_t i)
+{
+	const struct topo_event *e = &t->timeline[i];
+
+	switch (e->trigger) {
+	case TOPO_AT:
+		break;
+	case TOPO_ON_LOG:
+		assert(e->log_node < t->n_nodes &&
+		       e->log_service < t->nodes[e->log_node].n_services);
+		assert(e->regex && strlen(e->regex) <= TOPO_REGEX_MAX);
+		break;
+	case TOPO_ON_PACKET:
+		assert(e->packet_link < t->n_links && e->match && e->nth > 0);
+		break;
+	}
+	if (e->action == TOPO_EXEC) {
+		assert(e->node < t->n_nodes && e->command < t->nodes[e->node].n_commands);
+		assert(t->nodes[e->node].commands[e->command].run[0]);
+		return;
+	}
+	assert(e->link < t->n_links && (e->dirs[0] || e->dirs[1]));
+	assert(e->keys[0].set < IMPAIR_BIT(IMPAIR_KEY_COUNT));
+	assert(e->keys[0].set || e->basis == TOPO_BASIS_FILE || e->carrier != TOPO_CARRIER_KEEP);
+}
+
 static void check_link(const struct topo *t, size_t i)
 {
 	const struct topo_link *l = &t->links[i];
@@ -144,6 +170,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_node(t, i);
 	for (size_t i = 0; t && i < t->n_links; i++)
 		check_link(t, i);
+	for (size_t i = 0; t && i < t->n_events; i++)
+		check_event(t, i);
 	if (t && t->n_nodes <= PLAN_NODES_MAX && t->n_links <= PLAN_LINKS_MAX) {
 		print_plan(t, NULL);
 		print_plan(t, &no_netem);
