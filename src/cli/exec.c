@@ -22,6 +22,23 @@ static int check_env(struct cli *c)
 	return 0;
 }
 
+int cli_exec(struct cli *c, const struct cli_target *at, struct lab_exec_options *o)
+{
+	int status = 0;
+
+	o->state_dir = c->state_dir;
+	o->lab = at->lab;
+	o->node = at->name;
+	if (c->backend->exec(o, &status, &c->err) < 0) {
+		cli_explain(c, at->lab, at->name, NULL);
+		return cli_fail(c, &c->err);
+	}
+	/* the command's own 126 and 127 come without an error */
+	if ((status == NETLAB_EXIT_NOEXEC || status == NETLAB_EXIT_NOTFOUND) && c->err.code)
+		(void)cli_fail(c, &c->err);
+	return status;
+}
+
 int cmd_exec(struct cli *c)
 {
 	struct cli_target at;
@@ -32,19 +49,8 @@ int cmd_exec(struct cli *c)
 		.env = c->env,
 		.terminal = cli_has(c, OPT_TERMINAL),
 	};
-	int status = 0;
 
 	if (check_env(c) < 0 || cli_target(c, c->args[0], &at) < 0)
 		return cli_fail(c, &c->err);
-	o.state_dir = c->state_dir;
-	o.lab = at.lab;
-	o.node = at.name;
-	if (c->backend->exec(&o, &status, &c->err) < 0) {
-		cli_explain(c, at.lab, at.name, NULL);
-		return cli_fail(c, &c->err);
-	}
-	/* the command's own 126 and 127 come without an error */
-	if ((status == NETLAB_EXIT_NOEXEC || status == NETLAB_EXIT_NOTFOUND) && c->err.code)
-		(void)cli_fail(c, &c->err);
-	return status;
+	return cli_exec(c, &at, &o);
 }

@@ -42,7 +42,6 @@ int cmd_shell(struct cli *c)
 		.cwd = c->value[OPT_WORKDIR],
 		.terminal = c->io->in_is_terminal && c->io->out_is_terminal,
 	};
-	int status = 0;
 
 	/* nodes share the host's files in this version, so what can be executed here can be there */
 	if (!shell || shell[0] != '/' || strlen(shell) > 4000 || access(shell, X_OK) < 0)
@@ -58,14 +57,5 @@ int cmd_shell(struct cli *c)
 	if (!c->io->in_is_terminal)
 		plain[1] = NULL;
 	o.argv = c->io->in_is_terminal && strcmp(base(shell), "bash") == 0 ? bash : plain;
-	o.state_dir = c->state_dir;
-	o.lab = at.lab;
-	o.node = at.name;
-	if (c->backend->exec(&o, &status, &c->err) < 0) {
-		cli_explain(c, at.lab, at.name, NULL);
-		return cli_fail(c, &c->err);
-	}
-	if ((status == NETLAB_EXIT_NOEXEC || status == NETLAB_EXIT_NOTFOUND) && c->err.code)
-		(void)cli_fail(c, &c->err);
-	return status;
+	return cli_exec(c, &at, &o);
 }

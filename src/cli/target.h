@@ -51,6 +51,10 @@ int cli_show(struct cli *c, const char *lab, json_t **ret);
  */
 int cli_find(struct cli *c, const json_t *doc, const char *lab, const char *what, const char *name);
 
+/** Runs a command in the node that is meant, and reports why it could not. The rest of *o is the caller's.
+ *  @return the exit code (exec.c) */
+int cli_exec(struct cli *c, const struct cli_target *at, struct lab_exec_options *o);
+
 /**
  * After a backend call failed with c->err: if what was named is not there, says that instead, with the nearest name.
  * Costs nothing when all goes well.

@@ -192,12 +192,12 @@ static int copy_error(const json_t *e, struct netlab_err *err)
 	const char *where = json_string_value(json_object_get(e, "where"));
 	const char *hint = json_string_value(json_object_get(e, "hint"));
 	const char *message = json_string_value(json_object_get(e, "message"));
+	int r = err_set(err, code, "%s", message ? message : "the lab gave no reason");
 
-	err_set(err, code, "%s", message ? message : "the lab gave no reason");
 	err_where(err, "%s", where ? where : "");
 	err_hint(err, "%s", hint ? hint : "");
 	err_class(err, (enum netlab_exit)json_integer_value(json_object_get(e, "exit")));
-	return err ? err->code : -EIO;
+	return r;
 }
 
 int lab_request_fd(int fd, json_t *request, json_t **ret, int *ret_fd, struct netlab_err *err)

@@ -270,8 +270,11 @@ int lab_up(const struct lab_up_options *given, struct lab_handle *ret, struct ne
 {
 	struct lab_up_options o = *given;
 	struct coming_up c = { .options = &o, .up_fd = -1, .pidfd = -1, .signal_fd = -1 };
+	struct netlab_err unwanted = { 0 };
 	int r;
 
+	if (!err)
+		err = &unwanted;
 	if (o.timeout_ns == 0)
 		o.timeout_ns = DEFAULT_TIMEOUT_S * 1000000000ull;
 	if (o.timeout_ns > LONGEST_TIMEOUT_S * 1000000000ull)

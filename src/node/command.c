@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "sys/command.h"
 #include "sys/proc.h"
 
 static void reset_signals(void)
@@ -69,7 +70,7 @@ int node_exec(const struct node_command *c, struct netlab_err *err)
 		die_with(c->dies_with);
 	reset_signals();
 	execvp(c->argv[0], (char *const *)c->argv);
-	return err_errno(err, errno, "cannot run '%s'", c->argv[0]);
+	return err_errno(err, sys_exec_error(c->argv[0], errno), "cannot run '%s'", c->argv[0]);
 }
 
 int node_exec_exit_code(int error)

@@ -11,8 +11,10 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -33,6 +35,35 @@ static uint64_t now_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
+/* Whether there is such a file in one of PATH's directories. */
+static bool is_in_path(const char *program)
+{
+	const char *path = getenv("PATH");
+	char file[PATH_MAX];
+	struct stat st;
+
+	if (!path)
+		path = "/bin:/usr/bin"; /* as execvp() does */
+	for (;; path++) {
+		size_t len = strcspn(path, ":");
+		int n = snprintf(file, sizeof(file), "%.*s%s%s", (int)len, path, len ? "/" : "",
+				 program);
+
+		if (n < (int)sizeof(file) && stat(file, &st) == 0 && !S_ISDIR(st.st_mode))
+			return true;
+		path += len;
+		if (!*path)
+			return false;
+	}
+}
+
+int sys_exec_error(const char *program, int error)
+{
+	if (error == EACCES && !strchr(program, '/') && !is_in_path(program))
+		return ENOENT;
+	return error;
+}
+
 /* Runs in the child; writes the errno of a failed exec to `report`. */
 static int child_main(const struct sys_command *c, pid_t parent, const sigset_t *mask, int report)
 {
@@ -47,7 +78,7 @@ static int child_main(const struct sys_command *c, pid_t parent, const sigset_t 
 	if (c->child)
 		return c->child(c->ctx);
 	(void)execvp(c->argv[0], (char *const *)c->argv);
-	e = errno;
+	e = sys_exec_error(c->argv[0], errno);
 	(void)!write(report, &e, sizeof(e));
 	return e == ENOENT || e == ENOTDIR ? SYS_COMMAND_NOTFOUND : SYS_COMMAND_NOEXEC;
 }

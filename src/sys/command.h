@@ -38,4 +38,12 @@ struct sys_command {
 int sys_command_run(const struct sys_command *c, int *ret_status, bool *ret_timed_out,
 		    struct netlab_err *err);
 
+/**
+ * What a failed execvp() comes to. Where a directory in PATH may not be entered, its EACCES hides that the program is in
+ * none of the others: shells say "not found" then.
+ * @param[in] error  errno
+ * @return errno: ENOENT, or the error as it is
+ */
+int sys_exec_error(const char *program, int error);
+
 #endif

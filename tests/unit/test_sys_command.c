@@ -7,9 +7,11 @@
 
 #include <cmocka.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -250,6 +252,35 @@ static void test_operations_fail(void **state)
 	sys_gate_hook = NULL;
 }
 
+/* As root no directory can be closed to us: what execvp() says then is given. */
+static void test_exec_error(void **state)
+{
+	char dir[] = "/tmp/netlab-test-XXXXXX", path[128], file[64], *old = strdup(getenv("PATH"));
+	int fd;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	(void)snprintf(path, sizeof(path), "/nonexistent:%s:/bin", dir);
+	(void)snprintf(file, sizeof(file), "%s/no-such-program", dir);
+	assert_int_equal(setenv("PATH", path, 1), 0);
+	assert_int_equal(sys_exec_error("no-such-program", EACCES), ENOENT);
+	assert_int_equal(sys_exec_error("no-such-program", ENOEXEC), ENOEXEC);
+	assert_int_equal(sys_exec_error("./no-such-program", EACCES), EACCES);
+	/* it is there, and may not be executed */
+	fd = open(file, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	(void)close(fd);
+	assert_int_equal(sys_exec_error("no-such-program", EACCES), EACCES);
+	assert_int_equal(unlink(file), 0);
+	/* a directory of that name is no program */
+	assert_int_equal(mkdir(file, 0700), 0);
+	assert_int_equal(sys_exec_error("no-such-program", EACCES), ENOENT);
+	assert_int_equal(rmdir(file), 0);
+	assert_int_equal(rmdir(dir), 0);
+	assert_int_equal(setenv("PATH", old, 1), 0);
+	free(old);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -261,6 +292,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_timeout, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_dies_with_parent, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_operations_fail, setup, teardown),
+		cmocka_unit_test(test_exec_error),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
