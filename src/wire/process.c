@@ -173,6 +173,18 @@ static int carry_out(struct process *p, const struct order *o, struct task *t,
 	return t->err.code;
 }
 
+/** The sockets' grace periods of RCU pass at the same time when each thread closes its own, and one after the other when
+ *  the process is killed. */
+static void quit(struct process *p) __attribute__((noreturn));
+static void quit(struct process *p)
+{
+	for (unsigned i = 0; i < p->n_workers; i++)
+		worker_quit(p->workers[i]);
+	for (unsigned i = 0; i < p->n_workers; i++)
+		pthread_join(p->workers[i]->thread, NULL);
+	_exit(0);
+}
+
 static void serve(struct process *p)
 {
 	struct order o;
@@ -182,8 +194,10 @@ static void serve(struct process *p)
 	unsigned n_fds = 2;
 	ssize_t n = sys_sock_recv(p->order_fd, &o, sizeof(o), fds, &n_fds);
 
+	if (n == 0)
+		quit(p); /* the supervisor has closed its end */
 	if (n != (ssize_t)sizeof(o))
-		_exit(n == 0 ? 0 : 1); /* the supervisor is gone, and the fabric with it */
+		_exit(1);
 	a.serial = o.serial;
 	if (map_traces(&o, fds, n_fds, &t, &a.err) == 0)
 		(void)carry_out(p, &o, &t, &a.err);

@@ -210,7 +210,7 @@ static void *run(void *arg)
 	struct worker *w = arg;
 
 	w->now_ns = worker_clock();
-	for (;;) {
+	while (!atomic_load_explicit(&w->quits, memory_order_relaxed)) {
 		if (atomic_load_explicit(&w->task, memory_order_relaxed))
 			take_task(w);
 		if (w->handovers)
@@ -223,19 +223,31 @@ static void *run(void *arg)
 		if (!w->is_behind && next_of(w) > w->now_ns)
 			sleep_until(w, next_of(w));
 	}
+	close(w->fd);
 	return NULL;
 }
 
 /* --- in the main thread --- */
 
-void worker_do(struct worker *w, struct task *t)
+static void wake(struct worker *w)
 {
 	const uint64_t one = 1;
 
+	(void)!write(w->wake_fd, &one, sizeof(one));
+}
+
+void worker_quit(struct worker *w)
+{
+	atomic_store_explicit(&w->quits, true, memory_order_relaxed);
+	wake(w);
+}
+
+void worker_do(struct worker *w, struct task *t)
+{
 	t->is_done = false;
 	t->close_fd = -1;
 	atomic_store_explicit(&w->task, t, memory_order_release);
-	(void)!write(w->wake_fd, &one, sizeof(one));
+	wake(w);
 	pthread_mutex_lock(&w->mutex);
 	while (!t->is_done)
 		pthread_cond_wait(&w->done, &w->mutex);

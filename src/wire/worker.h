@@ -84,13 +84,17 @@ struct worker {
 	pthread_mutex_t mutex;
 	pthread_cond_t done;
 	_Atomic(struct task *) task; /**< handed in */
-	struct task *pending;        /**< begun, not done */
+	atomic_bool quits;
+	struct task *pending; /**< begun, not done */
 };
 
 /** Opens the socket and starts the thread. @param[in] pool_bytes  of frames at most. @return 0; negative errno */
 int worker_new(size_t pool_bytes, struct worker **ret);
 /** Hands a task in and waits until it is done. */
 void worker_do(struct worker *w, struct task *t);
+
+/** Makes the thread close its socket and end, without waiting for it. */
+void worker_quit(struct worker *w);
 
 /** @return CLOCK_MONOTONIC */
 uint64_t worker_clock(void);
