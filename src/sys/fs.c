@@ -148,6 +148,13 @@ const char *sys_dir_of(const char *file, char *ret, size_t size)
 	return ret;
 }
 
+bool sys_may_block(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
+}
+
 int sys_read_file(const char *path, size_t max, char **ret, size_t *ret_len)
 {
 	/* O_NONBLOCK: a FIFO without a writer must not hang us */

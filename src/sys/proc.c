@@ -77,6 +77,27 @@ int sys_pidfd_open(pid_t pid)
 	return fd < 0 ? -errno : (int)fd;
 }
 
+pid_t sys_pidfd_seen_from(int proc_fd, int pidfd)
+{
+	char path[64], text[1024];
+	const char *line;
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "self/fdinfo/%d", pidfd);
+	fd = openat(proc_fd, path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	if (n < 0)
+		return -errno;
+	text[n] = '\0';
+	line = strstr(text, "\nPid:");
+	n = line ? strtol(line + strlen("\nPid:"), NULL, 10) : -1;
+	return n > 0 ? (pid_t)n : -ESRCH;
+}
+
 int sys_setns(int pidfd, unsigned namespaces)
 {
 	int r = sys_gate("setns");

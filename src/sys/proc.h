@@ -40,6 +40,8 @@ struct sys_nofile {
 pid_t sys_clone(unsigned namespaces, int *ret_pidfd);
 /** @return a pidfd (close-on-exec), negative errno */
 int sys_pidfd_open(pid_t pid);
+/** The process of a pidfd as the procfs at `proc_fd` numbers it. @return > 0; -ESRCH; ... */
+pid_t sys_pidfd_seen_from(int proc_fd, int pidfd);
 /** Joins namespaces of the process behind a pidfd. @return 0, negative errno */
 int sys_setns(int pidfd, unsigned namespaces);
 /** @return 0, negative errno; a process that is gone is -ESRCH */

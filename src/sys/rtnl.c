@@ -234,3 +234,37 @@ int rt_dump(int fd, int type, const void *header, size_t size, rt_dump_fn *fn, v
 		}
 	}
 }
+
+int rt_ask(int fd, struct nl_msg *msg, rt_dump_fn *fn, void *ctx)
+{
+	/* below what a dump is numbered, and above what a batch gets to */
+	const uint32_t seq = UINT32_MAX - 1;
+	_cleanup_free_ char *buffer = malloc(RECEIVE_BYTES);
+	ssize_t n;
+
+	if (!msg || !buffer) {
+		nlmsg_free(msg);
+		return -ENOMEM;
+	}
+	nlmsg_hdr(msg)->nlmsg_seq = seq;
+	n = send(fd, nlmsg_hdr(msg), nlmsg_hdr(msg)->nlmsg_len, 0);
+	nlmsg_free(msg);
+	if (n < 0)
+		return -errno;
+	for (;;) {
+		struct nlmsghdr *h = (struct nlmsghdr *)buffer;
+		int left;
+
+		n = recv(fd, buffer, RECEIVE_BYTES, 0);
+		/* ENOBUFS: notifications that this socket also hears were lost */
+		if (n < 0 && errno != EINTR && errno != ENOBUFS)
+			return -errno;
+		for (left = (int)n; left > 0 && nlmsg_ok(h, left); h = nlmsg_next(h, &left)) {
+			if (h->nlmsg_seq != seq)
+				continue; /* a notification */
+			if (h->nlmsg_type == NLMSG_ERROR)
+				return ((struct nlmsgerr *)nlmsg_data(h))->error;
+			return fn(ctx, h);
+		}
+	}
+}

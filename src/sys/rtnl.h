@@ -63,6 +63,9 @@ void rt_discard(struct rt_batch *b);
 typedef int rt_dump_fn(void *ctx, struct nlmsghdr *message);
 /** Sends one request with NLM_F_DUMP and calls fn for each answer. @return 0, negative errno of the kernel or of fn */
 int rt_dump(int fd, int type, const void *header, size_t size, rt_dump_fn *fn, void *ctx);
+/** Sends a request (and frees it; NULL = out of memory) and calls fn for its one answer.
+ *  @return what fn says; negative errno of the kernel */
+int rt_ask(int fd, struct nl_msg *msg, rt_dump_fn *fn, void *ctx);
 
 /* --- links (rtnl_link.c) --- */
 
@@ -94,12 +97,15 @@ int rt_sync_carrier(struct rt_batch *b, uint32_t ifindex, struct netlab_err *err
 struct rt_link_state {
 	uint32_t ifindex;
 	char name[16];
-	bool up, running; /**< IFF_UP, IFF_RUNNING */
-	int stp_state;    /**< BR_STATE_* of linux/if_bridge.h, -1 = no bridge port */
+	bool up, running;              /**< IFF_UP, IFF_RUNNING */
+	int stp_state;                 /**< BR_STATE_* of linux/if_bridge.h, -1 = no bridge port */
+	uint64_t rx_packets, rx_bytes; /**< what has come in since it was born */
 };
 typedef int rt_link_fn(void *ctx, const struct rt_link_state *state);
 /** Calls fn for every link of the socket's namespace. */
 int rt_each_link(int fd, rt_link_fn *fn, void *ctx);
+/** Reads one link. @return 0; -ENODEV; ... */
+int rt_get_link(int fd, uint32_t ifindex, struct rt_link_state *ret);
 /** Makes a socket hear its namespace's link changes, bridge port states among them: readable means that something
  *  changed; rt_each_link() reads past it. @return 0, negative errno */
 int rt_hear_links(int fd, bool on);
@@ -152,6 +158,10 @@ int rt_new_redirect(struct rt_batch *b, uint32_t from, uint32_t to, struct netla
 /** Removes that redirect: what comes in at `from` goes nowhere. */
 int rt_delete_redirect(struct rt_batch *b, uint32_t from, struct netlab_err *err);
 
+/** How many frames that redirect could not pass on: what the other device's qdisc answered with NET_XMIT_DROP, or the device
+ *  itself did (mirred's overlimits, net/sched/act_mirred.c). @return 0; negative errno */
+int rt_redirect_failures(int fd, uint32_t from, uint64_t *ret);
+
 /** netem as the kernel reports it (linux/pkt_sched.h; research/netem.md 1.6). */
 struct rt_netem {
 	uint64_t latency_ns, jitter_ns, rate_bytes, seed;
@@ -173,8 +183,7 @@ struct rt_qdisc {
 	uint32_t handle;
 	uint32_t queued_packets, drops, overlimits;
 	uint64_t sent_packets, sent_bytes;
-	struct rt_netem netem;                                     /**< when kind is "netem" */
-	uint64_t tbf_rate_bytes, tbf_limit_bytes, tbf_burst_bytes; /**< when kind is "tbf" */
+	struct rt_netem netem;        /**< when kind is "netem" */
 	const struct nlattr *options; /**< TCA_OPTIONS as dumped; valid during the call */
 };
 typedef int rt_qdisc_fn(void *ctx, const struct rt_qdisc *q);

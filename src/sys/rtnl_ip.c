@@ -77,51 +77,28 @@ int rt_new_address(struct rt_batch *b, uint32_t ifindex, const struct ip_prefix 
 	return rt_add(b, "rtnl newaddr", built(failed, msg), err);
 }
 
-static int ask_route(int fd, const struct ip_addr *a, uint32_t seq)
+static int is_local_route(void *ctx, struct nlmsghdr *h)
+{
+	(void)ctx;
+	return ((const struct rtmsg *)nlmsg_data(h))->rtm_type == RTN_LOCAL;
+}
+
+int rt_is_local(int fd, const struct ip_addr *a)
 {
 	struct rtmsg header = {
 		.rtm_family = (unsigned char)af(a),
 		.rtm_dst_len = (unsigned char)ip_bits(a),
 	};
 	struct nl_msg *msg = rt_message(RTM_GETROUTE, 0, &header, sizeof(header));
-	int r = 0;
+	int r;
 
-	if (!msg || nla_put(msg, RTA_DST, (int)ip_len_bytes(a), a->bytes) < 0) {
+	if (msg && nla_put(msg, RTA_DST, (int)ip_len_bytes(a), a->bytes) < 0) {
 		nlmsg_free(msg);
-		return -ENOMEM;
+		msg = NULL;
 	}
-	nlmsg_hdr(msg)->nlmsg_seq = seq;
-	if (send(fd, nlmsg_hdr(msg), nlmsg_hdr(msg)->nlmsg_len, 0) < 0)
-		r = -errno;
-	nlmsg_free(msg);
-	return r;
-}
-
-int rt_is_local(int fd, const struct ip_addr *a)
-{
-	enum { ANSWER_BYTES = 16 * 1024 };
-	/* below what a dump is numbered, and above what a batch gets to */
-	const uint32_t seq = UINT32_MAX - 1;
-	_cleanup_free_ char *buffer = malloc(ANSWER_BYTES);
-	int r = buffer ? ask_route(fd, a, seq) : -ENOMEM;
-
-	while (r == 0) {
-		ssize_t n = recv(fd, buffer, ANSWER_BYTES, 0);
-		struct nlmsghdr *h = (struct nlmsghdr *)buffer;
-		int left;
-
-		/* ENOBUFS: notifications that this socket also hears were lost */
-		if (n < 0 && errno != EINTR && errno != ENOBUFS)
-			return -errno;
-		for (left = (int)n; left > 0 && nlmsg_ok(h, left); h = nlmsg_next(h, &left)) {
-			if (h->nlmsg_seq != seq)
-				continue;                 /* a notification */
-			if (h->nlmsg_type == NLMSG_ERROR) /* no route at all is "not yet" as well */
-				return 0;
-			return ((const struct rtmsg *)nlmsg_data(h))->rtm_type == RTN_LOCAL;
-		}
-	}
-	return r;
+	r = rt_ask(fd, msg, is_local_route, NULL);
+	/* no route at all, or one to nowhere, is "not yet" as well */
+	return r < 0 && r != -ENOMEM && r != -EBADF ? 0 : r;
 }
 
 int rt_new_neighbour(struct rt_batch *b, uint32_t ifindex, const struct ip_addr *a,

@@ -163,6 +163,16 @@ static int on_link(void *ctx, struct nlmsghdr *h)
 	attr = nlmsg_find_attr(h, sizeof(*info), IFLA_IFNAME);
 	if (attr)
 		nla_strlcpy(s.name, attr, sizeof(s.name));
+	attr = nlmsg_find_attr(h, sizeof(*info), IFLA_STATS64);
+	if (attr) {
+		struct rtnl_link_stats64 stats = { 0 };
+		size_t len = (size_t)nla_len(attr);
+
+		/* later kernels have more of it */
+		memcpy(&stats, nla_data(attr), len < sizeof(stats) ? len : sizeof(stats));
+		s.rx_packets = stats.rx_packets;
+		s.rx_bytes = stats.rx_bytes;
+	}
 	attr = nlmsg_find_attr(h, sizeof(*info), IFLA_LINKINFO);
 	if (attr) {
 		struct nlattr *kind = nla_find(nla_data(attr), nla_len(attr), IFLA_INFO_SLAVE_KIND);
@@ -183,6 +193,22 @@ int rt_each_link(int fd, rt_link_fn *fn, void *ctx)
 	struct each_link each = { fn, ctx };
 
 	return rt_dump(fd, RTM_GETLINK, &header, sizeof(header), on_link, &each);
+}
+
+static int copy_link(void *ctx, const struct rt_link_state *state)
+{
+	struct rt_link_state *ret = ctx;
+
+	*ret = *state;
+	return 0;
+}
+
+int rt_get_link(int fd, uint32_t ifindex, struct rt_link_state *ret)
+{
+	struct ifinfomsg header = { .ifi_index = (int)ifindex };
+	struct each_link each = { copy_link, ret };
+
+	return rt_ask(fd, rt_message(RTM_GETLINK, 0, &header, sizeof(header)), on_link, &each);
 }
 
 static int hear(int fd, int group, bool on)
