@@ -114,6 +114,7 @@ int handover_begin(struct worker *w, struct link *l, bool gives)
 int handover_commit(struct worker *w, struct link *l)
 {
 	struct handover *h = &l->handover;
+	int r;
 
 	if (h->stage != HANDOVER_HOLDING)
 		return -EINVAL;
@@ -123,7 +124,12 @@ int handover_commit(struct worker *w, struct link *l)
 		return 0;
 	/* what comes from now on is the redirects' alone */
 	l->lanes[0].is_leaving = l->lanes[1].is_leaving = true;
-	return worker_hear(w);
+	r = worker_hear(w);
+	if (r < 0) { /* the supervisor can still turn back */
+		l->lanes[0].is_leaving = l->lanes[1].is_leaving = false;
+		h->stage = HANDOVER_HOLDING;
+	}
+	return r;
 }
 
 /* --- comparing --- */
