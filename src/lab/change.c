@@ -8,6 +8,8 @@
 
 #include "base/err.h"
 #include "lab/shape.h"
+#include "lab/trace_store.h"
+#include "lab/wired.h"
 
 #define CARRIER_KEY "carrier="
 
@@ -132,13 +134,34 @@ static int read_request(struct supervisor *s, const json_t *request, struct link
 	return r < 0 ? err_wrap(err, "link '%s'", name) : 0;
 }
 
+static bool same_trace(const struct impairment keys[2])
+{
+	return impair_asks(&keys[0], IMPAIR_RATE) && impair_asks(&keys[1], IMPAIR_RATE) &&
+	       keys[0].rate_trace && keys[1].rate_trace &&
+	       keys[0].rate_trace_loop == keys[1].rate_trace_loop &&
+	       strcmp(keys[0].rate_trace, keys[1].rate_trace) == 0;
+}
+
+static int read_traces(struct supervisor *s, struct impairment keys[2], struct netlab_err *err)
+{
+	bool same = same_trace(keys);
+	int r = trace_store_read(s, &keys[0], err);
+
+	if (same)
+		keys[1].rate_trace = keys[0].rate_trace;
+	else if (r == 0)
+		r = trace_store_read(s, &keys[1], err);
+	return r;
+}
+
 /** What the link shall be like after the change. */
-static int want(const struct supervisor *s, const struct link_change *c, struct wanted *w,
+static int want(struct supervisor *s, const struct link_change *c, struct wanted *w,
 		struct netlab_err *err)
 {
 	const struct topo_link *topo = &s->topo->links[c->link];
 	const struct lab_link *link = &s->links[c->link];
-	int r = 0;
+	struct impairment keys[2] = { c->keys[0], c->keys[1] };
+	int r = read_traces(s, keys, err);
 
 	w->link = c->link;
 	w->carrier = c->carrier == LINK_CARRIER_KEEP ? link->carrier
@@ -148,11 +171,13 @@ static int want(const struct supervisor *s, const struct link_change *c, struct 
 		w->asked[d] = link->asked[d];
 		if (!c->dirs[d])
 			continue;
-		if (c->basis != LINK_PRESENT)
+		if (c->basis != LINK_PRESENT) {
 			w->asked[d] = topo->dir[d];
+			trace_store_find(s, &w->asked[d]);
+		}
 		if (c->basis == LINK_NOTHING)
 			w->asked[d].set &= IMPAIR_BIT(IMPAIR_SEED);
-		impairment_merge(&w->asked[d], &c->keys[d]);
+		impairment_merge(&w->asked[d], &keys[d]);
 	}
 	for (unsigned d = 0; d < 2 && r == 0; d++)
 		r = impairment_check(&w->asked[d], err);
@@ -163,10 +188,15 @@ static int want(const struct supervisor *s, const struct link_change *c, struct 
 
 static bool is_down(const struct impairment *m)
 {
-	return (m->set & IMPAIR_BIT(IMPAIR_DOWN)) && m->down;
+	return impair_asks(m, IMPAIR_DOWN) && m->down;
 }
 
-/** Cuts or mends a direction: without the redirect, what comes in goes nowhere. */
+static bool is_shaping(const struct impairment asked[2])
+{
+	return impairment_is_shaping(&asked[0]) || impairment_is_shaping(&asked[1]);
+}
+
+/** Puts in or takes out what lets frames of a direction pass; without it, what comes in goes nowhere. */
 static int set_redirect(struct supervisor *s, size_t link, unsigned dir, bool on,
 			struct netlab_err *err)
 {
@@ -190,14 +220,11 @@ static const struct plan_interface *node_end(const struct supervisor *s, size_t 
 					     int *ret_rtnl_fd)
 {
 	size_t node = s->topo->links[link].ends[end].node;
-	const struct plan_node *p = &s->plan->nodes[node];
 
 	*ret_rtnl_fd = s->nodes[node].rtnl_fd;
-	for (size_t i = 1; i < p->n_interfaces && *ret_rtnl_fd >= 0; i++) {
-		if (p->interfaces[i].link == link && p->interfaces[i].end == end)
-			return &p->interfaces[i];
-	}
-	return NULL;
+	if (*ret_rtnl_fd < 0)
+		return NULL;
+	return &s->plan->nodes[node].interfaces[s->plan->links[link].interface[end]];
 }
 
 /** Cuts or joins the cable: the fabric ends go down or up, and all four ends know it when this returns. */
@@ -249,39 +276,184 @@ static int change_offloads(struct supervisor *s, size_t link, bool off, struct n
 	return r;
 }
 
-static int carry_out(struct supervisor *s, const struct wanted *c, struct netlab_err *err)
+/** How the link shall be joined. A running link leaves the wire, but no other way of joining, for a patch only. */
+static int choose_join(struct supervisor *s, const struct wanted *w, struct plan_choice *ret,
+		       struct netlab_err *err)
 {
-	struct lab_link *link = &s->links[c->link];
-	struct plan_qdisc qdisc[2];
-	bool shaping = false;
+	const struct topo_link *topo = &s->topo->links[w->link];
+	const struct lab_link *link = &s->links[w->link];
+	enum topo_join wish = topo->join == TOPO_JOIN_PATCH ? TOPO_JOIN_AUTO : topo->join;
+	int r = 0;
+
+	if (is_shaping(w->asked))
+		r = supervisor_probe(s, err);
+	if (r == 0)
+		r = plan_choose_join(wish, s->topo->engine, w->asked, &s->host, ret, err);
+	if (r < 0)
+		return err_wrap(err, "link '%s'", topo->name);
+	if (link->join == PLAN_JOIN_NETEM && ret->join == PLAN_JOIN_PATCH) {
+		/* a root qdisc that goes takes the packets that it holds with it */
+		*ret = (struct plan_choice){
+			PLAN_JOIN_NETEM,
+			"it was shaped before; an idle netem keeps packets in flight"
+		};
+	} else if (link->join == PLAN_JOIN_NETEM && ret->join == PLAN_JOIN_WIRE) {
+		err_set(err, EOPNOTSUPP, "link '%s': netem, which carries it, cannot do %s",
+			topo->name, ret->reason);
+		err_class(err, NETLAB_EXIT_UNSUPPORTED);
+		return err_hint(err,
+				"say \"join\": \"wire\" for this link in the topology, and bring "
+				"the lab up again");
+	} else if (link->join == PLAN_JOIN_WIRE && ret->join == PLAN_JOIN_NETEM) {
+		*ret = (struct plan_choice){ PLAN_JOIN_WIRE,
+					     "it is on the wire since more was asked of it" };
+	}
+	return 0;
+}
+
+static enum lab_way way(enum plan_join join, bool cut)
+{
+	switch (join) {
+	case PLAN_JOIN_WIRE:
+		return LAB_WAY_WIRE;
+	case PLAN_JOIN_NETEM:
+		return cut ? LAB_WAY_CUT : LAB_WAY_NETEM;
+	case PLAN_JOIN_PATCH:
+		break;
+	}
+	return cut ? LAB_WAY_CUT : LAB_WAY_PATCH;
+}
+
+/** Redirects as the join needs them, and the directions' `down` says. */
+static int set_redirects(struct supervisor *s, const struct wanted *w, enum plan_join join,
+			 struct netlab_err *err)
+{
 	int r = 0;
 
 	for (unsigned d = 0; d < 2 && r == 0; d++) {
-		r = shape_build(s, c->link, d, &c->asked[d], &qdisc[d], err);
-		shaping = shaping || impairment_is_shaping(&c->asked[d]);
+		bool on = join != PLAN_JOIN_WIRE && !is_down(&w->asked[d]);
+
+		r = stats_turn(s, w->link, d, way(join, !on), err);
+		if (r == 0)
+			r = set_redirect(s, w->link, d, on, err);
 	}
-	if (r == 0)
-		r = change_offloads(s, c->link, shaping && !s->topo->links[c->link].offload, err);
-	for (unsigned d = 0; d < 2 && r == 0; d++) {
-		if (c->dirs[d])
-			r = shape_apply(s, c->link, d, &qdisc[d], err);
-	}
-	for (unsigned d = 0; d < 2 && r == 0; d++)
-		r = set_redirect(s, c->link, d, !is_down(&c->asked[d]), err);
-	if (r == 0)
-		r = change_carrier(s, c->link, c->carrier, err);
-	if (r == 0)
-		memcpy(link->asked, c->asked, sizeof(link->asked));
 	return r;
+}
+
+static int end_handover(struct supervisor *s, size_t link, struct netlab_err *err)
+{
+	int r = wired_commit(s, link, err);
+
+	if (r == 0)
+		s->links[link].handover = false;
+	return r;
+}
+
+/** From a patch, or from halfway to one, to the wire. */
+static int go_to_wire(struct supervisor *s, const struct wanted *w, struct netlab_err *err)
+{
+	int r = wired_take(s, w->link, w->asked, err);
+
+	if (r < 0)
+		return r;
+	s->links[w->link].join = PLAN_JOIN_WIRE; /* what goes wrong now is undone from there */
+	s->links[w->link].handover = true;
+	r = set_redirects(s, w, PLAN_JOIN_WIRE, err);
+	return r < 0 ? r : end_handover(s, w->link, err);
+}
+
+/** From the wire to a patch. It stays on the wire when packets are on their way for long. */
+static int go_to_patch(struct supervisor *s, const struct wanted *w, struct plan_choice *choice,
+		       struct netlab_err *err)
+{
+	int r = wired_change(s, w->link, w->asked, err);
+
+	if (r == 0)
+		r = wired_release(s, w->link, err);
+	if (r == -EBUSY) {
+		*choice = (struct plan_choice){
+			PLAN_JOIN_WIRE,
+			"it was shaped before, and packets were on their way when that ended"
+		};
+		return 0;
+	}
+	if (r < 0)
+		return r;
+	s->links[w->link].handover = true;
+	r = set_redirects(s, w, PLAN_JOIN_PATCH, err);
+	return r < 0 ? r : end_handover(s, w->link, err);
+}
+
+static int carry_out_join(struct supervisor *s, const struct wanted *w, struct plan_choice *choice,
+			  struct netlab_err *err)
+{
+	struct lab_link *link = &s->links[w->link];
+	struct plan_qdisc qdisc[2];
+	int r = 0;
+
+	if (choice->join == PLAN_JOIN_WIRE)
+		return link->join == PLAN_JOIN_WIRE && !link->handover
+			       ? wired_change(s, w->link, w->asked, err)
+			       : go_to_wire(s, w, err);
+	if (link->join == PLAN_JOIN_WIRE)
+		return go_to_patch(s, w, choice, err);
+	for (unsigned d = 0; d < 2 && r == 0; d++)
+		r = shape_build(s, w->link, d, &w->asked[d], &qdisc[d], err);
+	for (unsigned d = 0; d < 2 && r == 0; d++) {
+		if (w->dirs[d])
+			r = shape_apply(s, w->link, d, &qdisc[d], err);
+	}
+	return r < 0 ? r : set_redirects(s, w, choice->join, err);
+}
+
+static int carry_out(struct supervisor *s, const struct wanted *w, struct netlab_err *err)
+{
+	struct lab_link *link = &s->links[w->link];
+	struct plan_choice choice;
+	int r = choose_join(s, w, &choice, err);
+
+	if (r == 0)
+		r = change_offloads(s, w->link,
+				    is_shaping(w->asked) && !s->topo->links[w->link].offload, err);
+	if (r == 0)
+		r = carry_out_join(s, w, &choice, err);
+	if (r == 0) {
+		link->join = choice.join;
+		link->reason = choice.reason;
+		for (unsigned d = 0; d < 2 && link->join == PLAN_JOIN_NETEM; d++)
+			link->counts[d].ever_asked |= w->asked[d].set;
+		r = change_carrier(s, w->link, w->carrier, err);
+	}
+	if (r == 0)
+		memcpy(link->asked, w->asked, sizeof(link->asked));
+	return r;
+}
+
+static int check_ends(const struct supervisor *s, size_t link, struct netlab_err *err)
+{
+	for (unsigned e = 0; e < 2; e++) {
+		size_t node = s->topo->links[link].ends[e].node;
+
+		if (s->nodes[node].pid)
+			continue;
+		err_set(err, ESRCH, "link '%s': node '%s', one of its ends, is dead",
+			s->topo->links[link].name, s->topo->nodes[node].name);
+		return err_hint(err, "`netlab down` and `up` again bring it back");
+	}
+	return 0;
 }
 
 int link_apply(struct supervisor *s, const struct link_change *c, struct netlab_err *err)
 {
 	struct wanted w = { 0 }, before = { .link = c->link, .dirs = { true, true } };
-	int r = want(s, c, &w, err);
+	int r = check_ends(s, c->link, err);
 
-	if (r < 0)
+	if (r == 0)
+		r = want(s, c, &w, err);
+	if (r < 0) {
+		trace_store_sweep(s);
 		return r;
+	}
 	memcpy(before.asked, s->links[c->link].asked, sizeof(before.asked));
 	before.carrier = s->links[c->link].carrier;
 	r = carry_out(s, &w, err);
@@ -292,6 +464,7 @@ int link_apply(struct supervisor *s, const struct link_change *c, struct netlab_
 		/* half done is not done: what was asked before is put back as far as it goes */
 		(void)carry_out(s, &before, &ignored);
 	}
+	trace_store_sweep(s);
 	return r;
 }
 

@@ -19,6 +19,7 @@
 #include "lab/change.h"
 #include "lab/supervisor.h"
 #include "lab/timeline.h"
+#include "lab/wired.h"
 #include "sys/sock.h"
 
 enum {
@@ -186,6 +187,8 @@ static json_t *answer(struct supervisor *s, const json_t *request, int *ret_fd,
 		return report_summary(s);
 	if (op && strcmp(op, "show") == 0)
 		return report_lab(s, err);
+	if (op && strcmp(op, "stats") == 0)
+		return stats_report(s, err);
 	if (op && strcmp(op, "exec") == 0)
 		return answer_exec(s, request, ret_fd, err);
 	if (op && strcmp(op, "link") == 0)
@@ -246,6 +249,10 @@ static void on_signals(struct loop *l)
 		else
 			supervisor_stop(l->s);
 	}
+	wired_restore(l->s);
+	/* whoever waits for a bound lab's command learns of it by the lab's end */
+	if (l->s->failure[0] && l->s->options->bound_to_caller)
+		l->ended = true;
 }
 
 static void on_event(struct loop *l, uint64_t what, uint32_t events)

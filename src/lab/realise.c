@@ -15,6 +15,7 @@
 #include "base/err.h"
 #include "lab/shape.h"
 #include "lab/supervisor.h"
+#include "lab/wired.h"
 #include "node/init.h"
 #include "sys/fs.h"
 #include "sys/sock.h"
@@ -109,8 +110,14 @@ static int take_hello(struct supervisor *s, int fd, struct netlab_err *err)
 	return 0;
 }
 
-static int dead_node(struct supervisor *s, struct netlab_err *err)
+/** @return -ECHILD when a part of the lab has died */
+static int dead_part(struct supervisor *s, struct netlab_err *err)
 {
+	if (s->wire_ended) {
+		(void)wired_explain_end(s, err);
+		(void)err_wrap(err, "while the lab was coming up");
+		return -ECHILD;
+	}
 	for (size_t i = 0; i < s->topo->n_nodes; i++) {
 		if (s->nodes[i].died)
 			return err_set(err, ECHILD, "node '%s' died while the lab was coming up",
@@ -143,7 +150,9 @@ int supervisor_wait(struct supervisor *s, int fd, struct netlab_err *err)
 			if (read(s->signal_fd, &info, sizeof(info)) == sizeof(info) &&
 			    info.ssi_signo != SIGCHLD)
 				return err_set(err, ECANCELED, "told to stop");
-			if (supervisor_reap(s) && (r = dead_node(s, err)) < 0) {
+			(void)supervisor_reap(s);
+			r = dead_part(s, err);
+			if (r < 0) {
 				/* its last words tell more than that it died */
 				struct pollfd last = { .fd = fd, .events = POLLIN };
 
@@ -207,19 +216,12 @@ static int make_veth(struct supervisor *s, const struct plan_op *op, struct netl
 	const struct topo_end *end = &s->topo->links[op->link.link].ends[op->link.end];
 	const struct plan_link *link = &s->plan->links[op->link.link];
 	const struct plan_fabric_end *fabric = &link->ends[op->link.end];
-	const struct plan_node *node = &s->plan->nodes[end->node];
-	const struct plan_interface *in = NULL;
+	const struct plan_interface *in =
+		&s->plan->nodes[end->node].interfaces[link->interface[op->link.end]];
 	struct rt_end ends[2] = {
 		{ .name = fabric->name, .ifindex = fabric->ifindex },
 	};
 
-	for (size_t i = 1; i < node->n_interfaces; i++) {
-		if (node->interfaces[i].link == op->link.link &&
-		    node->interfaces[i].end == op->link.end)
-			in = &node->interfaces[i];
-	}
-	if (!in)
-		return err_set(err, EINVAL, "the plan has no interface for this end");
 	memcpy(ends[0].mac, fabric->mac, sizeof(ends[0].mac));
 	memcpy(ends[1].mac, in->mac, sizeof(ends[1].mac));
 	ends[1].name = in->name;
@@ -390,6 +392,7 @@ static int make_node_op(struct supervisor *s, size_t index, struct netlab_err *e
 	case PLAN_VETH:
 	case PLAN_REDIRECT:
 	case PLAN_FABRIC_UP:
+	case PLAN_WIRE:
 	case PLAN_QDISC:
 	case PLAN_SERVICE:
 	case PLAN_OP_COUNT:
@@ -509,16 +512,17 @@ static int write_hosts(struct supervisor *s, struct netlab_err *err)
 	return r;
 }
 
-/** A node that died meanwhile is the cause of whatever failed, and reason enough to fail when nothing did. */
-static int blame_dead_node(struct supervisor *s, int r, struct netlab_err *err)
+/** A part that died meanwhile is the cause of whatever failed, and reason enough to fail when nothing did. */
+static int blame_dead_part(struct supervisor *s, int r, struct netlab_err *err)
 {
 	/* what operations on a dying node fail with; the kernel may need a moment until it can be reaped */
-	bool suspicious = r == -ESRCH || r == -ENODEV || r == -EPIPE || r == -ECHILD;
+	bool suspicious = r == -ESRCH || r == -ENODEV || r == -EPIPE || r == -ECHILD ||
+			  r == -ECONNRESET;
 	uint64_t deadline_ns = monotonic_ns() + 500 * 1000000ull;
 	struct netlab_err death = { 0 };
 
 	(void)supervisor_reap(s);
-	while (suspicious && dead_node(s, NULL) == 0 && monotonic_ns() < deadline_ns) {
+	while (suspicious && dead_part(s, NULL) == 0 && monotonic_ns() < deadline_ns) {
 		struct signalfd_siginfo info;
 
 		if (sys_wait_readable(s->signal_fd, 100) == 0)
@@ -526,7 +530,7 @@ static int blame_dead_node(struct supervisor *s, int r, struct netlab_err *err)
 				    sizeof(info)); /* one at least may be tc's */
 		(void)supervisor_reap(s);
 	}
-	if (dead_node(s, &death) == 0)
+	if (dead_part(s, &death) == 0)
 		return r;
 	if (r == 0 || r == death.code) {
 		*err = death;
@@ -564,11 +568,13 @@ int realise(struct supervisor *s, struct netlab_err *err)
 	for (size_t i = 0; i < ARRAY_SIZE(fabric_ops) && r == 0; i++)
 		r = make_fabric(s, fabric_ops[i], err);
 	if (r == 0)
+		r = wired_all(s, err); /* PLAN_WIRE */
+	if (r == 0)
 		supervisor_phase(s, "joins");
 	for (size_t i = 0; i < ARRAY_SIZE(after_links) && r == 0; i++) {
 		r = after_links[i].run(s, err);
 		if (r == 0)
 			supervisor_phase(s, after_links[i].phase);
 	}
-	return blame_dead_node(s, r, err);
+	return blame_dead_part(s, r, err);
 }

@@ -31,6 +31,8 @@ static const char *lab_state(const struct supervisor *s)
 {
 	if (s->stopping)
 		return "stopping";
+	if (s->failure[0])
+		return "failed";
 	for (size_t i = 0; i < s->topo->n_nodes; i++) {
 		if (s->nodes[i].pid == 0)
 			return "degraded"; /* a node died: its links lead nowhere */
@@ -50,11 +52,15 @@ static char *started_text(int64_t seconds)
 
 json_t *report_summary(struct supervisor *s)
 {
-	return json_pack("{s:s,s:I,s:I,s:s,s:I,s:s,s:f,s:s}", "name", s->topo->name, "nodes",
-			 (json_int_t)s->topo->n_nodes, "links", (json_int_t)s->topo->n_links,
-			 "engine", engine_name(s), "pid", (json_int_t)s->host_pid, "started",
-			 started_text(s->started_s), "uptime_s",
-			 (double)(monotonic_ns() - s->ready_ns) / 1e9, "state", lab_state(s));
+	json_t *o = json_pack("{s:s,s:I,s:I,s:s,s:I,s:s,s:f,s:s}", "name", s->topo->name, "nodes",
+			      (json_int_t)s->topo->n_nodes, "links", (json_int_t)s->topo->n_links,
+			      "engine", engine_name(s), "pid", (json_int_t)s->host_pid, "started",
+			      started_text(s->started_s), "uptime_s",
+			      (double)(monotonic_ns() - s->ready_ns) / 1e9, "state", lab_state(s));
+
+	if (s->failure[0])
+		json_object_set_new(o, "failure", json_string(s->failure));
+	return o;
 }
 
 json_t *report_error(const struct netlab_err *err)
@@ -136,20 +142,26 @@ static json_t *from_text(const struct buf *b)
 	return o ? o : json_object();
 }
 
-static json_t *report_impairment(const struct impairment *m)
-{
-	_cleanup_buf_ struct buf b = { 0 };
-
-	impairment_format_json(&b, m);
-	return from_text(&b);
-}
-
 /** The upper half of the u64 does not fit JSON integers as jansson keeps them: those seeds are strings. */
 static json_t *seed_json(uint64_t seed)
 {
 	if (seed <= INT64_MAX)
 		return json_integer((json_int_t)seed);
 	return json_sprintf("%llu", (unsigned long long)seed);
+}
+
+static json_t *report_impairment(const struct impairment *m)
+{
+	_cleanup_buf_ struct buf b = { 0 };
+	struct impairment rest = *m;
+	json_t *o;
+
+	rest.set &= ~IMPAIR_BIT(IMPAIR_SEED);
+	impairment_format_json(&b, &rest);
+	o = from_text(&b);
+	if (impair_asks(m, IMPAIR_SEED))
+		json_object_set_new(o, "seed", seed_json(m->seed));
+	return o;
 }
 
 /** Nine digits are what 32 bits can tell: 1 % reads 0.01, not 0.010000000011641532. */
@@ -217,24 +229,6 @@ static json_t *report_netem(const struct rt_netem *n)
 	return o;
 }
 
-static const char *join_reason(const struct supervisor *s, size_t link)
-{
-	const struct lab_link *l = &s->links[link];
-	bool shapes = impairment_is_shaping(&l->asked[0]) || impairment_is_shaping(&l->asked[1]);
-
-	if (l->qdisc[0].kind == PLAN_QDISC_NONE && l->qdisc[1].kind == PLAN_QDISC_NONE)
-		return "nothing is asked of it";
-	if (l->qdisc[0].kind == PLAN_QDISC_TBF || l->qdisc[1].kind == PLAN_QDISC_TBF)
-		return "rate only, and this kernel has no sch_netem: tbf";
-	return shapes ? "this kernel has sch_netem"
-		      : "it was shaped before; an idle netem keeps packets in flight";
-}
-
-static bool has_qdisc(const struct lab_link *l)
-{
-	return l->qdisc[0].kind != PLAN_QDISC_NONE || l->qdisc[1].kind != PLAN_QDISC_NONE;
-}
-
 static json_t *report_link(const struct supervisor *s, size_t index)
 {
 	const struct topo_link *topo = &s->topo->links[index];
@@ -242,22 +236,18 @@ static json_t *report_link(const struct supervisor *s, size_t index)
 	json_t *ends = json_array();
 
 	for (unsigned e = 0; e < 2; e++) {
-		const struct plan_node *node = &s->plan->nodes[topo->ends[e].node];
+		size_t node = topo->ends[e].node;
+		uint32_t interface = s->plan->links[index].interface[e];
 
-		for (size_t i = 1; i < node->n_interfaces; i++) {
-			if (node->interfaces[i].link == index && node->interfaces[i].end == e)
-				json_array_append_new(
-					ends, json_sprintf("%s:%s",
-							   s->topo->nodes[topo->ends[e].node].name,
-							   node->interfaces[i].name));
-		}
+		json_array_append_new(
+			ends, json_sprintf("%s:%s", s->topo->nodes[node].name,
+					   s->plan->nodes[node].interfaces[interface].name));
 	}
 	return json_pack("{s:o,s:s,s:s,s:i,s:i,s:b,s:b,s:o,s:o,s:{s:{},s:{}}}", "endpoints", ends,
-			 "join",
-			 plan_join_name(has_qdisc(link) ? PLAN_JOIN_NETEM : PLAN_JOIN_PATCH),
-			 "reason", join_reason(s, index), "mtu", (int)s->plan->links[index].mtu,
-			 "cost", (int)topo->cost, "carrier", link->carrier, "offload",
-			 !link->no_offload, "->", report_impairment(&link->asked[0]), "<-",
+			 "join", plan_join_name(link->join), "reason", link->reason, "mtu",
+			 (int)s->plan->links[index].mtu, "cost", (int)topo->cost, "carrier",
+			 link->carrier, "offload", !link->no_offload, "->",
+			 report_impairment(&link->asked[0]), "<-",
 			 report_impairment(&link->asked[1]), "in_force", "->", "<-");
 }
 
@@ -278,11 +268,6 @@ static int add_in_force(void *ctx, const struct rt_qdisc *q)
 		return 0;
 	if (strcmp(q->kind, "netem") == 0)
 		o = report_netem(&q->netem);
-	else if (strcmp(q->kind, "tbf") == 0)
-		o = json_pack("{s:s,s:I,s:I,s:I}", "qdisc", "tbf", "rate_bps",
-			      (json_int_t)(q->tbf_rate_bytes * 8), "burst_bytes",
-			      (json_int_t)q->tbf_burst_bytes, "limit_bytes",
-			      (json_int_t)q->tbf_limit_bytes);
 	else
 		return 0;
 	link = json_object_get(f->links, f->s->topo->links[index].name);
@@ -291,18 +276,65 @@ static int add_in_force(void *ctx, const struct rt_qdisc *q)
 		       : 0;
 }
 
-static void add_cuts(const struct supervisor *s, json_t *links)
+/** What is asked but does nothing is not in force. */
+static void leave_out_zeros(struct impairment *m)
+{
+	const uint32_t spread = IMPAIR_BIT(IMPAIR_JITTER) | IMPAIR_BIT(IMPAIR_DISTRIBUTION) |
+				IMPAIR_BIT(IMPAIR_JITTER_REORDERS);
+	uint32_t zero = 0;
+
+	zero |= m->delay_ns ? 0 : IMPAIR_BIT(IMPAIR_DELAY);
+	zero |= m->jitter_ns ? 0 : spread;
+	zero |= m->duplicate > 0 ? 0 : IMPAIR_BIT(IMPAIR_DUPLICATE);
+	zero |= m->corrupt > 0 ? 0 : IMPAIR_BIT(IMPAIR_CORRUPT);
+	zero |= m->reorder > 0 ? 0 : IMPAIR_BIT(IMPAIR_REORDER) | IMPAIR_BIT(IMPAIR_GAP);
+	zero |= m->down ? 0 : IMPAIR_BIT(IMPAIR_DOWN);
+	if (m->loss.model == IMPAIR_LOSS_RANDOM && !(m->loss.random > 0))
+		zero |= IMPAIR_BIT(IMPAIR_LOSS);
+	m->set &= ~zero;
+}
+
+/** What the wire does in a direction: what is asked, and what it made of it. */
+static json_t *report_wire(const struct supervisor *s, size_t link, unsigned dir)
+{
+	struct impairment m = s->links[link].asked[dir];
+	struct wire_counters c;
+	json_t *o;
+
+	leave_out_zeros(&m);
+	o = report_impairment(&m);
+
+	json_object_set_new(o, "engine", json_string("wire"));
+	wire_read(&s->wire, link, dir, &c);
+	if (c.queue_limit > 0)
+		json_object_set_new(o, c.queue_by_bytes ? "limit_bytes" : "limit_packets",
+				    json_integer((json_int_t)c.queue_limit));
+	return o;
+}
+
+/** Adds what no qdisc tells: the wire's directions, and those that are cut. */
+static void add_rest(const struct supervisor *s, json_t *links)
 {
 	for (size_t i = 0; i < s->topo->n_links; i++) {
 		json_t *f = json_object_get(json_object_get(links, s->topo->links[i].name),
 					    "in_force");
 
 		for (unsigned d = 0; d < 2; d++) {
-			if (!s->links[i].redirected[d])
-				json_object_set_new(json_object_get(f, d == 0 ? "->" : "<-"),
-						    "down", json_true());
+			const char *arrow = d == 0 ? "->" : "<-";
+
+			if (s->links[i].join == PLAN_JOIN_WIRE)
+				json_object_set_new(f, arrow, report_wire(s, i, d));
+			else if (!s->links[i].redirected[d])
+				json_object_set_new(json_object_get(f, arrow), "down", json_true());
 		}
 	}
+}
+
+static json_t *report_process(const struct supervisor *s)
+{
+	return json_pack("{s:I,s:I,s:s}", "pid", (json_int_t)s->wire_host_pid, "restarts",
+			 (json_int_t)s->wire.restarts, "state",
+			 s->wire.pid > 0 ? "running" : "dead");
 }
 
 json_t *report_lab(struct supervisor *s, struct netlab_err *err)
@@ -323,8 +355,10 @@ json_t *report_lab(struct supervisor *s, struct netlab_err *err)
 		json_decref(links);
 		return NULL;
 	}
-	add_cuts(s, links);
+	add_rest(s, links);
 	json_object_set_new(lab, "seed", seed_json(s->topo->seed));
+	if (s->wire.shared)
+		json_object_set_new(lab, "wire", report_process(s));
 	json_object_set_new(lab, "nodes", nodes);
 	json_object_set_new(lab, "links", links);
 	if (s->timeline)

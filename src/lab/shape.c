@@ -193,16 +193,9 @@ static int check_one(void *ctx, const struct rt_qdisc *q)
 	    !shape_locate(p->s, q->ifindex, &link, &dir))
 		return 0;
 	want = &p->s->links[link].qdisc[dir];
-	if (want->kind == PLAN_QDISC_NONE)
-		return 0;
-	if (strcmp(q->kind, want->kind == PLAN_QDISC_NETEM ? "netem" : "tbf") != 0)
+	if (want->kind == PLAN_QDISC_NONE || strcmp(q->kind, "netem") != 0)
 		return 0;
 	p->found++;
-	if (want->kind != PLAN_QDISC_NETEM)
-		return q->tbf_rate_bytes == want->impairment.rate_bps / 8
-			       ? 0
-			       : err_set(p->err, EIO,
-					 "the kernel holds another rate than was asked");
 	difference = shape_difference(want, &q->netem);
 	if (!difference)
 		return 0;
@@ -303,9 +296,7 @@ int shape_build(struct supervisor *s, size_t link, unsigned dir, const struct im
 	int r;
 
 	if (impairment_is_shaping(m)) {
-		r = supervisor_probe(s, err);
-		if (r == 0)
-			r = plan_qdisc_build(m, s->plan->links[link].mtu, &s->host, ret, err);
+		r = plan_qdisc_build(m, s->plan->links[link].mtu, ret, err);
 		return r < 0 ? wrap_direction(s, link, dir, err) : 0;
 	}
 	*ret = (struct plan_qdisc){ .kind = PLAN_QDISC_NONE, .impairment = *m };
@@ -313,11 +304,7 @@ int shape_build(struct supervisor *s, size_t link, unsigned dir, const struct im
 		return 0;
 	/* A root qdisc that goes takes the packets that it holds with it: one that does nothing stays instead. */
 	nothing.set &= IMPAIR_BIT(IMPAIR_SEED);
-	if (old->kind == PLAN_QDISC_TBF) {
-		nothing.set |= IMPAIR_BIT(IMPAIR_RATE);
-		nothing.rate_bps = SHAPE_UNLIMITED_BPS;
-	}
-	return plan_qdisc_build(&nothing, s->plan->links[link].mtu, &s->host, ret, err);
+	return plan_qdisc_build(&nothing, s->plan->links[link].mtu, ret, err);
 }
 
 int shape_apply(struct supervisor *s, size_t link, unsigned dir, const struct plan_qdisc *q,

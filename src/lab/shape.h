@@ -8,9 +8,6 @@
 
 #include "lab/supervisor.h"
 
-/* A tbf cannot be told to do nothing; this rate is beyond any veth. */
-#define SHAPE_UNLIMITED_BPS 1000000000000ull
-
 /** Puts all planned qdiscs in by one tc -batch, gives netem its seeds, reads everything back. */
 int shape_all(struct supervisor *s, struct netlab_err *err);
 /** Decides the qdisc that a direction of a running link gets for an impairment (never less than an idle one where there

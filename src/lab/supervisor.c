@@ -19,6 +19,7 @@
 
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "lab/trace_store.h"
 #include "node/init.h"
 #include "sys/fs.h"
 #include "sys/sock.h"
@@ -65,6 +66,35 @@ void supervisor_warn(struct supervisor *s, const char *fmt, ...)
 	tell(s, &m);
 }
 
+void supervisor_log(const char *fmt, ...)
+{
+	char text[1024];
+	struct timespec now;
+	struct tm tm;
+	va_list ap;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	gmtime_r(&now.tv_sec, &tm);
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	(void)dprintf(STDERR_FILENO, "%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ %s\n", tm.tm_year + 1900,
+		      tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
+		      now.tv_nsec / 1000000, text);
+}
+
+void supervisor_fail(struct supervisor *s, const struct netlab_err *err)
+{
+	if (s->failure[0])
+		return;
+	snprintf(s->failure, sizeof(s->failure), "%.255s", err->message);
+	supervisor_log("the lab has failed: %s", s->failure);
+	for (size_t i = 0; i < s->topo->n_nodes; i++) {
+		if (s->nodes[i].pid > 0)
+			(void)kill(s->nodes[i].pid, SIGKILL);
+	}
+}
+
 static void fail(struct supervisor *s, const struct netlab_err *err)
 {
 	struct up_message m = { .kind = UP_FAILED, .err = *err };
@@ -100,9 +130,15 @@ static void forget_node(struct supervisor *s, size_t i)
 bool supervisor_reap(struct supervisor *s)
 {
 	bool died = false;
+	int status;
 	pid_t pid;
 
-	while ((pid = waitpid(-1, NULL, WNOHANG)) > 0) {
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (pid == s->wire.pid) {
+			s->wire_ended = true;
+			s->wire_status = status;
+			continue;
+		}
 		for (size_t i = 0; i < s->topo->n_nodes; i++) {
 			if (s->nodes[i].pid != pid)
 				continue;
@@ -310,11 +346,13 @@ static int make_tables(struct supervisor *s, struct netlab_err *err)
 
 		memcpy(s->links[i].asked, t->dir, sizeof(t->dir));
 		memcpy(s->links[i].qdisc, s->plan->links[i].dir, sizeof(s->links[i].qdisc));
+		s->links[i].join = s->plan->links[i].join;
+		s->links[i].reason = s->plan->links[i].reason;
 		s->links[i].carrier = t->carrier;
-		s->links[i].no_offload = !t->offload && (impairment_is_shaping(&t->dir[0]) ||
-							 impairment_is_shaping(&t->dir[1]));
+		s->links[i].no_offload = s->plan->links[i].no_offload;
 	}
-	return 0;
+	stats_begin(s);
+	return trace_store_load(s, err);
 }
 
 static int come_up(struct supervisor *s, struct netlab_err *err)
@@ -383,6 +421,7 @@ void supervisor_main(const struct supervisor_boot *boot)
 		.signal_fd = -1,
 		.listen_fd = -1,
 		.fabric_fd = -1,
+		.wire = { .pid = 0, .fd = -1 },
 	};
 	struct netlab_err err = { 0 };
 	char reply = 0;

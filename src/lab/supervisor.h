@@ -22,6 +22,7 @@
 #include "plan/plan.h"
 #include "sys/proc.h"
 #include "sys/rtnl.h"
+#include "wire/wire.h"
 
 enum up_message_kind { UP_PHASE, UP_WARNING, UP_READY, UP_FAILED };
 
@@ -37,6 +38,12 @@ struct up_message {
 enum up_reply {
 	UP_GO = 'g', /**< the user namespace's maps are written: go on (first thing, rootless only) */
 	UP_KEEP = 'k', /**< after READY: the lab outlives the caller */
+};
+
+enum {
+	/* A wire that dies so often within so long is not started again: the lab fails (docs/adr 12). */
+	WIRE_DEATHS_MAX = 6,
+	WIRE_DEATHS_S = 10,
 };
 
 struct lab_service {
@@ -56,13 +63,41 @@ struct lab_node {
 	struct lab_service *services;
 };
 
+/** Frames of one direction, as the fabric end counts them at which it comes in; bytes likewise. */
+struct lab_tally {
+	uint64_t packets, bytes;
+};
+
+/** What becomes of frames that come in at a fabric end. */
+enum lab_way {
+	LAB_WAY_PATCH, /**< passed on */
+	LAB_WAY_NETEM, /**< to the qdisc of the other end */
+	LAB_WAY_CUT,   /**< nowhere */
+	LAB_WAY_WIRE,  /**< to the wire, which counts them itself */
+	LAB_WAYS
+};
+
+/** Frames of one direction, by what became of them (stats.c). */
+struct lab_counts {
+	enum lab_way way;
+	struct lab_tally since;        /**< what the end had counted when the present way began */
+	struct lab_tally by[LAB_WAYS]; /**< in earlier times */
+	uint64_t
+		queue_drops; /**< NETEM: frames that found its queue full, of redirects that are gone */
+	uint32_t ever_asked; /**< NETEM: keys that were asked of it at any time */
+};
+
 /** What a link does now; starts as planned, changed by `link set`. dir[0] is "->". */
 struct lab_link {
 	struct impairment asked[2];
-	struct plan_qdisc qdisc[2]; /**< in force; kind NONE = no root qdisc of ours */
-	bool redirected[2];         /**< frames of the direction pass */
+	enum plan_join join;
+	const char *reason;         /**< for it; static */
+	struct plan_qdisc qdisc[2]; /**< netem: in force; kind NONE = no root qdisc of ours */
+	bool redirected[2];         /**< patch, netem: frames of the direction pass */
 	bool carrier;
 	bool no_offload; /**< the node ends' segmentation offloads are off */
+	bool handover;   /**< between the wire and a patch: the wire holds frames back */
+	struct lab_counts counts[2];
 };
 
 struct supervisor {
@@ -81,7 +116,15 @@ struct supervisor {
 	struct sys_nofile nofile;
 	struct lab_node *nodes;
 	struct lab_link *links;
-	uint64_t deadline_ns; /**< CLOCK_MONOTONIC; for `up` */
+	struct wire wire;
+	pid_t wire_host_pid;
+	bool wire_ended; /**< it was reaped; wired_restore() has not seen to it yet */
+	int wire_status; /**< as waitpid() gave it */
+	uint64_t wire_deaths_ns[WIRE_DEATHS_MAX]; /**< a ring of the latest; CLOCK_MONOTONIC */
+	unsigned n_wire_deaths;
+	char failure[256];        /**< why the lab is no good any more; "" = it is */
+	struct lab_trace *traces; /**< owned; trace_store.c */
+	uint64_t deadline_ns;     /**< CLOCK_MONOTONIC; for `up` */
 	uint64_t phase_start_ns;
 	uint64_t ready_ns; /**< CLOCK_MONOTONIC when it became usable */
 	int64_t started_s; /**< CLOCK_REALTIME, seconds since the epoch */
@@ -109,6 +152,10 @@ int supervisor_probe(struct supervisor *s, struct netlab_err *err);
 void supervisor_phase(struct supervisor *s, const char *phase);
 void supervisor_warn(struct supervisor *s, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
+/** Writes a line into the lab's log. */
+void supervisor_log(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/** The lab is no good any more: says so in its log and from then on in every answer, and ends its nodes. */
+void supervisor_fail(struct supervisor *s, const struct netlab_err *err);
 /** Reaps children; a node that died loses its descriptors. @return whether any node died */
 bool supervisor_reap(struct supervisor *s);
 /** Reads what inits have to say when nothing is asked of them (services that end). */
@@ -129,6 +176,15 @@ int supervisor_wait(struct supervisor *s, int fd, struct netlab_err *err);
 int settle_addresses(struct supervisor *s, struct netlab_err *err);
 /** Waits until no port of a switch with STP is on its way to forwarding. */
 int settle_trees(struct supervisor *s, struct netlab_err *err);
+
+/* --- stats.c --- */
+/** Sets the counters of all links to their beginning, as planned. */
+void stats_begin(struct supervisor *s);
+/** Notes that frames of a direction go another way from now on. @return 0; negative errno */
+int stats_turn(struct supervisor *s, size_t link, unsigned dir, enum lab_way way,
+	       struct netlab_err *err);
+/** What lab_stats() answers; NULL with *err. */
+json_t *stats_report(struct supervisor *s, struct netlab_err *err);
 
 /* --- control.c --- */
 /** Serves requests until it is time to stop. @return whether that is because the caller of a bound lab went away */

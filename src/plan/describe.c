@@ -53,6 +53,25 @@ static void describe_qdisc(struct buf *b, const struct plan *p, const struct pla
 		   p->topo->nodes[link->ends[op->link.end].node].name);
 }
 
+static void describe_wire(struct buf *b, const struct plan *p, const struct plan_op *op)
+{
+	const struct topo_link *link = &p->topo->links[op->link.link];
+	const struct plan_link *made = &p->links[op->link.link];
+
+	buf_printf(b, "wire between %s and %s (link '%s': %s)", made->ends[0].name,
+		   made->ends[1].name, link->name, made->reason);
+	for (unsigned dir = 0; dir < 2; dir++) {
+		_cleanup_buf_ struct buf text = { 0 };
+
+		impairment_format_text(&text, &link->dir[dir]);
+		if (!buf_text(&text))
+			b->failed = true;
+		else if (text.len > 0)
+			buf_printf(b, "; from '%s': %s", p->topo->nodes[link->ends[dir].node].name,
+				   buf_text(&text));
+	}
+}
+
 static void describe_route(struct buf *b, const struct plan *p, const struct plan_op *op)
 {
 	static const char *const types[] = {
@@ -110,6 +129,9 @@ static void describe_inside(struct buf *b, const struct plan *p, const struct pl
 		buf_printf(b, "up %s (link '%s')", p->links[op->link.link].ends[op->link.end].name,
 			   p->topo->links[op->link.link].name);
 		break;
+	case PLAN_WIRE:
+		describe_wire(b, p, op);
+		break;
 	case PLAN_QDISC:
 		describe_qdisc(b, p, op);
 		break;
@@ -164,14 +186,15 @@ enum section {
 };
 
 static const enum section sections[] = {
-	[PLAN_FABRIC] = SECTION_LAB,     [PLAN_HOSTS] = SECTION_LAB,
-	[PLAN_NODE] = SECTION_NODES,     [PLAN_VETH] = SECTION_LINKS,
-	[PLAN_REDIRECT] = SECTION_LINKS, [PLAN_FABRIC_UP] = SECTION_LINKS,
-	[PLAN_BRIDGE] = SECTION_NODE,    [PLAN_PORT] = SECTION_NODE,
-	[PLAN_SYSCTL] = SECTION_NODE,    [PLAN_OFFLOAD] = SECTION_NODE,
-	[PLAN_ADDRESS] = SECTION_NODE,   [PLAN_UP] = SECTION_NODE,
-	[PLAN_NEIGHBOUR] = SECTION_NODE, [PLAN_ROUTE] = SECTION_NODE,
-	[PLAN_QDISC] = SECTION_SHAPING,  [PLAN_SERVICE] = SECTION_SERVICES,
+	[PLAN_FABRIC] = SECTION_LAB,       [PLAN_HOSTS] = SECTION_LAB,
+	[PLAN_NODE] = SECTION_NODES,       [PLAN_VETH] = SECTION_LINKS,
+	[PLAN_REDIRECT] = SECTION_LINKS,   [PLAN_FABRIC_UP] = SECTION_LINKS,
+	[PLAN_WIRE] = SECTION_LINKS,       [PLAN_BRIDGE] = SECTION_NODE,
+	[PLAN_PORT] = SECTION_NODE,        [PLAN_SYSCTL] = SECTION_NODE,
+	[PLAN_OFFLOAD] = SECTION_NODE,     [PLAN_ADDRESS] = SECTION_NODE,
+	[PLAN_UP] = SECTION_NODE,          [PLAN_NEIGHBOUR] = SECTION_NODE,
+	[PLAN_ROUTE] = SECTION_NODE,       [PLAN_QDISC] = SECTION_SHAPING,
+	[PLAN_SERVICE] = SECTION_SERVICES,
 };
 _Static_assert(sizeof(sections) / sizeof(sections[0]) == PLAN_OP_COUNT,
 	       "an operation has no section");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* How the two ends of each link meet: a plain patch, or qdiscs that carry out what the file asks of packets. */
+/* How the two ends of each link meet: a plain patch, qdiscs of the kernel, or the wire. */
 #include "plan/build.h"
 
 #include <errno.h>
@@ -20,21 +20,60 @@ const char *plan_join_name(enum plan_join join)
 	return "?";
 }
 
-static int no_wire(struct build *b, const struct topo_link *link)
+static const char no_sch_netem[] = "this kernel has no sch_netem";
+
+static int no_netem(const char *why, enum topo_join wish, struct netlab_err *err)
 {
-	err_set(b->err, EOPNOTSUPP, "link '%s': the engine 'wire' is not in this version",
-		link->name);
-	err_class(b->err, NETLAB_EXIT_UNSUPPORTED);
-	err_hint(b->err,
-		 "leave out \"engine\" and \"join\": links that shape are carried by netem");
+	err_set(err, EOPNOTSUPP, "%s%s", why == no_sch_netem ? "" : "netem cannot do ", why);
+	err_class(err, NETLAB_EXIT_UNSUPPORTED);
+	err_hint(err,
+		 "leave out \"%s\": \"netem\": netlab's own wire, which any kernel has, can do it",
+		 wish == TOPO_JOIN_NETEM ? "join" : "engine");
 	return -EOPNOTSUPP;
+}
+
+int plan_choose_join(enum topo_join wish, enum topo_engine engine, const struct impairment asked[2],
+		     const struct plan_host *host, struct plan_choice *ret, struct netlab_err *err)
+{
+	const char *beyond = impairment_beyond_netem(&asked[0]), *why;
+
+	if (!beyond)
+		beyond = impairment_beyond_netem(&asked[1]);
+	why = host && host->no_netem ? no_sch_netem : beyond;
+	if (wish == TOPO_JOIN_WIRE) {
+		*ret = (struct plan_choice){ PLAN_JOIN_WIRE, "the file says \"join\": \"wire\"" };
+		return 0;
+	}
+	if (wish != TOPO_JOIN_NETEM) {
+		if (!impairment_is_shaping(&asked[0]) && !impairment_is_shaping(&asked[1])) {
+			*ret = (struct plan_choice){ PLAN_JOIN_PATCH, "nothing is asked of it" };
+			return 0;
+		}
+		if (engine == TOPO_ENGINE_WIRE) {
+			*ret = (struct plan_choice){ PLAN_JOIN_WIRE, "the lab's engine is 'wire'" };
+			return 0;
+		}
+		if (why && engine == TOPO_ENGINE_AUTO) {
+			*ret = (struct plan_choice){ PLAN_JOIN_WIRE, why };
+			return 0;
+		}
+	}
+	if (why)
+		return no_netem(why, wish, err);
+	*ret = (struct plan_choice){
+		PLAN_JOIN_NETEM,
+		wish == TOPO_JOIN_NETEM       ? "the file says \"join\": \"netem\""
+		: engine == TOPO_ENGINE_NETEM ? "the lab's engine is 'netem'"
+					      : "this kernel has sch_netem",
+	};
+	return 0;
 }
 
 static int make_direction(struct build *b, size_t l, unsigned dir)
 {
 	const struct topo_link *link = &b->topo->links[l];
 	struct plan_link *p = &b->plan->links[l];
-	int r = plan_qdisc_build(&link->dir[dir], p->mtu, b->host, &p->dir[dir], b->err);
+	int r = plan_qdisc_build(&link->dir[dir], p->mtu, &p->dir[dir], b->err);
 
 	if (r < 0)
 		err_wrap(b->err, "link '%s' from '%s' to '%s'", link->name,
@@ -50,25 +89,27 @@ static int make_join(struct build *b, size_t l)
 	bool shapes[2] = { impairment_is_shaping(&link->dir[0]),
 			   impairment_is_shaping(&link->dir[1]) };
 	bool forced = link->join == TOPO_JOIN_NETEM;
+	struct plan_choice choice;
+	int r;
 
-	if (link->join == TOPO_JOIN_WIRE || b->topo->engine == TOPO_ENGINE_WIRE)
-		return no_wire(b, link);
-	if (!shapes[0] && !shapes[1] && !forced)
-		return 0; /* PLAN_JOIN_PATCH */
-	if (link->join == TOPO_JOIN_PATCH) {
+	if (link->join == TOPO_JOIN_PATCH && (shapes[0] || shapes[1])) {
 		plan_invalid(b, "link '%s' is to be a plain patch, and to shape", link->name);
 		return err_hint(b->err, "leave out \"join\": \"patch\", or the impairments");
 	}
-	p->join = PLAN_JOIN_NETEM;
-	for (unsigned dir = 0; dir < 2; dir++) {
-		int r = shapes[dir] || forced ? make_direction(b, l, dir) : 0;
-
+	r = plan_choose_join(link->join, b->topo->engine, link->dir, b->host, &choice, b->err);
+	if (r < 0)
+		return err_wrap(b->err, "link '%s'", link->name);
+	p->join = choice.join;
+	p->reason = choice.reason;
+	for (unsigned dir = 0; dir < 2 && p->join == PLAN_JOIN_NETEM; dir++) {
+		r = shapes[dir] || forced ? make_direction(b, l, dir) : 0;
 		if (r < 0)
 			return r;
 	}
 	/* One loss decision for each packet on the wire, not for 64 KB that the sender had not cut up yet. */
+	p->no_offload = !link->offload && (shapes[0] || shapes[1] || forced);
 	for (end_id end = (end_id)l * 2; end < l * 2 + 2; end++)
-		interface_of(b, end)->no_offload = !link->offload;
+		interface_of(b, end)->no_offload = p->no_offload;
 	return 0;
 }
 

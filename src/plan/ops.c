@@ -54,11 +54,16 @@ static void add_fabric(struct build *b)
 			const struct impairment *m = &t->links[l].dir[end];
 
 			/* What comes in at an end goes the direction of the same number; a cut one goes nowhere. */
-			if (!((m->set & IMPAIR_BIT(IMPAIR_DOWN)) && m->down))
+			if (b->plan->links[l].join != PLAN_JOIN_WIRE &&
+			    !(impair_asks(m, IMPAIR_DOWN) && m->down))
 				add_link_op(b, PLAN_REDIRECT, l, end);
 		}
 		for (unsigned end = 0; end < 2 && t->links[l].carrier; end++)
 			add_link_op(b, PLAN_FABRIC_UP, l, end);
+	}
+	for (size_t l = 0; l < t->n_links; l++) {
+		if (b->plan->links[l].join == PLAN_JOIN_WIRE)
+			add_link_op(b, PLAN_WIRE, l, 0);
 	}
 }
 

@@ -12,7 +12,8 @@
  *              interfaces inherit conf/default)
  *   links      PLAN_VETH x 2 per link: fabric end and node end in one message, both in their final namespace
  *   fabric     PLAN_REDIRECT x 2 per patched or netem link (clsact ingress -> mirred egress of the other end),
- *              PLAN_FABRIC_UP per fabric end (not where the link's carrier is false)
+ *              PLAN_FABRIC_UP per fabric end (not where the link's carrier is false), then PLAN_WIRE per wire link:
+ *              before anything can send, or what it sends first were lost
  *   per node   contiguous: PLAN_BRIDGE, PLAN_PORT (switches); PLAN_SYSCTL that need the interfaces;
  *              PLAN_OFFLOAD; PLAN_ADDRESS; PLAN_UP (lo first); PLAN_NEIGHBOUR; PLAN_ROUTE
  *   shaping    PLAN_QDISC per shaped direction: all of them one tc -batch
@@ -51,14 +52,12 @@ enum {
 
 enum plan_join { PLAN_JOIN_PATCH, PLAN_JOIN_NETEM, PLAN_JOIN_WIRE };
 
-enum plan_qdisc_kind { PLAN_QDISC_NONE, PLAN_QDISC_NETEM, PLAN_QDISC_TBF };
+enum plan_qdisc_kind { PLAN_QDISC_NONE, PLAN_QDISC_NETEM };
 
 /** What sits as root qdisc on the fabric end that faces the receiver of a direction. */
 struct plan_qdisc {
 	enum plan_qdisc_kind kind;
 	uint64_t limit_packets; /**< netem: computed queue, see plan_qdisc_build() */
-	uint64_t limit_bytes;   /**< tbf */
-	uint64_t burst_bytes;   /**< tbf */
 	/** what it carries out; burst loss already solved into gemodel */
 	struct impairment impairment;
 };
@@ -75,7 +74,9 @@ struct plan_link {
 	uint32_t interface[2]; /**< of the end's node: index into its interfaces */
 	uint32_t mtu;          /**< the larger of the two ends' */
 	enum plan_join join;
-	/** dir[0], "->", is the root qdisc of ends[1]; dir[1] that of ends[0] */
+	const char *reason; /**< for the join; static */
+	bool no_offload;    /**< its interfaces' */
+	/** netem: dir[0], "->", is the root qdisc of ends[1]; dir[1] that of ends[0] */
 	struct plan_qdisc dir[2];
 };
 
@@ -122,6 +123,7 @@ enum plan_op_kind {
 	PLAN_VETH,
 	PLAN_REDIRECT,
 	PLAN_FABRIC_UP,
+	PLAN_WIRE,
 	PLAN_BRIDGE,
 	PLAN_PORT,
 	PLAN_SYSCTL,
@@ -143,9 +145,9 @@ struct plan_op {
 		struct {
 			uint32_t link;
 			/** VETH, FABRIC_UP: which; REDIRECT: from ingress of end to egress of
-			 * !end; QDISC: the *direction* (0 = "->") */
+			 * !end; QDISC: the *direction* (0 = "->"); WIRE: none */
 			unsigned end;
-		} link;             /**< VETH, REDIRECT, FABRIC_UP, QDISC */
+		} link;             /**< VETH, REDIRECT, FABRIC_UP, WIRE, QDISC */
 		uint32_t interface; /**< PORT, OFFLOAD, UP: index into the node's interfaces */
 		struct plan_sysctl sysctl; /**< SYSCTL */
 		struct {
@@ -181,7 +183,7 @@ struct plan {
 
 /** What the host can do, as far as the plan depends on it. */
 struct plan_host {
-	/** the kernel has no sch_netem: rate-only links become tbf, other shaping is refused */
+	/** the kernel has no sch_netem: links that shape are the wire's */
 	bool no_netem;
 };
 
@@ -199,7 +201,8 @@ void plan_free(struct plan *p);
 void plan_print_text(struct buf *b, const struct plan *p);
 /** {"name","seed","ops":[{"op":"veth","link":..,...}]} */
 void plan_print_json(struct buf *b, const struct plan *p);
-/** A plain sh script of ip, tc, unshare, nsenter, sysctl that builds the same lab (`up`) and removes it (`down`). */
+/** A plain sh script of ip, tc, unshare, nsenter, sysctl that builds the same lab (`up`) and removes it (`down`); of a lab
+ *  with wire links, which no such programs make, a script that says so and fails. */
 void plan_print_sh(struct buf *b, const struct plan *p);
 /** One operation in words, for error messages: "address 10.0.0.1/31 on eth0 of node 'a'". */
 void plan_describe_op(struct buf *b, const struct plan *p, const struct plan_op *op);
@@ -212,19 +215,36 @@ int plan_sysctl_path(const char *key, char *ret, size_t size);
 /** "patch", "netem", "wire" */
 const char *plan_join_name(enum plan_join join);
 
+/** How a link is joined, and why. */
+struct plan_choice {
+	enum plan_join join;
+	const char *reason; /**< static */
+};
+
 /**
- * Decides the qdisc of one direction; also used by `link set` at run time.
+ * Chooses how the ends of a link meet: a patch where nothing is asked; netem where the kernel has it and it can do what is
+ * asked; otherwise the wire. Also used by `link set` at run time.
+ * @param[in] wish    the link's own; PATCH counts as AUTO
+ * @param[in] engine  the lab's
+ * @param[in] host    may be NULL: a host that can do everything
+ * @return 0; -EOPNOTSUPP with class UNSUPPORTED: netem is asked for and cannot do it
+ */
+int plan_choose_join(enum topo_join wish, enum topo_engine engine, const struct impairment asked[2],
+		     const struct plan_host *host, struct plan_choice *ret, struct netlab_err *err);
+
+/**
+ * Decides the qdisc of one direction that netem can do; also used by `link set` at run time.
  *
  * netem's limit counts the delay line too (research/netem.md F3), so it is queue + what rate x (delay + jitter) keeps in
  * flight; without a rate the flight is counted at 10 Gbit/s. Ordered jitter (the default) without a rate is had by a rate
  * of 1 Tbit/s, for netem keeps order when it has one (research/netem.md 1.2).
  * @param[in] m    as asked
  * @param[in] mtu  of the link, bytes
- * @return 0; -EOPNOTSUPP with class UNSUPPORTED; -EINVAL
+ * @return 0; -EOPNOTSUPP with class UNSUPPORTED (impairment_beyond_netem())
  */
-int plan_qdisc_build(const struct impairment *m, uint32_t mtu, const struct plan_host *host,
-		     struct plan_qdisc *ret, struct netlab_err *err);
-/** The words after `tc qdisc replace dev IF root `: "netem limit 1100 delay 20ms ..." or "tbf rate ..."; without the seed. */
+int plan_qdisc_build(const struct impairment *m, uint32_t mtu, struct plan_qdisc *ret,
+		     struct netlab_err *err);
+/** The words after `tc qdisc replace dev IF root `: "netem limit 1100 delay 20ms ..."; without the seed. */
 void plan_qdisc_print(struct buf *b, const struct plan_qdisc *q);
 /** What netem keeps although no word of tc takes it away. */
 enum plan_leftover {

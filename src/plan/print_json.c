@@ -144,6 +144,21 @@ static void put_qdisc(struct buf *b, const struct plan *p, const struct plan_op 
 	impairment_format_json(b, &q->impairment);
 }
 
+static void put_wire(struct buf *b, const struct plan *p, const struct plan_op *op)
+{
+	const struct topo_link *link = &p->topo->links[op->link.link];
+
+	put_member(b, "reason", p->links[op->link.link].reason);
+	buf_puts(b, ",\"devices\":[");
+	put_string(b, fabric_name(p, op, 0));
+	buf_puts(b, ",");
+	put_string(b, fabric_name(p, op, 1));
+	buf_puts(b, "],\"->\":");
+	impairment_format_json(b, &link->dir[0]);
+	buf_puts(b, ",\"<-\":");
+	impairment_format_json(b, &link->dir[1]);
+}
+
 static void put_service(struct buf *b, const struct plan *p, const struct plan_op *op)
 {
 	const struct topo_service *s = &p->topo->nodes[op->node].services[op->service];
@@ -177,6 +192,7 @@ static const struct {
 	[PLAN_VETH] = { "veth", ABOUT_LINK },
 	[PLAN_REDIRECT] = { "redirect", ABOUT_LINK },
 	[PLAN_FABRIC_UP] = { "fabric-up", ABOUT_LINK },
+	[PLAN_WIRE] = { "wire", ABOUT_LINK },
 	[PLAN_BRIDGE] = { "bridge", ABOUT_NODE },
 	[PLAN_PORT] = { "port", ABOUT_NODE },
 	[PLAN_SYSCTL] = { "sysctl", ABOUT_NODE },
@@ -213,6 +229,9 @@ static void put_inside(struct buf *b, const struct plan *p, const struct plan_op
 		break;
 	case PLAN_FABRIC_UP:
 		put_member(b, "name", fabric_name(p, op, op->link.end));
+		break;
+	case PLAN_WIRE:
+		put_wire(b, p, op);
 		break;
 	case PLAN_BRIDGE:
 		put_bridge(b, p, op);

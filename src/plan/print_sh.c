@@ -63,6 +63,24 @@ static const char *unprintable_name(const struct plan *p)
 	return NULL;
 }
 
+/* What of the plan these programs cannot make; NULL = they can make it all. */
+static const char *impossible_link(const struct plan *p)
+{
+	for (size_t l = 0; l < p->topo->n_links; l++) {
+		if (p->links[l].join == PLAN_JOIN_WIRE)
+			return p->topo->links[l].name;
+	}
+	return NULL;
+}
+
+/* A script that says why it is none. */
+static void put_refusal(struct buf *b, const char *why, const char *name)
+{
+	buf_printf(b, "echo \"$lab: %s: \"", why);
+	put_word(b, name);
+	buf_puts(b, " >&2\nexit 4\n");
+}
+
 /* ---- streams ---- */
 
 static void close_stream(struct script *s)
@@ -385,6 +403,7 @@ static void put_node_op(struct script *s, const struct plan_op *op)
 	case PLAN_VETH:
 	case PLAN_REDIRECT:
 	case PLAN_FABRIC_UP:
+	case PLAN_WIRE:
 	case PLAN_QDISC:
 	case PLAN_SERVICE:
 	case PLAN_OP_COUNT:
@@ -495,14 +514,19 @@ static void put_shaping(struct script *s)
 void plan_print_sh(struct buf *b, const struct plan *p)
 {
 	struct script s = { .b = b, .p = p };
-	const char *name = p->topo->name, *bad = unprintable_name(p);
+	const char *name = p->topo->name, *bad = unprintable_name(p), *wire = impossible_link(p);
 
 	buf_printf(b, sh_head, name, name, name, name, name);
 	if (bad) {
-		buf_puts(b,
-			 "echo \"$lab: this interface name cannot be written for 'ip -batch': \"");
-		put_word(b, bad);
-		buf_puts(b, " >&2\nexit 4\n");
+		put_refusal(b, "this interface name cannot be written for 'ip -batch'", bad);
+		return;
+	}
+	if (wire) {
+		buf_puts(
+			b,
+			"# This lab cannot be built by a script: the programs that it could call know no such\n"
+			"# links as netlab's own process, the wire, makes. Use 'netlab up'.\n");
+		put_refusal(b, "only netlab itself has the wire that carries this link", wire);
 		return;
 	}
 	put_common_sysctls(&s);

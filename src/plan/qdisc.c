@@ -14,11 +14,9 @@ __extension__ typedef unsigned __int128 u128;
 
 enum {
 	ETHERNET_HEADER = 14,
-	VLAN_TAGS = 8,
 	QUEUE_EXTRA_PACKETS = 100, /* impairment.md, `queue` */
 	UNRATED_LIMIT_MIN = 1000,  /* what tc takes when it is not told */
 	TABLE_SPREAD = 4,          /* the tables of iproute2 end at 4 sigma (research: netem 1.4) */
-	RATE_MIN_BPS = 8,          /* netem and tbf count whole bytes a second */
 };
 
 #define NS_PER_S 1000000000ull
@@ -81,40 +79,8 @@ static u128 queue_frames(const struct impairment *m, uint64_t bps, uint32_t fram
 	return n ? n : 1;
 }
 
-static int build_tbf(const struct impairment *m, uint32_t mtu, struct plan_qdisc *q)
-{
-	uint32_t frame = mtu + ETHERNET_HEADER;
-	u128 burst = m->rate_bps / 8 / 1000; /* a millisecond's worth */
-	u128 limit = queue_frames(m, m->rate_bps, frame) * frame;
-
-	if (impair_asks(m, IMPAIR_QUEUE) && m->queue_unit == IMPAIR_QUEUE_BYTES && m->queue > frame)
-		limit = m->queue;
-	if (burst < frame + VLAN_TAGS)
-		burst = frame + VLAN_TAGS;
-	q->kind = PLAN_QDISC_TBF;
-	q->burst_bytes = clamp(burst, UINT32_MAX);
-	q->limit_bytes = clamp(limit, UINT32_MAX);
-	return 0;
-}
-
-static int unsupported(struct netlab_err *err, const char *what, const char *hint)
-{
-	err_set(err, EOPNOTSUPP, "%s", what);
-	err_class(err, NETLAB_EXIT_UNSUPPORTED);
-	err_hint(err, "%s", hint);
-	return -EOPNOTSUPP;
-}
-
-static int invalid(struct netlab_err *err, const char *what, const char *hint)
-{
-	err_set(err, EINVAL, "%s", what);
-	err_class(err, NETLAB_EXIT_INVALID);
-	err_hint(err, "%s", hint);
-	return -EINVAL;
-}
-
-int plan_qdisc_build(const struct impairment *m, uint32_t mtu, const struct plan_host *host,
-		     struct plan_qdisc *ret, struct netlab_err *err)
+int plan_qdisc_build(const struct impairment *m, uint32_t mtu, struct plan_qdisc *ret,
+		     struct netlab_err *err)
 {
 	struct plan_qdisc q = { .kind = PLAN_QDISC_NETEM, .impairment = *m };
 	uint32_t frame = mtu + ETHERNET_HEADER;
@@ -123,21 +89,10 @@ int plan_qdisc_build(const struct impairment *m, uint32_t mtu, const struct plan
 	const char *beyond = impairment_beyond_netem(m);
 	u128 limit;
 
-	if (beyond)
-		return unsupported(err, beyond, "leave it out of a link that netem carries");
-	if (rated && m->rate_bps < RATE_MIN_BPS)
-		return invalid(err, "'rate' is below 8bit, the least that the kernel can keep",
-			       "write a rate of 8bit (one byte a second) or more");
-	if (host && host->no_netem) {
-		if (rated && impairment_is_rate_only(m)) {
-			build_tbf(m, mtu, &q);
-			*ret = q;
-			return 0;
-		}
-		return unsupported(
-			err, "this kernel has no sch_netem, which this link's impairments need",
-			"run 'modprobe sch_netem', or a kernel built with CONFIG_NET_SCH_NETEM; the "
-			"engine 'wire', which needs neither, is not in this version");
+	if (beyond) {
+		err_set(err, EOPNOTSUPP, "netem cannot do %s", beyond);
+		err_class(err, NETLAB_EXIT_UNSUPPORTED);
+		return -EOPNOTSUPP;
 	}
 	if (impair_asks(m, IMPAIR_LOSS))
 		q.impairment.loss = impair_loss_solve(&m->loss);
@@ -315,13 +270,6 @@ static void print_netem(struct buf *b, const struct plan_qdisc *q, const struct 
 		buf_puts(b, " slot 0us");
 }
 
-static void print_tbf(struct buf *b, const struct plan_qdisc *q)
-{
-	buf_printf(b, "tbf rate %llubit burst %llub limit %llub",
-		   (unsigned long long)q->impairment.rate_bps, (unsigned long long)q->burst_bytes,
-		   (unsigned long long)q->limit_bytes);
-}
-
 void plan_qdisc_print(struct buf *b, const struct plan_qdisc *q)
 {
 	switch (q->kind) {
@@ -329,9 +277,6 @@ void plan_qdisc_print(struct buf *b, const struct plan_qdisc *q)
 		break;
 	case PLAN_QDISC_NETEM:
 		print_netem(b, q, NULL);
-		break;
-	case PLAN_QDISC_TBF:
-		print_tbf(b, q);
 		break;
 	}
 }

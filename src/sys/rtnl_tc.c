@@ -118,6 +118,37 @@ static void copy_attr(void *into, size_t size, const struct nlattr *attr)
 	memcpy(into, nla_data(attr), len < size ? len : size);
 }
 
+static const struct nlattr *inside(const struct nlattr *nest, int type)
+{
+	return nest ? nla_find(nla_data(nest), nla_len(nest), type) : NULL;
+}
+
+static int add_failures(void *ctx, struct nlmsghdr *h)
+{
+	const struct nlattr *options = nlmsg_find_attr(h, sizeof(struct tcmsg), TCA_OPTIONS);
+	const struct nlattr *stats = inside(inside(inside(options, TCA_U32_ACT), 1), TCA_ACT_STATS);
+	const struct nlattr *queue = inside(stats, TCA_STATS_QUEUE);
+	struct gnet_stats_queue s = { 0 };
+	uint64_t *sum = ctx;
+
+	if (h->nlmsg_type == RTM_NEWTFILTER && queue) {
+		copy_attr(&s, sizeof(s), queue);
+		*sum += s.overlimits;
+	}
+	return 0;
+}
+
+int rt_redirect_failures(int fd, uint32_t from, uint64_t *ret)
+{
+	struct tcmsg header = redirect_header(from);
+	uint64_t sum = 0;
+	int r = rt_dump(fd, RTM_GETTFILTER, &header, sizeof(header), add_failures, &sum);
+
+	if (r == 0)
+		*ret = sum;
+	return r;
+}
+
 static void read_loss_model(struct rt_netem *n, const struct nlattr *nest)
 {
 	const struct nlattr *gi = nla_find(nla_data(nest), nla_len(nest), NETEM_LOSS_GI);
@@ -213,22 +244,6 @@ static void read_netem(struct rt_netem *n, const struct nlattr *options)
 			  left, left) read_netem_attr(n, attr);
 }
 
-static void read_tbf(struct rt_qdisc *q, const struct nlattr *options)
-{
-	const struct nlattr *attr = nla_find(nla_data(options), nla_len(options), TCA_TBF_PARMS);
-	const struct nlattr *rate64 = nla_find(nla_data(options), nla_len(options), TCA_TBF_RATE64);
-	struct tc_tbf_qopt opt = { 0 };
-
-	if (!attr)
-		return;
-	copy_attr(&opt, sizeof(opt), attr);
-	q->tbf_rate_bytes = rate64 ? nla_get_u64((struct nlattr *)rate64) : opt.rate.rate;
-	q->tbf_limit_bytes = opt.limit;
-	/* opt.buffer is the time that the burst takes at the rate, in ticks of 64 ns (psched) */
-	q->tbf_burst_bytes = (uint64_t)((double)opt.buffer * 64e-9 * (double)q->tbf_rate_bytes +
-					0.5);
-}
-
 static void read_statistics(struct rt_qdisc *q, const struct nlattr *nest)
 {
 	const struct nlattr *basic = nla_find(nla_data(nest), nla_len(nest), TCA_STATS_BASIC);
@@ -272,8 +287,6 @@ static int on_qdisc(void *ctx, struct nlmsghdr *h)
 		read_statistics(&q, stats);
 	if (q.options && strcmp(q.kind, "netem") == 0)
 		read_netem(&q.netem, q.options);
-	else if (q.options && strcmp(q.kind, "tbf") == 0)
-		read_tbf(&q, q.options);
 	return each->fn(each->ctx, &q);
 }
 

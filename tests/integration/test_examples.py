@@ -5,8 +5,7 @@ import glob
 import os
 import re
 
-from support import (TOP, Failed, Lab, check, equal, have_netem, load, main, matches, need_netem,
-                     netlab, topology, wait_for)
+from support import TOP, Lab, check, equal, load, main, matches, netlab, topology, wait_for
 
 EXAMPLES = os.path.join(TOP, "topologies")
 SHAPING = ("dumbbell", "lossy-bottleneck")
@@ -52,7 +51,6 @@ def test_lan():
 
 
 def test_dumbbell():
-    need_netem()
     lab = example("dumbbell")
     out = pings(lab, "s1", "r1", count=3)
     fastest = float(re.search(r"= ([\d.]+)/", out).group(1))
@@ -128,7 +126,6 @@ def test_leaf_spine():
 
 
 def test_lossy_bottleneck():
-    need_netem()
     lab = example("lossy-bottleneck")
     stats = lab.udp("client", "server", 500, "--gap-us", 3000)
     check(0 < len(stats["lost"]) < 50, f"{len(stats['lost'])} of 500 lost, 1 % asked")
@@ -200,22 +197,15 @@ def test_loop_stp():
              "the tree without s1--s2")
 
 
-def test_refused_without_netem():
-    if have_netem():
-        return  # where netem is, the tests above have used it
+def test_engine_wire():
+    """The same links, whatever the kernel has."""
     for name in SHAPING:
-        done = netlab("up", os.path.join(EXAMPLES, name + ".json"), status=4)
-        matches(done.stderr, r"sch_netem", name)
-        matches(done.stderr, r"link '(s1--left|wan)'", name)
-        # the same without what needs netem
-        model = load(os.path.join(EXAMPLES, name + ".json"))
-        links = [{"endpoints": link["endpoints"]} for link in model["links"]]
-        lab = Lab(topology(model["nodes"], links))
-        ends = [model["links"][0]["endpoints"][0], model["links"][-1]["endpoints"][1]]
-        pings(lab, *ends)
+        lab = example(name, "--engine", "wire")
+        joins = {link["join"] for link in lab.show()["links"].values()}
+        check("wire" in joins and "netem" not in joins, name, joins)
+        nodes = list(lab.show()["nodes"])
+        pings(lab, nodes[0], nodes[-1], count=3)
         lab.down()
-    if netlab("ls", "--json").stdout.strip() != "[]":
-        raise Failed("a refused lab is there")
 
 
 if __name__ == "__main__":

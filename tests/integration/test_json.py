@@ -69,7 +69,7 @@ def test_show():
     equal(set(told["links"]), {"a--r", "wan"}, "links")
     wan = told["links"]["wan"]
     equal((wan["endpoints"], wan["->"]["rate_bps"]), (["r:eth1", "b:eth0"], 10_000_000), "wan")
-    check(wan["join"] in ("netem", "patch"), "join", wan["join"])
+    check(wan["join"] in ("netem", "wire"), "join", wan["join"])
     equal(told["nodes"]["r"]["kind"], "router", "kind")
     one = netlab_json("show", lab.name, "b")
     equal(set(one["nodes"]), {"b"}, "show of a node")

@@ -385,7 +385,7 @@ static void set_netem(const struct impairment *m)
 
 	wide.set |= IMPAIR_BIT(IMPAIR_QUEUE);
 	wide.queue = 4 * FRAMES;
-	assert_int_equal(plan_qdisc_build(&wide, 1500, NULL, &q, &err), 0);
+	assert_int_equal(plan_qdisc_build(&wide, 1500, &q, &err), 0);
 	/* away with the last one: a change would keep some of it */
 	buf_puts(&b, "qdisc replace dev oracle0 root pfifo\nqdisc replace dev oracle0 root ");
 	plan_qdisc_print(&b, &q);

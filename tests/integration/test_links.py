@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What netem does to numbered packets is what was asked, in each direction on its own.
+"""What links do to numbered packets is what was asked, in each direction on its own: by netem where the
+kernel has it, by the wire where it has not.
 Counts are held against 4 standard deviations; seeds are fixed, so a run that passes passes again.
 netlab-test: timeout=500 serial"""
 import glob
@@ -21,7 +22,6 @@ def pair(nodes=None, **keys):
 
 
 def lab_with(**keys):
-    need_netem()
     return Lab(pair(**keys))
 
 
@@ -161,7 +161,6 @@ def test_loss_rates():
 
 
 def test_same_seed_same_losses():
-    need_netem()
     keys = {"loss": "5%", "duplicate": "3%", "jitter": "2ms", "delay": "5ms"}
     got = []
     for seed in (99, 99, 100):
@@ -232,13 +231,17 @@ def test_queue_limits():
     room = 11 + got["sending_ns"] // 8_000_000
     between(got["arrived"], 11, room + 1, "packets that a queue of 10 lets through")
     equal(got["lost"][0], got["arrived"] + 1 if got["arrived"] == 11 else got["lost"][0], "first lost")
-    for queue, packets in (("10packets", 11), ("15140b", 11), ("100ms", 10)):
+    # netem counts the packet that is being sent, and cannot count bytes
+    cases = (("10packets", "limit_packets", 11), ("15140b", "limit_packets", 11),
+             ("100ms", "limit_packets", 10)) if have_netem() else \
+        (("10packets", "limit_packets", 10), ("15140b", "limit_bytes", 15140),
+         ("100ms", "limit_bytes", 12500))
+    for queue, key, limit in cases:
         lab.link("set", "a--b", "--from", "a", f"queue={queue}")
-        equal(lab.link_show("a--b")["in_force"]["->"]["limit_packets"], packets, f"queue={queue}")
+        equal(lab.link_show("a--b")["in_force"]["->"].get(key), limit, f"queue={queue}")
 
 
 def test_rate_of_tcp_and_udp():
-    need_netem()
     lab = Lab(pair({"a": {}, "b": {"services": [{"name": "iperf", "run": ["iperf3", "-s"]}]}},
                    rate="10mbit", delay="10ms"))
     wait_for(lambda: "5201" in lab.out("b", "ss", "-Hltn", "sport = :5201"), "iperf3's server")
@@ -272,6 +275,7 @@ def qdiscs(lab):
 
 
 def test_asked_held_and_tc():
+    need_netem()
     keys = {"delay": "20ms", "jitter": "3ms", "loss": "1.5%", "duplicate": "0.5%", "corrupt": "0.25%",
             "rate": "5mbit", "queue": "60packets", "seed": 77}
     lab = from_a(**keys)
@@ -303,7 +307,7 @@ def test_each_direction_has_its_own():
     between(back["delay_ns"]["p50"], 30e6, 30e6 + LATE_NS, "delay back")
 
 
-def test_seed_in_the_kernel():
+def test_seeds_in_force():
     lab = lab_with(delay="1ms", loss="1%")
     link = lab.link_show("a--b")
     for way in ("->", "<-"):
@@ -313,37 +317,36 @@ def test_seed_in_the_kernel():
     equal(int(lab.link_show("a--b")["in_force"]["->"]["seed"]), 2**63 + 5, "a seed of 64 bits")
 
 
-# ---- where there is no netem ----
+# ---- which engine ----
 
-def test_refused_without():
+def test_join():
+    """Each link is joined as it needs to be; `show` says how, and why."""
+    lab = Lab(topology(["a", "b", "c"], [["a", "b"], ["b", "c", {"delay": "1ms"}],
+                                         ["a", "c", {"delay": "1ms", "join": "wire"}]]))
+    links = lab.show()["links"]
+    shaped = ("netem", "this kernel has sch_netem") if have_netem() else \
+        ("wire", "this kernel has no sch_netem")
+    equal([(links[name]["join"], links[name]["reason"]) for name in ("a--b", "b--c", "a--c")],
+          [("patch", "nothing is asked of it"), shaped, ("wire", 'the file says "join": "wire"')], "joins")
+    matches(netlab("show", lab.name, "b--c").stdout, "join: " + shaped[1], "show")
+
+
+def test_netem_that_is_not_there():
     if have_netem():
         return  # what else is here has used it
-    for key, value in (("delay", "10ms"), ("loss", "1%"), ("duplicate", "1%"), ("corrupt", "1%")):
-        path = topology(["a", "b", "c"], [["a", "b"], {"name": "bad", "endpoints": ["b", "c"],
-                                                      key: value}])
-        done = netlab("up", path, status=4)
-        matches(done.stderr, "link 'bad'.*sch_netem.*modprobe", key)
-        told = json.loads(run(os.environ["NETLAB"], "--json", "up", path, status=4).stdout)
-        equal(told["error"]["code"], 4, "code")
-    lab = Lab(pair())
+    for key, value in (("delay", "10ms"), ("loss", "1%"), ("rate", "1mbit")):
+        link = {"name": "bad", "endpoints": ["b", "c"], key: value}
+        for path in (topology(["a", "b", "c"], [["a", "b"], {**link, "join": "netem"}]),
+                     topology(["a", "b", "c"], [["a", "b"], link], engine="netem")):
+            done = netlab("up", path, status=4)
+            matches(done.stderr, "link 'bad'.*sch_netem.*leave out.*wire", key)
+            told = json.loads(run(os.environ["NETLAB"], "--json", "up", path, status=4).stdout)
+            equal(told["error"]["code"], 4, "code")
+    lab = Lab(pair(), "--engine", "netem")
     done = netlab("link", "set", f"{lab.name}:a--b", "delay=10ms", status=4)
     matches(done.stderr, "a--b.*sch_netem", "at run time")
     equal(lab.udp("a", "b", 50)["lost"], [], "lost after a refused change")
     check("delay_ns" not in lab.link_show("a--b")["->"], "a refused change is asked for")
-
-
-def test_rate_by_tbf():
-    """Where there is no netem, a link that only has a rate gets a tbf."""
-    if have_netem():
-        return
-    lab = Lab(pair(rate="2mbit", queue="1000packets"))
-    equal(lab.link_show("a--b")["in_force"]["->"]["qdisc"], "tbf", "qdisc")
-    got = lab.udp("a", "b", 400, "--raw", "--size", 958)
-    equal(got["lost"], [], "lost")
-    between(measured_bps(got, 958 + UDP_HEADERS, 2e6), 1.98e6, 2.02e6, "bit/s")
-    lab.link("set", "a--b", "rate=4mbit")
-    got = lab.udp("a", "b", 400, "--raw", "--size", 958, "--gap-us", 500)
-    between(measured_bps(got, 958 + UDP_HEADERS, 4e6), 3.96e6, 4.04e6, "bit/s after link set")
 
 
 if __name__ == "__main__":
