@@ -5,13 +5,10 @@ import json
 import os
 import xml.etree.ElementTree
 
-from support import (IN_VM, SCRATCH, Lab, Skipped, between, check, equal, have_netem, main, matches, netlab,
+from support import (SCRATCH, Lab, Skipped, between, check, equal, have_netem, main, matches, netlab,
                      run, topology)
 
 ARROWS = ("->", "<-")
-# The VM's emulated processor is late now and then, which verify says; what it measures is right all the same.
-SLOW = {"ok", "too-slow"} if IN_VM else {"ok"}
-
 
 def verify(*argv):
     """Exit code and document."""
@@ -26,15 +23,21 @@ def verdicts(direction):
     return {key: value["verdict"] for key, value in direction["checks"].items()}
 
 
-def passes(code, doc):
-    """All is as asked; on a slow machine the late hundredth may be late."""
+def passes(code, doc, *but):
+    """All is as asked, but for the links named. Where others are at work on the machine the slowest hundredth is late,
+    which verify says; what it measures otherwise is right all the same."""
+    slow = False
     for name, link in doc["links"].items():
+        if name in but:
+            continue
         check("error" not in link, name, link.get("error"))
         for arrow in ARROWS:
             for key, value in link[arrow]["checks"].items():
-                check(value["verdict"] in (SLOW if key == "delay_p99" else {"ok"}), name, arrow, key, value)
-    if not IN_VM:
-        equal(code, 0, "exit code")
+                late = key == "delay_p99" and value["verdict"] == "too-slow"
+                check(late or value["verdict"] == "ok", name, arrow, key, value)
+                slow = slow or late
+    if not but:
+        equal(code, 6 if slow else 0, "exit code")
 
 
 def need_shaping():
@@ -105,7 +108,7 @@ def test_cut_links():
     lab = Lab(topology(["a", "b"], [["a", "b"], ["a", "b"], ["a", "b", {"carrier": False}]]))
     lab.link("down", "a--b", "--from", "a")
     code, doc = verify(lab.name, "--duration", "1s")
-    equal(code, 0, "exit code")
+    passes(code, doc, "a--b.3")
     equal(verdicts(doc["links"]["a--b"]["->"]), {"cut": "ok"}, "cut from a")
     equal(doc["links"]["a--b"]["->"]["received"], 0, "received through a cut link")
     check("cut" not in doc["links"]["a--b"]["<-"]["checks"], "the other way is not cut")
@@ -118,13 +121,14 @@ def fabric(lab, *argv):
 
 def test_shaped_behind_our_back():
     lab = Lab(topology(["a", "b", "c"], [["a", "b"], ["b", "c"]]))
-    equal(verify(lab.name, "--duration", "1s")[0], 0, "before")
+    passes(*verify(lab.name, "--duration", "1s"))
     # 400 probes a second of 100 bytes are 320 kb/s
     fabric(lab, *"tc qdisc add dev L0.b root tbf rate 100kbit burst 2kb limit 3kb".split())
     code, doc = verify(lab.name, "--duration", "1s")
     equal(code, 6, "exit code")
     link = doc["links"]["a--b"]
-    equal((link["ok"], doc["links"]["b--c"]["ok"]), (False, True), "which link is not as asked")
+    equal(link["ok"], False, "the link that was tampered with")
+    passes(code, doc, "a--b")
     found = verdicts(link["->"])
     equal((found["delay"], found["loss"]), ("differs", "differs"), "from a")
     equal(verdicts(link["<-"])["loss"], "ok", "from b")
@@ -133,7 +137,7 @@ def test_shaped_behind_our_back():
     matches(done.stdout, r"(?m)^a--b +a +b +delay .* differs +the median is [0-9.]+ ms more than expected$")
     matches(done.stderr, rf"^netlab: lab '{lab.name}': 1 of 1 link is not as asked \(")
     fabric(lab, *"tc qdisc del dev L0.b root".split())
-    equal(verify(lab.name, "--duration", "1s")[0], 0, "afterwards")
+    passes(*verify(lab.name, "--duration", "1s"))
 
 
 def test_netem_behind_our_back():
@@ -157,7 +161,7 @@ def test_dead_ends():
     code, doc = verify(lab.name, "--duration", "1s")
     equal(code, 6, "exit code")
     equal(doc["links"]["a--b"]["error"], "in node 'a', the interface 'eth0' is down")
-    check(doc["links"]["b--c"]["ok"] and doc["links"]["c--a"]["ok"], "the others are as asked")
+    passes(code, doc, "a--b")
     lab.exec("a", "ip", "link", "set", "eth0", "up")
     fabric(lab, *"ip link set L1.a down".split())
     code, doc = verify(lab.name, "b--c", "--duration", "1s")
@@ -174,7 +178,7 @@ def test_dead_ends():
 def test_picture():
     path = os.path.join(SCRATCH, "picture.svg")
     netlab("verify", topology(["a", "b"], [["a", "b", {"rate": "5mbit"}], ["a", "b", {"carrier": False}]]),
-           "--plot", path, status=None if IN_VM else 0)
+           "--plot", path, status=None)
     tree = xml.etree.ElementTree.parse(path)
     space = "{http://www.w3.org/2000/svg}"
     equal(tree.getroot().tag, space + "svg", "root element")

@@ -446,6 +446,16 @@ static void test_judge_rate(void **state)
 	m.queue = 5;
 	assert_int_equal(verify_judge(&m, &s, &r), 0);
 	assert_verdict(&r, "rate", VERIFY_UNTESTED);
+	/* overtakers do not wait for the rate: of 24 Mb/s a twelfth, after two that may not a tenth */
+	m = (struct impairment){ .set = IMPAIR_BIT(IMPAIR_RATE) | IMPAIR_BIT(IMPAIR_REORDER) |
+					IMPAIR_BIT(IMPAIR_GAP),
+				 .rate_bps = 8000000,
+				 .reorder = 0.1,
+				 .gap = 3 };
+	assert_int_equal(verify_judge(&m, &s, &r), 0);
+	assert_verdict(&r, "rate", VERIFY_OK);
+	assert_near(check(&r, "rate")->expected, 1e7, 1);
+	m.set = IMPAIR_BIT(IMPAIR_RATE);
 	/* more than asked is never right */
 	m.rate_bps = 9000000;
 	assert_int_equal(verify_judge(&m, &s, &r), 0);
