@@ -57,6 +57,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	} else {
 		check_refusal(r, &err);
 	}
+	/* who does not want to know why */
+	if (trace_parse((const char *)data, size, "file", &trace, NULL) == 0)
+		trace_deinit(&trace);
+	if (delay_table_parse((const char *)data, size, "file", &table, NULL) == 0)
+		delay_table_deinit(&table);
 	memset(&err, 0, sizeof(err));
 	r = delay_table_parse((const char *)data, size, "file", &table, &err);
 	if (r < 0) {

@@ -505,6 +505,34 @@ static void compare_set(size_t loss, const struct mix *mix, int in, int out)
 
 static int in = -1, out = -1;
 
+/** Another seed, or a loss that is a little more, is seen. */
+static void test_can_fail(void **state)
+{
+	static struct outcomes kernel, pipe;
+	static uint64_t sent_ns[FRAMES + 1];
+	struct impairment m = impairment_of(0, &mixes[0]), other = m;
+	struct totals t;
+	size_t stalls;
+
+	(void)state;
+	set_netem(&m);
+	memset(&kernel, 0, sizeof(kernel));
+	through_kernel(&m, sent_ns, &stalls, in, out, &kernel);
+	receive_until(out, now_ns() + 500 * ms, SIZE_MAX, false, &kernel);
+	memset(&pipe, 0, sizeof(pipe));
+	other.seed++;
+	through_pipe(&other, sent_ns, &pipe);
+	assert_true(compare("(meant) another seed", &kernel, &pipe, &t) > 100);
+	memset(&pipe, 0, sizeof(pipe));
+	other = m;
+	other.loss.random += 0.005;
+	through_pipe(&other, sent_ns, &pipe);
+	assert_in_range(compare("(meant) more loss", &kernel, &pipe, &t), 1, 100);
+	memset(&pipe, 0, sizeof(pipe));
+	through_pipe(&m, sent_ns, &pipe);
+	assert_int_equal(compare("the same", &kernel, &pipe, &t), 0);
+}
+
 static void test_mix(void **state)
 {
 	for (size_t loss = 0; loss < ARRAY_SIZE(losses); loss++)
@@ -556,7 +584,7 @@ static bool have_netem(void)
 
 int main(void)
 {
-	struct CMUnitTest tests[ARRAY_SIZE(mixes)];
+	struct CMUnitTest tests[ARRAY_SIZE(mixes) + 1] = { cmocka_unit_test(test_can_fail) };
 
 	if (unshare(CLONE_NEWNET) < 0) {
 		printf("skipped: no network namespace: %s\n", strerror(errno));
@@ -567,8 +595,8 @@ int main(void)
 		return 77;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(mixes); i++)
-		tests[i] = (struct CMUnitTest){ .name = mixes[i].name,
-						.test_func = test_mix,
-						.initial_state = (void *)&mixes[i] };
+		tests[i + 1] = (struct CMUnitTest){ .name = mixes[i].name,
+						    .test_func = test_mix,
+						    .initial_state = (void *)&mixes[i] };
 	return cmocka_run_group_tests(tests, make_place, leave_place);
 }
