@@ -12,6 +12,7 @@ enum {
 	REST_BYTES = FRAME_HUGE - FRAME_MEDIUM,
 	/* A stamp older than that, counted from when the socket was empty, is one of another clock (somebody set it). */
 	STAMP_SLACK_NS = 100 * 1000 * 1000,
+	QUICK_SAMPLE_NS = 300,
 	FULL_BATCHES = 64, /* under load the overruns are looked at so often */
 };
 
@@ -41,13 +42,22 @@ uint64_t worker_clock(void)
 	return clock_ns(CLOCK_MONOTONIC);
 }
 
-/** The kernel stamps frames with a clock that may be set; we count with one that may not. */
+/**
+ * The kernel stamps frames with a clock that may be set; we count with one that may not. Both are slewed alike, so that
+ * what is between them changes only when one is set: a sample that took long (we were preempted in the middle) says
+ * nothing new. Of the time that a sample leaves open, the end is taken: no frame shall leave early.
+ */
 static void sample_clocks(struct worker *w)
 {
-	uint64_t before = worker_clock(), real = clock_ns(CLOCK_REALTIME);
+	uint64_t before = worker_clock(), real = clock_ns(CLOCK_REALTIME), took;
+	int64_t offset, change;
 
 	w->now_ns = worker_clock();
-	w->clock_offset = (int64_t)(real - (before + (w->now_ns - before) / 2));
+	took = w->now_ns - before;
+	offset = (int64_t)(real - w->now_ns);
+	change = offset - w->clock_offset;
+	if (took <= QUICK_SAMPLE_NS || change > (int64_t)took || change < -(int64_t)took)
+		w->clock_offset = offset;
 }
 
 static uint64_t arrival_of(const struct worker *w, const struct sys_packet_info *info,

@@ -123,17 +123,6 @@ static struct flood_result flood_stop(struct flood *f)
 
 /* --- tests --- */
 
-static void patch(size_t link)
-{
-	uint32_t first = BED_FABRIC + 2 * (uint32_t)link;
-
-	tap_bed.batch.fd = tap_bed.fabric_rtnl;
-	tap_must(rt_new_clsact(&tap_bed.batch, first, &tap_error));
-	tap_must(rt_new_clsact(&tap_bed.batch, first + 1, &tap_error));
-	tap_must(rt_flush(&tap_bed.batch, &tap_error));
-	bed_patch(&tap_bed, link, true);
-}
-
 /** Patch -> wire -> patch, again and again, under traffic both ways. */
 static void test_handover(void **state)
 {
@@ -142,7 +131,7 @@ static void test_handover(void **state)
 
 	(void)state;
 	tap_start(1, 1500, false);
-	patch(0);
+	tap_patch(0);
 	flood_start(&floods[0], 0, BED_LEFT);
 	flood_start(&floods[1], 0, BED_RIGHT);
 	for (int i = 0; i < ROUNDS; i++) {
@@ -181,7 +170,7 @@ static void test_handover_order(void **state)
 
 	(void)state;
 	tap_start(1, 1500, false);
-	patch(0);
+	tap_patch(0);
 	flood_start(&flood, 0, BED_LEFT);
 	l = bed_link(&tap_bed, 0);
 	l.from_patch = true;

@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <netinet/tcp.h>
+#include <netinet/udp.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -183,12 +185,124 @@ static void test_mark(void **state)
 	close(to);
 }
 
+/** UDP in segments (UDP_SEGMENT): one frame with ten datagrams in it. */
+static void test_udp_gso(void **state)
+{
+	enum { SIZE = 1000, N = 10 };
+	static char text[N * SIZE], got[2 * SIZE];
+	const int size = SIZE;
+	struct wire_link l;
+	int from, to;
+
+	(void)state;
+	tap_start(1, 1500, true);
+	l = bed_link(&tap_bed, 0);
+	l.offload = true;
+	tap_add(0, &l);
+	to = bound_socket(BED_RIGHT, SOCK_DGRAM, PORT);
+	from = bound_socket(BED_LEFT, SOCK_DGRAM, 0);
+	connect_to(from, BED_RIGHT);
+	assert_int_equal(setsockopt(from, IPPROTO_UDP, UDP_SEGMENT, &size, sizeof(size)), 0);
+	for (size_t i = 0; i < sizeof(text); i++)
+		text[i] = (char)(i * 7 >> 2);
+	assert_int_equal(send(from, text, sizeof(text), 0), sizeof(text));
+	for (size_t i = 0; i < N; i++) {
+		assert_int_equal(recv(to, got, sizeof(got), 0), SIZE);
+		assert_memory_equal(got, text + i * SIZE, SIZE);
+	}
+	assert_int_equal(tap_counters(0, 0, 1).offered, 1);
+	assert_int_equal(tap_counters(0, 0, 1).offered_bytes, N * (SIZE + 42));
+	close(from);
+	close(to);
+}
+
+static pid_t pump(int from, int to)
+{
+	static uint8_t piece[1 << 18];
+	pid_t pid = fork();
+
+	if (pid != 0)
+		return pid;
+	if (fork() == 0) {
+		while (recv(to, piece, sizeof(piece), 0) > 0)
+			;
+		_exit(0);
+	}
+	while (send(from, piece, sizeof(piece), MSG_NOSIGNAL) > 0)
+		;
+	_exit(0);
+}
+
+static uint32_t sent_again(int fd)
+{
+	struct tcp_info info;
+	socklen_t len = sizeof(info);
+
+	assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len), 0);
+	return info.tcpi_total_retrans;
+}
+
+/** Patch -> wire -> patch under TCP with all offloads: frames of 64 KiB are told from those that the redirect took. */
+static void test_tcp_handover(void **state)
+{
+	enum { ROUNDS = 5 };
+	uint32_t n[3] = { 0 }, given = 0, taken = 0;
+	struct wire_link l;
+	int listener, from, to, status;
+	pid_t pid;
+
+	(void)state;
+	tap_start(1, 1500, true);
+	l = bed_link(&tap_bed, 0);
+	l.offload = true;
+	l.from_patch = true;
+	tap_patch(0);
+	listener = bound_socket(BED_RIGHT, SOCK_STREAM, PORT);
+	assert_int_equal(listen(listener, 1), 0);
+	from = bound_socket(BED_LEFT, SOCK_STREAM, 0);
+	connect_to(from, BED_RIGHT);
+	to = accept(listener, NULL, NULL);
+	assert_true(to >= 0);
+	pid = pump(from, to);
+	for (unsigned round = 0; round < ROUNDS; round++) {
+		tap_pause(30 * MS);
+		n[0] = sent_again(from);
+		tap_must(wire_add(&tap_wire, 0, &l, &tap_error));
+		bed_patch(&tap_bed, 0, false);
+		tap_must(wire_commit(&tap_wire, 0, &tap_error));
+		tap_pause(30 * MS);
+		n[1] = sent_again(from);
+		tap_must(wire_release(&tap_wire, 0, 1000 * MS, &tap_error));
+		bed_patch(&tap_bed, 0, true);
+		tap_must(wire_commit(&tap_wire, 0, &tap_error));
+		tap_pause(30 * MS);
+		n[2] = sent_again(from);
+		taken += n[1] - n[0];
+		given += n[2] - n[1];
+	}
+	/* needlessly: giving lets frames of the redirects overtake those held back, and TCP takes that for losses */
+	print_message("%u segments sent again after taking, %u after giving\n", taken, given);
+	for (unsigned d = 0; d < 2; d++) {
+		struct wire_counters c = tap_counters(0, d, 1);
+
+		assert_int_equal(c.offered, c.delivered);
+		assert_conserved(&c);
+	}
+	shutdown(from, SHUT_RDWR);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	close(from);
+	close(to);
+	close(listener);
+}
+
 static int tests(void)
 {
 	const struct CMUnitTest all[] = {
 		cmocka_unit_test_teardown(test_checksum, tap_stop),
 		cmocka_unit_test_teardown(test_gso, tap_stop),
 		cmocka_unit_test_teardown(test_mark, tap_stop),
+		cmocka_unit_test_teardown(test_udp_gso, tap_stop),
+		cmocka_unit_test_teardown(test_tcp_handover, tap_stop),
 	};
 
 	return cmocka_run_group_tests_name("wire_sockets", all, NULL, NULL) ? 1 : 0;

@@ -135,3 +135,14 @@ void assert_passes(int from, int to, const uint8_t *frame, size_t len)
 	assert_int_equal(n, len);
 	assert_memory_equal(got, frame, len);
 }
+
+void tap_patch(size_t link)
+{
+	uint32_t first = BED_FABRIC + 2 * (uint32_t)link;
+
+	tap_bed.batch.fd = tap_bed.fabric_rtnl;
+	tap_must(rt_new_clsact(&tap_bed.batch, first, &tap_error));
+	tap_must(rt_new_clsact(&tap_bed.batch, first + 1, &tap_error));
+	tap_must(rt_flush(&tap_bed.batch, &tap_error));
+	bed_patch(&tap_bed, link, true);
+}

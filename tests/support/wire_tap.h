@@ -33,6 +33,8 @@ int tap_stop(void **state);
 void tap_must(int r);
 void tap_add(size_t link, const struct wire_link *l);
 void tap_change(size_t link, const struct wire_link *l);
+/** Makes a patch link of it, as the lab does: redirects both ways. */
+void tap_patch(size_t link);
 /** A direction's counters, once it was offered so many packets and holds none of them any more. */
 struct wire_counters tap_counters(size_t link, unsigned dir, uint64_t offered);
 /** offered + duplicated = delivered + dropped + queued */
