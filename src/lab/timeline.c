@@ -17,6 +17,7 @@
 #include "lab/change.h"
 #include "lab/supervisor.h"
 #include "lab/timeline_watch.h"
+#include "lab/trace_store.h"
 #include "node/init.h"
 #include "sys/match.h"
 #include "topo/ramp.h"
@@ -130,6 +131,8 @@ static int apply(struct timeline *t, const struct entry *e, const struct impairm
 		.keys = { keys[0], keys[1] },
 	};
 
+	for (unsigned d = 0; d < 2; d++)
+		trace_store_find(t->s, &change.keys[d]); /* read when the lab came up */
 	if (first && event->carrier == TOPO_CARRIER_ON)
 		change.carrier = LINK_CARRIER_ON;
 	if (first && event->carrier == TOPO_CARRIER_OFF)

@@ -31,7 +31,7 @@ int trace_store_read(struct supervisor *s, struct impairment *m, struct netlab_e
 	struct lab_trace *t;
 	int r;
 
-	if (!follows_trace(m))
+	if (!follows_trace(m) || trace_store_fd(s, m) >= 0)
 		return 0;
 	/* a pipe without a writer must not stop the lab */
 	if (sys_may_block(m->rate_trace)) {
@@ -100,6 +100,16 @@ int trace_store_load(struct supervisor *s, struct netlab_err *err)
 			s->traces->of_topology = true;
 		}
 		trace_store_find(s, m);
+	}
+	for (size_t i = 0; i < s->topo->n_events * 2; i++) {
+		const struct topo_event *e = &s->topo->timeline[i / 2];
+		struct impairment m = e->keys[i % 2];
+
+		if (e->action != TOPO_CHANGE || !follows_trace(&m) || find_of_topology(s, &m))
+			continue;
+		if (trace_store_read(s, &m, err) < 0)
+			return err_wrap(err, "link '%s'", s->topo->links[e->link].name);
+		s->traces->of_topology = true;
 	}
 	return 0;
 }

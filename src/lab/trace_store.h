@@ -9,11 +9,11 @@
 
 #include "lab/supervisor.h"
 
-/** Reads all that the topology mentions, and lets links[].asked point at what was read. @return 0; negative errno */
+/** Reads all that the topology and its timeline mention, and lets links[].asked point at what was read. @return 0; negative errno */
 int trace_store_load(struct supervisor *s, struct netlab_err *err);
 /**
  * Reads the trace that `m` names, anew, and lets m->rate_trace point at the supervisor's copy of the name, which stands
- * for what was read. Nothing where it names none.
+ * for what was read. Nothing where it names none, or is such a copy already.
  * @return 0; negative errno as of lab_trace_read()
  */
 int trace_store_read(struct supervisor *s, struct impairment *m, struct netlab_err *err);

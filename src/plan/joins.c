@@ -82,7 +82,42 @@ static int make_direction(struct build *b, size_t l, unsigned dir)
 	return r;
 }
 
-static int make_join(struct build *b, size_t l)
+/** Whether an event of the timeline asks a link for what netem cannot do: a netem cannot become a wire while it runs. */
+static bool timeline_beyond_netem(const struct topo *t, size_t l)
+{
+	struct impairment asked[2] = { t->links[l].dir[0], t->links[l].dir[1] };
+
+	for (size_t i = 0; i < t->n_events; i++) {
+		const struct topo_event *e = &t->timeline[i];
+
+		if (e->action != TOPO_CHANGE || e->link != l)
+			continue;
+		for (unsigned dir = 0; dir < 2; dir++) {
+			if (!e->dirs[dir])
+				continue;
+			if (e->basis == TOPO_BASIS_FILE)
+				asked[dir] = t->links[l].dir[dir];
+			impairment_merge(&asked[dir], &e->keys[dir]);
+			if (impairment_beyond_netem(&asked[dir]))
+				return true;
+		}
+	}
+	return false;
+}
+
+/** @return per link whether the timeline changes it, so that not all events are looked at for all links; NULL: no memory */
+static bool *find_changed(struct build *b)
+{
+	bool *changed = arena_array(&b->scratch, b->topo->n_links + 1, sizeof(*changed));
+
+	for (size_t i = 0; changed && i < b->topo->n_events; i++) {
+		if (b->topo->timeline[i].action == TOPO_CHANGE)
+			changed[b->topo->timeline[i].link] = true;
+	}
+	return changed;
+}
+
+static int make_join(struct build *b, size_t l, bool changes)
 {
 	const struct topo_link *link = &b->topo->links[l];
 	struct plan_link *p = &b->plan->links[l];
@@ -99,6 +134,10 @@ static int make_join(struct build *b, size_t l)
 	r = plan_choose_join(link->join, b->topo->engine, link->dir, b->host, &choice, b->err);
 	if (r < 0)
 		return err_wrap(b->err, "link '%s'", link->name);
+	if (choice.join == PLAN_JOIN_NETEM && link->join == TOPO_JOIN_AUTO &&
+	    b->topo->engine == TOPO_ENGINE_AUTO && changes && timeline_beyond_netem(b->topo, l))
+		choice = (struct plan_choice){ PLAN_JOIN_WIRE,
+					       "its timeline asks for what netem cannot do" };
 	p->join = choice.join;
 	p->reason = choice.reason;
 	for (unsigned dir = 0; dir < 2 && p->join == PLAN_JOIN_NETEM; dir++) {
@@ -115,8 +154,12 @@ static int make_join(struct build *b, size_t l)
 
 int plan_make_joins(struct build *b)
 {
+	const bool *changed = find_changed(b);
+
+	if (!changed)
+		return err_set(b->err, ENOMEM, "out of memory");
 	for (size_t l = 0; l < b->topo->n_links; l++) {
-		int r = make_join(b, l);
+		int r = make_join(b, l, changed[l]);
 
 		if (r < 0)
 			return r;

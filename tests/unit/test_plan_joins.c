@@ -107,6 +107,15 @@ static void test_choice(void **state)
 		{ "", ", \"join\": \"wire\", \"delay\": \"1ms\", \"offload\": true", NULL,
 		  PLAN_JOIN_WIRE, "the file says", false },
 		{ "", ", \"join\": \"netem\"", NULL, PLAN_JOIN_NETEM, "the file says", true },
+		/* what the timeline will ask */
+		{ ", \"timeline\": [{\"at\": \"1s\", \"link\": \"a--b\", \"rate\": \"1mbit\"}, "
+		  "{\"at\": \"2s\", \"link\": \"a--b\", \"from\": \"b\", \"aqm\": \"codel\"}]",
+		  ", \"delay\": \"1ms\"", NULL, PLAN_JOIN_WIRE, "its timeline", true },
+		{ ", \"timeline\": [{\"at\": \"1s\", \"link\": \"a--b\", \"rate\": \"1mbit\", \"delay\": \"3ms\"}]",
+		  ", \"delay\": \"1ms\"", NULL, PLAN_JOIN_NETEM, "has sch_netem", true },
+		{ ", \"timeline\": [{\"at\": \"1s\", \"link\": \"a--b\", \"aqm\": \"codel\"}]",
+		  ", \"rate\": \"1mbit\", \"join\": \"netem\"", NULL, PLAN_JOIN_NETEM,
+		  "the file says", true },
 		/* a cut is nobody's work */
 		{ "", ", \"join\": \"wire\", \"down\": true", NULL, PLAN_JOIN_WIRE, "the file says",
 		  false },
