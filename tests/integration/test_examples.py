@@ -2,10 +2,12 @@
 """Every example of topologies/ comes up, keeps what its comment promises, and goes down.
 netlab-test: timeout=400"""
 import glob
+import json
 import os
 import re
 
-from support import TOP, Lab, check, equal, load, main, matches, netlab, topology, wait_for
+from support import (PROBE, TOP, Lab, check, equal, load, main, matches, netlab, run, topology,
+                     wait_for)
 
 EXAMPLES = os.path.join(TOP, "topologies")
 SHAPING = ("dumbbell", "lossy-bottleneck")
@@ -170,6 +172,73 @@ def test_parallel_links():
     hops = [len(route.get("nexthops", [])) for route in lab.json("r1", "ip", "-j", "route")]
     equal(max(hops), 2, "next hops with ecmp")
     pings(lab, "a", "b")
+
+
+def iperf3(lab, node, *options):
+    """Bits per second that arrived, as the receiver counts."""
+    wait_for(lambda: lab.exec(node, "iperf3", "-c", "web", "-n", "1K", status=None).returncode == 0,
+             "iperf3's server")
+    told = json.loads(lab.out(node, "iperf3", "-J", "-c", "web", *options))
+    return told["end"]["sum_received"]["bits_per_second"]
+
+
+def test_cellular():
+    lab = example("cellular")
+    told = lab.link_show("radio")
+    equal(told["join"], "wire", "what follows a trace")
+    for arrow, name in (("->", "wave-up.trace"), ("<-", "wave-down.trace")):
+        equal(told[arrow]["rate_trace"], {"trace": os.path.join(EXAMPLES, "traces", name), "loop": True})
+    # a round of the trace; TCP's headers and its slow start are in it
+    down = iperf3(lab, "phone", "-R", "-t", "5")
+    check(3.5e6 < down < 5.86e6, f"{down} bit/s down a trace of 5.86 Mbit/s")
+    up = iperf3(lab, "phone", "-t", "5")
+    check(0.9e6 < up < 1.9e6, f"{up} bit/s up a trace of 1.5 Mbit/s")
+    lab.link("set", "radio", "aqm=codel")
+    equal(lab.link_show("radio")["<-"]["aqm"], "codel")
+    pings(lab, "phone", "web")
+
+
+def test_asymmetric():
+    lab = example("asymmetric")
+    told = lab.link_show("dsl")
+    equal((told["->"]["rate_bps"], told["<-"]["rate_bps"]), (384000, 2000000), "up, down")
+    fastest = float(re.search(r"= ([\d.]+)/", pings(lab, "home", "web", count=3)).group(1))
+    check(50 <= fastest < 60, f"a round trip of {fastest} ms, 50 asked")
+    down = iperf3(lab, "home", "-R", "-t", "3")
+    check(1.4e6 < down < 2e6, f"{down} bit/s down 2 Mbit/s")
+    lab.link("set", "dsl", "preset=geo")
+    told = lab.link_show("dsl")
+    equal((told["->"]["rate_bps"], told["<-"]["rate_bps"]), (3380000, 18130000), "another preset")
+
+
+def test_bursty_loss():
+    lab = example("bursty-loss")
+    runs = {}
+    for name, last in (("even", 1), ("burst", 3)):
+        lost = json.loads(run(PROBE, "udp", "--from", lab.pid("a"), "--to", lab.pid("b"), "--dest",
+                              f"10.0.0.{last}", "--count", 2000, "--gap-us", 500).stdout)["lost"]
+        check(5 <= len(lost) <= 120, f"{len(lost)} of 2000 lost on '{name}', 2 % asked")
+        runs[name] = len(lost) / sum(n - 1 not in lost for n in lost)
+    check(runs["even"] < 1.5, "mean run of single losses", runs)
+    check(runs["burst"] > 3, "mean run of bursts", runs)
+
+
+def test_train():
+    lab = example("train")
+    event = lambda number: lab.show()["timeline"][number - 1]
+    wait_for(lambda: event(2)["state"] == "done", "the tunnel")
+    equal(lab.link_show("radio")["->"]["delay_ns"], 60000000, "at the end of the ramp")
+    lab.exec("laptop", "ping", "-c", "1", "-W", "0.3", "server", status=1)
+    wait_for(lambda: event(4)["state"] == "done", "the end of it")
+    equal(lab.link_show("radio")["->"]["delay_ns"], 10000000, "as the file says")
+    wait_for(lambda: event(5)["state"] == "done", "its command")
+    matches(netlab("logs", f"{lab.name}:laptop/timeline--5").stdout, "2 received")
+    lab.out("laptop", "curl", "-s", "--retry", "9", "--retry-connrefused", "http://server/")
+    wait_for(lambda: event(6)["state"] == "done", "what waits for the log")
+    equal(lab.link_show("radio")["<-"]["loss"], {"random": 0.05}, "loss after the request")
+    for _ in range(3):
+        lab.exec("laptop", "curl", "-s", "-m", "3", "http://server/", status=None)
+    wait_for(lambda: event(7)["state"] == "done", "what waits for the packet")
 
 
 def frames(lab, node):
