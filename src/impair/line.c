@@ -210,7 +210,9 @@ bool line_is_full(const struct pipe *p, uint32_t len)
 
 int line_reserve(struct pipe *p)
 {
-	return ring_reserve(&p->queue, 1) < 0 || way_reserve(p) < 0 ? -ENOMEM : 0;
+	if ((p->rated || p->queue.n > 0) && ring_reserve(&p->queue, 1) < 0)
+		return -ENOMEM;
+	return way_reserve(p);
 }
 
 void line_enter(struct pipe *p, struct pipe_entry *e)

@@ -124,8 +124,9 @@ void way_set_up(struct pipe *p, const struct pipe_setup *setup)
 
 int way_reserve(struct pipe *p)
 {
-	return ring_reserve(&p->way, p->queue.n + 1) < 0 || ring_reserve(&p->ahead, 1) < 0 ? -ENOMEM
-											   : 0;
+	if (p->gap > 0 && ring_reserve(&p->ahead, 1) < 0)
+		return -ENOMEM;
+	return ring_reserve(&p->way, p->queue.n + 1);
 }
 
 void way_enter(struct pipe *p, struct pipe_entry *e, uint64_t sent_ns)
