@@ -22,7 +22,8 @@ libdir=$(dirname "$library")
 export PKG_CONFIG_PATH=$libdir/pkgconfig PKG_CONFIG_SYSROOT_DIR=$root
 read -ra flags < <(pkg-config --cflags --libs netlab)
 # The sysroot is for netlab's own files; what its .pc requires lies where it always does.
-read -ra private < <(env -u PKG_CONFIG_SYSROOT_DIR pkg-config --libs libnl-3.0 libnl-route-3.0 jansson)
+mapfile -t required < <(pkg-config --print-requires-private netlab)
+read -ra private < <(env -u PKG_CONFIG_SYSROOT_DIR pkg-config --libs "${required[@]}")
 
 # ---- symbols -------------------------------------------------------------------------------------
 
