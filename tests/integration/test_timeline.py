@@ -240,7 +240,7 @@ def test_trace_at_a_time():
 
 
 def test_link_set_counts_from_here():
-    lab = Lab(topology(["a", "b"], [["a", "b", {"name": "ab", "delay": "1ms"}]]))
+    lab = Lab(topology(["a", "b"], [["a", "b", {"name": "ab", "delay": "1ms"}]], engine="wire"))
     with open(os.path.join(SCRATCH, "here.trace"), "w", encoding="utf-8") as file:
         file.write("1\n2\n")
     netlab("link", "set", f"{lab.name}:ab", "--from", "b", "rate=trace:here.trace,once", cwd=SCRATCH)

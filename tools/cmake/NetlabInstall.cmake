@@ -22,5 +22,5 @@ endforeach()
 
 if(IS_DIRECTORY "${PROJECT_SOURCE_DIR}/topologies")
 	install(DIRECTORY topologies/ DESTINATION "${CMAKE_INSTALL_DATADIR}/netlab/topologies"
-		FILES_MATCHING PATTERN "*.json" PATTERN "*.md")
+		FILES_MATCHING PATTERN "*.json" PATTERN "*.trace" PATTERN "*.md")
 endif()
