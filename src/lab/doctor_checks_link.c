@@ -84,8 +84,8 @@ static const struct doctor_check checks[] = {
 		.key = "netem",
 		.need = DOCTOR_SOME_LABS,
 		.purpose = "links with delay, jitter, loss, duplicates, corruption or reordering",
-		.without =
-			"topologies that ask for any of these are refused (rate alone works by tbf)",
+		.without = "the wire carries these links, in user space; \"engine\": \"netem\" is "
+			   "refused",
 		.remedy = MODULE("CONFIG_NET_SCH_NETEM", "sch_netem") "; or use tools/vm",
 		.trial = SCRATCH(probe_netem, NULL),
 	},
@@ -120,14 +120,6 @@ static const struct doctor_check checks[] = {
 		.without = "topologies that ask for it fail",
 		.remedy = KERNEL("CONFIG_NET_SCH_NETEM", "3.4"),
 		.trial = SCRATCH(probe_netem, "ecn"),
-	},
-	{
-		.key = "tbf",
-		.need = DOCTOR_SOME_LABS,
-		.purpose = "links with a rate and nothing else, where there is no netem",
-		.without = "on a kernel without netem, links with a rate are refused",
-		.remedy = MODULE("CONFIG_NET_SCH_TBF", "sch_tbf"),
-		.trial = SCRATCH(probe_qdisc, "tbf"),
 	},
 	{
 		.key = "tc",

@@ -114,7 +114,7 @@ probe_fn probe_offload;
 probe_fn probe_bridge;
 /** A link of another kind. Scratch. arg: the kind ("ifb", "dummy", "vlan", "vxlan", "vrf", "macvlan", "wireguard"). */
 probe_fn probe_link_kind;
-/** A qdisc. Scratch. arg: "clsact", "tbf", "htb", "fq_codel". */
+/** A qdisc. Scratch. arg: "clsact", "htb", "fq_codel". */
 probe_fn probe_qdisc;
 /** A filter at clsact. Scratch. arg: "u32", "bpf", "mirred" (u32 with a redirect). */
 probe_fn probe_filter;

@@ -216,17 +216,6 @@ void probe_link_kind(struct probe *p, const char *arg, struct probe_result *r)
 
 /* --- qdiscs --- */
 
-static int put_tbf(struct nl_msg *msg)
-{
-	struct tc_tbf_qopt opt = {
-		.rate = { .linklayer = TC_LINKLAYER_ETHERNET, .rate = TEST_RATE_BYTES },
-		.limit = 15000,
-		.buffer = 1000000,
-	};
-
-	return nla_put(msg, TCA_TBF_PARMS, sizeof(opt), &opt);
-}
-
 static int put_htb(struct nl_msg *msg)
 {
 	/* TC_HTB_PROTOVER */
@@ -301,11 +290,7 @@ void probe_qdisc(struct probe *p, const char *arg, struct probe_result *r)
 		(void)finish(p, rt_new_clsact(&p->batch, NEAR_IFINDEX, &err), &err, r);
 		return;
 	}
-	e = add_qdisc(p, arg,
-		      strcmp(arg, "tbf") == 0   ? put_tbf
-		      : strcmp(arg, "htb") == 0 ? put_htb
-						: NULL,
-		      &err);
+	e = add_qdisc(p, arg, strcmp(arg, "htb") == 0 ? put_htb : NULL, &err);
 	probe_fail(r, e, err.message);
 }
 

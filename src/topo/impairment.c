@@ -97,14 +97,6 @@ bool impairment_is_shaping(const struct impairment *m)
 	       shapes_besides_rate(m);
 }
 
-bool impairment_is_rate_only(const struct impairment *m)
-{
-	return impair_asks(m, IMPAIR_RATE) && !m->rate_trace &&
-	       !(impair_asks(m, IMPAIR_AQM) && m->aqm != IMPAIR_DROPTAIL) &&
-	       !shapes_besides_rate(m) && !impair_asks(m, IMPAIR_OVERHEAD) &&
-	       !impair_asks(m, IMPAIR_CELL) && !impair_asks(m, IMPAIR_CELL_OVERHEAD);
-}
-
 uint32_t impair_share_to_u32(double share)
 {
 	return (uint32_t)rint(share * UINT32_MAX);

@@ -107,8 +107,6 @@ static inline bool impair_asks(const struct impairment *m, enum impair_key key)
 uint32_t impair_share_to_u32(double share);
 /** @return whether anything but `down`, `seed` and zero values is asked: the link needs shaping, not a plain patch */
 bool impairment_is_shaping(const struct impairment *m);
-/** @return whether only `rate` (and `queue`, overheads unset) shapes: tbf can do that where netem is missing */
-bool impairment_is_rate_only(const struct impairment *m);
 /** Copies the keys that `from` sets over those of `into`; the others keep their values. */
 void impairment_merge(struct impairment *into, const struct impairment *from);
 /** The Gilbert-Elliott parameters that a burst model stands for: r = 1/length, p = r*P/(1-P), 1-h = 1, 1-k = 0

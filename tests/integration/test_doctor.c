@@ -94,7 +94,6 @@ static void agrees_with_iproute2(void **state)
 		{ "netem-rate", "tc qdisc add dev lo root netem rate 1mbit 4" },
 		{ "netem-ecn", "tc qdisc add dev lo root netem loss 1% ecn" },
 		{ "netem-slot", "tc qdisc add dev lo root netem slot 1ms 2ms" },
-		{ "tbf", "tc qdisc add dev lo root tbf rate 1mbit burst 10kb limit 100kb" },
 		{ "htb", "tc qdisc add dev lo root htb" },
 		{ "fq-codel", "tc qdisc add dev lo root fq_codel" },
 		{ "clsact", "tc qdisc add dev lo clsact" },
