@@ -304,6 +304,13 @@ static int choose_join(struct supervisor *s, const struct wanted *w, struct plan
 		return err_hint(err,
 				"say \"join\": \"wire\" for this link in the topology, and bring "
 				"the lab up again");
+	} else if (link->join == PLAN_JOIN_PATCH && ret->join == PLAN_JOIN_NETEM &&
+		   topo->join == TOPO_JOIN_AUTO && s->topo->engine == TOPO_ENGINE_AUTO) {
+		/* a device loses packets while its first root qdisc is put in (dev_deactivate() in qdisc_graft()) */
+		*ret = (struct plan_choice){
+			PLAN_JOIN_WIRE,
+			"it was a plain patch, which the wire takes over without losing a packet"
+		};
 	} else if (link->join == PLAN_JOIN_WIRE && ret->join == PLAN_JOIN_NETEM) {
 		*ret = (struct plan_choice){ PLAN_JOIN_WIRE,
 					     "it is on the wire since more was asked of it" };
