@@ -17,8 +17,8 @@ uint32_t ramp_keys(const struct impairment *from, const struct impairment *to);
 
 /**
  * The values on the way, linear in time.
- * @param[in] keys     of ramp_keys(): only these are set in the result
- * @param[in] elapsed  0..total; at total exactly `to`
+ * @param[in] keys        of ramp_keys(): only these are set in the result
+ * @param[in] elapsed_ns  0..total; at total exactly `to`
  */
 struct impairment ramp_at(const struct impairment *from, const struct impairment *to, uint32_t keys,
 			  uint64_t elapsed_ns, uint64_t total_ns);
