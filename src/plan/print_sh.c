@@ -529,6 +529,11 @@ void plan_print_sh(struct buf *b, const struct plan *p)
 		put_refusal(b, "only netlab itself has the wire that carries this link", wire);
 		return;
 	}
+	buf_puts(b, "state=${NETLAB_SH_STATE:-/run/netlab-sh}/$lab\n");
+	if (p->topo->n_events > 0)
+		buf_puts(
+			b,
+			"# Its timeline is not in here: only 'netlab up' and 'netlab run' follow it.\n");
 	put_common_sysctls(&s);
 	buf_puts(b, "\n");
 	buf_puts(b, sh_functions);

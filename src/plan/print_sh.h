@@ -21,8 +21,7 @@ static const char sh_head[] =
 	"# it is ever in the host's network namespace.\n"
 	"# shellcheck disable=SC2016,SC2086 # what is in single quotes is for another shell; $settings are words\n"
 	"set -eu\n"
-	"lab='%s'\n"
-	"state=${NETLAB_SH_STATE:-/run/netlab-sh}/$lab\n";
+	"lab='%s'\n";
 
 static const char sh_functions[] =
 	"die() {\n"
