@@ -192,8 +192,8 @@ void intake_read(struct worker *w)
 	uint64_t before = w->now_ns;
 	int got;
 
-	if (room == 0) {
-		/* Not even one frame: what is held will leave and make room. Frames wait in the socket meanwhile. */
+	w->is_full = room == 0;
+	if (w->is_full) { /* not even for one: what is held will leave and make room */
 		w->is_behind = false;
 		w->now_ns = worker_clock();
 		return;

@@ -76,6 +76,7 @@ int lane_init(struct lane *l, const struct lane_setup *setup)
 	*l = (struct lane){
 		.in = setup->in,
 		.out = setup->out,
+		.mtu = setup->asked->mtu,
 		.link = setup->link,
 		.pool = setup->pool,
 		.trace = setup->trace,
@@ -107,6 +108,7 @@ void lane_change(struct lane *l, const struct lane_setup *setup)
 		new = old;
 		old = NULL;
 	}
+	l->mtu = setup->asked->mtu;
 	of_pipe = pipe_setup_of(setup, new);
 	pipe_change(&l->pipe, &of_pipe);
 	l->trace = new;

@@ -28,7 +28,8 @@ struct frame_list {
 struct lane {
 	struct agenda_item due; /**< when the pipe has something to do next */
 	uint32_t in, out;       /**< ifindexes: frames come in at one and leave by the other */
-	struct link *link;      /**< borrowed: it has this lane */
+	uint32_t mtu;
+	struct link *link; /**< borrowed: it has this lane */
 	struct frame_pool *pool;
 	struct pipe pipe;
 	struct trace_map *trace; /**< owned; NULL = none */

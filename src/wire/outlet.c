@@ -12,6 +12,8 @@ enum {
 	RETRY_PAUSE_NS = 25 * 1000,
 	BATCHES_PER_ROUND = 4, /* then it is time to read again */
 	STUCK_PAUSE_NS = 100 * 1000,
+	FRAME_OVER_MTU =
+		14 + 4, /* what a veth lets pass: is_skb_forwardable(), include/linux/netdevice.h */
 };
 
 int outlet_init(struct worker *w)
@@ -20,8 +22,13 @@ int outlet_init(struct worker *w)
 	return w->out ? 0 : -ENOMEM;
 }
 
+static bool is_too_long(const struct sending *s)
+{
+	return s->frame->vnet.gso_size == 0 && s->frame->len > s->lane->mtu + FRAME_OVER_MTU;
+}
+
 /** @return whether the frame is to be tried again; otherwise the cause of its loss */
-static bool is_worth_retry(struct worker *w, const struct lane *l, int error, unsigned *retries,
+static bool is_worth_retry(struct worker *w, const struct sending *s, int error,
 			   enum pipe_cause *ret_cause)
 {
 	const struct timespec pause = { .tv_nsec = RETRY_PAUSE_NS };
@@ -31,15 +38,17 @@ static bool is_worth_retry(struct worker *w, const struct lane *l, int error, un
 		*ret_cause = PIPE_DOWN; /* as with a cable whose other end is not plugged in */
 		return false;
 	}
-	if (error != -ENOBUFS && error != -EAGAIN)
+	/* the kernel says ENOBUFS also where a frame is too long for the receiver's end, or that end is down */
+	if ((error != -ENOBUFS && error != -EAGAIN) || is_too_long(s))
 		return false;
-	/* the kernel says ENOBUFS also where the receiver's end is down */
-	if (sys_packet_carrier(w->fd, l->out) < 0) {
+	if (sys_packet_carrier(w->fd, s->lane->out) < 0) {
 		*ret_cause = PIPE_DOWN;
 		return false;
 	}
-	if (++*retries > RETRIES)
+	/* once it did not help, there is no more waiting until a frame got through */
+	if (w->retries >= RETRIES)
 		return false;
+	w->retries++;
 	(void)nanosleep(&pause, NULL);
 	return true;
 }
@@ -59,7 +68,7 @@ static void settle_sent(struct worker *w, unsigned first, unsigned n)
 
 static void flush(struct worker *w)
 {
-	unsigned first = 0, retries = 0;
+	unsigned first = 0;
 
 	while (first < w->n_sending) {
 		int sent = sys_packet_send(w->fd, w->out, first, w->n_sending - first);
@@ -69,15 +78,14 @@ static void flush(struct worker *w)
 		if (sent > 0) {
 			settle_sent(w, first, (unsigned)sent);
 			first += (unsigned)sent;
-			retries = 0;
+			w->retries = 0;
 			continue;
 		}
-		if (is_worth_retry(w, failed->lane, sent, &retries, &cause))
+		if (is_worth_retry(w, failed, sent, &cause))
 			continue;
 		lane_settle_unsent(failed->lane, failed->frame, cause);
 		worker_touch(w, failed->lane);
 		first++;
-		retries = 0;
 	}
 	w->n_sending = 0;
 }

@@ -184,9 +184,9 @@ static void take_task(struct worker *w)
 static void sleep_until(struct worker *w, uint64_t at_ns)
 {
 	struct pollfd fds[] = {
-		{ .fd = w->fd, .events = POLLIN },
+		{ .fd = w->is_full ? -1 : w->fd, .events = POLLIN },
 		{ .fd = w->wake_fd, .events = POLLIN },
-		{ .fd = w->observer_fd, .events = POLLIN }, /* -1 is passed over */
+		{ .fd = w->observer_fd, .events = POLLIN }, /* a -1 is passed over */
 	};
 	uint64_t wait = at_ns > w->now_ns ? at_ns - w->now_ns : 0, wakes;
 	struct timespec timeout = { .tv_sec = (time_t)(wait / 1000000000u),

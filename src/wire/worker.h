@@ -67,7 +67,8 @@ struct worker {
 	struct frame *
 		in_frames[SYS_PACKET_BATCH]; /**< where the batch is put; NULL when out of memory */
 	uint8_t *in_rest;                    /**< what does not fit there, for each of the batch */
-	bool is_behind;                      /**< the last batch was full: there may be more */
+	bool is_full;   /**< no memory for frames: what comes waits in the socket */
+	bool is_behind; /**< the last batch was full: there may be more */
 	uint64_t n_drains, n_observer_drains; /**< how often a socket was found empty */
 	uint64_t drained_ns;
 	uint64_t n_read;      /**< since the overruns were looked at last */
@@ -76,6 +77,7 @@ struct worker {
 	struct sys_packet_batch *out;
 	struct sending sending[SYS_PACKET_BATCH];
 	unsigned n_sending;
+	unsigned retries; /**< of sending, since a frame got through */
 	/* both */
 	uint64_t now_ns;
 	struct lane *dirty;

@@ -131,6 +131,12 @@ static void test_vlan(void **state)
 	}
 	/* the fabric's end saw it whole: bytes count with the tag */
 	assert_int_equal(tap_counters(0, 0, 3).offered_bytes, 200 + 204 + 208);
+	/* a tag does not count against the MTU */
+	make_frame(frame, 1518, 0x8100, 0);
+	frame[14] = 0;
+	frame[15] = 9;
+	send_frame(left, frame, 1518);
+	assert_int_equal(tap_receive(right, got, WAIT_MS), 1514);
 	close(left);
 	close(right);
 }
