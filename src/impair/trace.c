@@ -23,6 +23,8 @@ static size_t count_lines(const char *text, size_t len)
 {
 	size_t n = 1;
 
+	if (len == 0) /* and memchr() must not see the NULL that may come with it */
+		return n;
 	for (const char *p = text; (p = memchr(p, '\n', len - (size_t)(p - text))); p++)
 		n++;
 	return n;
