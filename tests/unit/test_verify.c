@@ -460,6 +460,11 @@ static void test_judge_rate(void **state)
 	m.rate_bps = 9000000;
 	assert_int_equal(verify_judge(&m, &s, &r), 0);
 	assert_verdict(&r, "rate", VERIFY_DIFFERS);
+	/* unless half of the time it was twice as much as in the other half */
+	for (size_t i = 1; i < TRAIN; i++)
+		train[i] = train[i - 1] + (i / 100 % 2 ? 2 * MS / 3 : 4 * MS / 3);
+	assert_int_equal(verify_judge(&m, &s, &r), 0);
+	assert_verdict(&r, "rate", VERIFY_TOO_SLOW);
 	s.train_n = 10;
 	assert_int_equal(verify_judge(&m, &s, &r), 0);
 	assert_verdict(&r, "rate", VERIFY_UNTESTED);
