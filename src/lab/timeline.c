@@ -443,7 +443,7 @@ static void discard(struct timeline *t)
 int timeline_new(struct supervisor *s, struct timeline **ret, struct netlab_err *err)
 {
 	struct timeline *t;
-	int r = 0;
+	int r;
 
 	*ret = NULL;
 	if (s->topo->n_events == 0)
@@ -451,20 +451,21 @@ int timeline_new(struct supervisor *s, struct timeline **ret, struct netlab_err 
 	t = calloc(1, sizeof(*t));
 	if (!t)
 		return err_set(err, ENOMEM, "out of memory");
-	t->s = s;
+	*t = (struct timeline){ .s = s, .epoll_fd = -1, .timer_fd = -1, .inotify_fd = -1 };
 	t->entries = calloc(s->topo->n_events, sizeof(*t->entries));
 	t->by_time = calloc(s->topo->n_events, sizeof(*t->by_time));
+	if (!t->entries || !t->by_time) {
+		discard(t);
+		return err_set(err, ENOMEM, "out of memory");
+	}
+	for (; t->n < s->topo->n_events; t->n++)
+		t->entries[t->n] = (struct entry){ .event = &s->topo->timeline[t->n],
+						   .packets.fd = { -1, -1 } };
 	t->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	t->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	t->inotify_fd = -1;
-	if (!t->entries || !t->by_time)
-		r = err_set(err, ENOMEM, "out of memory");
-	else if (t->epoll_fd < 0 || t->timer_fd < 0 || watch(t, t->timer_fd, WAKE_TIMER) < 0)
+	if (t->epoll_fd < 0 || t->timer_fd < 0 || watch(t, t->timer_fd, WAKE_TIMER) < 0)
 		r = err_errno(err, errno, "timer of the timeline");
-	for (size_t i = 0; i < s->topo->n_events && r == 0; i++, t->n++)
-		t->entries[i] = (struct entry){ .event = &s->topo->timeline[i],
-						.packets.fd = { -1, -1 } };
-	if (r == 0)
+	else
 		r = prepare(t, err);
 	if (r < 0) {
 		discard(t);

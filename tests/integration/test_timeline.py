@@ -5,8 +5,14 @@ import os
 import re
 import time
 
-from support import (SCRATCH, Lab, Stream, between, check, equal, main, matches, netlab, netlab_json, run,
-                     topology, wait_for)
+from support import (IN_VM, SCRATCH, Lab, Stream, between, check, equal, have_netem, main, matches, netlab,
+                     netlab_json, run, topology, wait_for)
+
+LATE_MS = 40 if IN_VM else 6  # what a busy machine adds to a round trip
+
+
+def engines():
+    return ["wire"] + (["netem"] if have_netem() else [])
 
 
 def pair(events, link=None, nodes=None, **more):
@@ -67,40 +73,46 @@ def test_carrier_and_clear():
 
 
 def test_delay_at_a_time():
-    lab = Lab(pair([{"at": "1s", "link": "ab", "delay": "30ms"}, {"at": "2s", "link": "ab", "from": "b", "delay": "60ms"},
-                    {"at": "3s", "link": "ab", "clear": True}],
-                   {"delay": "5ms"}, engine="wire"))
-    between(round_trip(lab), 10, 14, "before")
-    wait_event(lab, 1)
-    between(round_trip(lab), 60, 66, "after 1 s")
-    wait_event(lab, 2)
-    between(round_trip(lab), 90, 97, "after 2 s")
-    wait_event(lab, 3)
-    between(round_trip(lab), 10, 14, "cleared")
+    for engine in engines():
+        lab = Lab(pair([{"at": "1s", "link": "ab", "delay": "30ms"},
+                        {"at": "2s", "link": "ab", "from": "b", "delay": "60ms"},
+                        {"at": "3s", "link": "ab", "clear": True}],
+                       {"delay": "5ms"}, engine=engine))
+        equal(lab.link_show("ab")["join"], engine, "who carries it")
+        between(round_trip(lab), 10, 10 + LATE_MS, "before")
+        wait_event(lab, 1)
+        between(round_trip(lab), 60, 60 + LATE_MS, "after 1 s")
+        wait_event(lab, 2)
+        between(round_trip(lab), 90, 90 + LATE_MS, "after 2 s")
+        wait_event(lab, 3)
+        between(round_trip(lab), 10, 10 + LATE_MS, "cleared")
+        lab.down()
 
 
 def test_ramp():
-    lab = Lab(pair([{"at": "500ms", "link": "ab", "delay": "105ms", "loss": "50%", "distribution": "normal", "jitter": "1ms",
-                     "ramp": "2s"}],
-                   {"delay": "5ms"}, engine="wire"))
-    seen = []
-    while True:
-        event = timeline(lab)[0]
-        seen.append((event["state"], lab.link_show("ab")["->"]["delay_ns"] / 1e6))
-        if event["state"] == "done":
-            break
-        check(event["state"] != "failed", event)
-        time.sleep(0.05)
-    delays = [delay for _, delay in seen]
-    equal(delays, sorted(delays), "it only rises")
-    equal(delays[-1], 105.0, "and ends where it should")
-    between(len(set(delays)), 10, 43, "different delays on the way")
-    last = lab.link_show("ab")
-    for arrow in ("->", "<-"):
-        equal(last[arrow]["loss"], {"random": 0.5}, "loss")
-        equal(last[arrow]["distribution"], "normal")
-        equal(last[arrow]["jitter_ns"], 1000000)
-    equal(timeline(lab)[0]["ramp_ms"], 2000)
+    for engine in engines():
+        lab = Lab(pair([{"at": "500ms", "link": "ab", "delay": "105ms", "loss": "50%", "distribution": "normal",
+                         "jitter": "1ms", "ramp": "2s"}],
+                       {"delay": "5ms"}, engine=engine))
+        seen = []
+        while True:
+            event = timeline(lab)[0]
+            seen.append((event["state"], lab.link_show("ab")["->"]["delay_ns"] / 1e6))
+            if event["state"] == "done":
+                break
+            check(event["state"] != "failed", event)
+            time.sleep(0.05)
+        delays = [delay for _, delay in seen]
+        equal(delays, sorted(delays), "it only rises")
+        equal(delays[-1], 105.0, "and ends where it should")
+        between(len(set(delays)), 5 if IN_VM else 10, 43, "different delays on the way")
+        last = lab.link_show("ab")
+        for arrow in ("->", "<-"):
+            equal(last[arrow]["loss"], {"random": 0.5}, "loss")
+            equal(last[arrow]["distribution"], "normal")
+            equal(last[arrow]["jitter_ns"], 1000000)
+        equal(timeline(lab)[0]["ramp_ms"], 2000)
+        lab.down()
 
 
 def test_ramp_is_ended_by_a_later_event():
@@ -217,7 +229,7 @@ def test_packet_trigger_on_the_wire():
     lab = Lab(pair([{"when": {"packet": ["ab", None, 4]}, "link": "ab", "delay": "20ms"}], {"delay": "1ms"}, engine="wire"))
     round_trip(lab)
     wait_event(lab, 1)
-    between(round_trip(lab), 40, 45, "round trip")
+    between(round_trip(lab), 40, 40 + LATE_MS, "round trip")
 
 
 # --- traces ---
