@@ -22,7 +22,8 @@ const struct cli_command cli_commands[] = {
 		.purpose = "validate a topology file and print every problem",
 		.details =
 			"TOPO is a file, or - for standard input. Warnings name what was asked for but will not\n"
-			"behave as it reads; they do not change the exit code. Exit code 3: there are errors.\n",
+			"behave as it reads; they do not change the exit code. Exit code 3: there are errors.\n"
+			"Traces that the file names are read, and pcap expressions compiled.\n",
 		.example = "netlab check topology.json",
 		.min_args = 1,
 		.max_args = 1,
@@ -150,7 +151,8 @@ const struct cli_command cli_commands[] = {
 		.synopsis = "[NODE[/SERVICE]] [-f]",
 		.purpose = "print what services wrote",
 		.details = NODE_TEXT
-		"With more than one service each line begins with NODE/SERVICE.\n",
+		"With more than one service each line begins with NODE/SERVICE. What the timeline runs as\n"
+		"its event N is NODE/timeline--N.\n",
 		.example = "netlab logs web/http -f",
 		.options = OPT_BIT(OPT_FOLLOW),
 		.max_args = 1,
@@ -167,7 +169,8 @@ const struct cli_command cli_commands[] = {
 			"  set LINK KEY=VALUE...    change the keys that are named, keep the others\n"
 			"  clear LINK [--none]      back to the topology's values; --none: to no impairment\n"
 			"  down LINK, up LINK       cut it, mend it\n"
-			"The keys are those of the topology file, see netlab-topology(5).\n",
+			"The keys are those of the topology file, see netlab-topology(5); also preset=lte (the\n"
+			"link's first end is the user's), loss=burst:1%,4, rate=trace:FILE[,once].\n",
 		.example = "netlab link set a--b --from a delay=20ms loss=1%",
 		.actions = link_actions,
 		.options = OPT_BIT(OPT_FROM) | OPT_BIT(OPT_NONE),
