@@ -416,7 +416,7 @@ static int carry_out_join(struct supervisor *s, const struct wanted *w, struct p
 static int carry_out(struct supervisor *s, const struct wanted *w, struct netlab_err *err)
 {
 	struct lab_link *link = &s->links[w->link];
-	struct plan_choice choice;
+	struct plan_choice choice = { 0 };
 	int r = choose_join(s, w, &choice, err);
 
 	if (r == 0)
