@@ -7,6 +7,7 @@
 #include "lab/verify.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +21,7 @@
 
 #define SECOND_NS UINT64_C(1000000000)
 
-enum { BATCH_LINKS = 24, BATCH_PROBES_PER_S = 5000 };
+enum { BATCH_LINKS = 64, BATCH_PROBES_PER_S = 5000 };
 #define BATCH_TRAIN_BPS 300e6
 
 struct batch {
@@ -34,6 +35,7 @@ struct batch {
 struct verify {
 	const struct lab_verify_options *o;
 	uint64_t duration_ns;
+	double probes_per_s;
 	json_t *shown;   /* lab_show() */
 	json_t *results; /* by link's name */
 	char **ends;     /* texts that verify_end points into; owned */
@@ -240,7 +242,7 @@ static void read_link(const struct verify *v, const json_t *shown, struct verify
 
 	for (unsigned d = 0; d < 2; d++) {
 		verify_read_asked(json_object_get(shown, arrows[d]), &l->ways[d].asked);
-		verify_effort_of(&l->ways[d].asked, (uint32_t)mtu, v->duration_ns,
+		verify_effort_of(&l->ways[d].asked, (uint32_t)mtu, v->probes_per_s, v->duration_ns,
 				 &l->ways[d].effort);
 	}
 }
@@ -358,6 +360,9 @@ int lab_verify(const struct lab_verify_options *o, json_t **ret, struct netlab_e
 	links = chosen(&v, err);
 	n = json_object_size(links);
 	v.of = n;
+	/* the more links, the fewer probes for each, so that all are measured at once if that can be */
+	v.probes_per_s = n ? BATCH_PROBES_PER_S / (2.0 * (double)n) : VERIFY_PROBES_PER_S;
+	v.probes_per_s = fmin(VERIFY_PROBES_PER_S, fmax(VERIFY_PROBES_PER_S_LEAST, v.probes_per_s));
 	v.ends = calloc(2 * n + 1, sizeof(*v.ends));
 	v.nodes = calloc(2 * BATCH_LINKS + 2, sizeof(*v.nodes));
 	v.node_fds = calloc(2 * BATCH_LINKS + 2, sizeof(*v.node_fds));

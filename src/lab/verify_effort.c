@@ -10,8 +10,7 @@
 
 enum {
 	PROBE_LEN = 100,
-	HITS_WANTED = 50,       /* of the rarest event that is asked for */
-	PROBES_PER_S_MIN = 400, /* where nothing is rare */
+	HITS_WANTED = 50, /* of the rarest event that is asked for */
 	PROBES_PER_S_MAX = 2000,
 	PROBES_PER_S_TRACE = 100, /* a trace may be slow at times */
 	PROBES_MIN = 10,
@@ -44,9 +43,9 @@ static double rarest(const struct impairment *m)
 	return least;
 }
 
-static double probes_per_s(const struct impairment *m, double seconds)
+static double probes_per_s(const struct impairment *m, double per_s, double seconds)
 {
-	double share = rarest(m), rate = (double)verify_rate(m), per_s = PROBES_PER_S_MIN;
+	double share = rarest(m), rate = (double)verify_rate(m);
 
 	if (share > 0 && HITS_WANTED / share / seconds > per_s)
 		per_s = HITS_WANTED / share / seconds;
@@ -104,11 +103,12 @@ static void plan_train(const struct impairment *m, uint32_t mtu, uint64_t durati
 	e->train_max = len < TRAIN_ARRIVALS_MAX ? (size_t)len : TRAIN_ARRIVALS_MAX;
 }
 
-void verify_effort_of(const struct impairment *asked, uint32_t mtu, uint64_t duration_ns,
-		      struct verify_effort *ret)
+void verify_effort_of(const struct impairment *asked, uint32_t mtu, double per_s,
+		      uint64_t duration_ns, struct verify_effort *ret)
 {
-	double seconds = (double)duration_ns / 1e9, per_s = probes_per_s(asked, seconds);
+	double seconds = (double)duration_ns / 1e9;
 
+	per_s = probes_per_s(asked, per_s, seconds);
 	*ret = (struct verify_effort){ .len = PROBE_LEN, .linger_ns = linger(asked) };
 	ret->n = (size_t)(per_s * seconds);
 	if (ret->n < PROBES_MIN)

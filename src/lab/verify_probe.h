@@ -28,9 +28,18 @@ struct verify_effort {
 	size_t train_max; /**< arrivals that there is room for */
 };
 
-/** @param[in] duration_ns  for the probes; the train takes a third of it, within bounds */
-void verify_effort_of(const struct impairment *asked, uint32_t mtu, uint64_t duration_ns,
-		      struct verify_effort *ret);
+enum {
+	/* Probes a second in one direction, where nothing that is rare asks for more. */
+	VERIFY_PROBES_PER_S = 400,
+	VERIFY_PROBES_PER_S_LEAST = 70, /* in a lab of many links */
+};
+
+/**
+ * @param[in] per_s        probes a second, if the link asks for nothing rare and bears them
+ * @param[in] duration_ns  for the probes; the train takes a third of it, within bounds
+ */
+void verify_effort_of(const struct impairment *asked, uint32_t mtu, double per_s,
+		      uint64_t duration_ns, struct verify_effort *ret);
 
 /** One direction: what is found is in memory shared with the child. */
 struct verify_way {

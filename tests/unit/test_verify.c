@@ -499,36 +499,38 @@ static void test_effort(void **state)
 	struct verify_effort e;
 
 	(void)state;
-	verify_effort_of(&m, 1500, 3000 * MS, &e);
+	verify_effort_of(&m, 1500, 400, 3000 * MS, &e);
 	assert_int_equal(e.n, 1200);
 	assert_int_equal(e.interval_ns, 2500000);
 	assert_int_equal(e.train_bps, 0);
+	verify_effort_of(&m, 1500, 70, 3000 * MS, &e);
+	assert_int_equal(e.n, 210);
 	/* 50 losses at 2 % need 2500 probes */
 	m.set = IMPAIR_BIT(IMPAIR_LOSS);
 	m.loss.random = 0.02;
-	verify_effort_of(&m, 1500, 3000 * MS, &e);
+	verify_effort_of(&m, 1500, 400, 3000 * MS, &e);
 	assert_int_equal(e.n, 2500);
 	/* what would take too many gets the most */
 	m.loss.random = 1e-6;
-	verify_effort_of(&m, 1500, 3000 * MS, &e);
+	verify_effort_of(&m, 1500, 400, 3000 * MS, &e);
 	assert_int_equal(e.n, 6000);
 	/* a tenth of 80 kb/s are 10 probes of 100 bytes a second; trains of 100-byte frames */
 	m = (struct impairment){ .set = IMPAIR_BIT(IMPAIR_RATE), .rate_bps = 80000 };
-	verify_effort_of(&m, 1500, 3000 * MS, &e);
+	verify_effort_of(&m, 1500, 400, 3000 * MS, &e);
 	assert_int_equal(e.n, 30);
 	assert_int_equal(e.train_bps, 96000);
 	assert_int_equal(e.train_len, 100);
 	m.rate_bps = 1000000000;
-	verify_effort_of(&m, 1500, 3000 * MS, &e);
+	verify_effort_of(&m, 1500, 400, 3000 * MS, &e);
 	assert_int_equal(e.train_len, 1514);
 	/* half is lost before it comes to the rate */
 	m.set |= IMPAIR_BIT(IMPAIR_LOSS);
 	m.loss.random = 0.5;
-	verify_effort_of(&m, 1500, 3000 * MS, &e);
+	verify_effort_of(&m, 1500, 400, 3000 * MS, &e);
 	assert_int_equal(e.train_bps, 2400000000);
 	m.set |= IMPAIR_BIT(IMPAIR_DOWN);
 	m.down = true;
-	verify_effort_of(&m, 1500, 3000 * MS, &e);
+	verify_effort_of(&m, 1500, 400, 3000 * MS, &e);
 	assert_int_equal(e.train_bps, 0);
 }
 
