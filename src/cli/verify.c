@@ -78,6 +78,8 @@ static void format_bps(struct buf *b, double bps)
 {
 	if (bps < 999.5e3)
 		buf_printf(b, "%.4g kb/s", bps / 1e3);
+	else if (bps >= 9999.5e6)
+		buf_printf(b, "%.5g Gb/s", bps / 1e9);
 	else
 		buf_printf(b, "%.5g Mb/s", bps / 1e6);
 }
@@ -300,6 +302,7 @@ static int verify(struct cli *c, const char *lab, const char *const *links, size
 		code = write_plot(c, doc, plot);
 	if (code == 0)
 		code = c->json ? cli_print_json(c, json_incref(doc), 0) : print_table(c, doc);
+	(void)fflush(c->io->out); /* the table comes before what is said of it */
 	verdict = judge(c, doc, lab);
 	json_decref(doc);
 	return code ? code : verdict;

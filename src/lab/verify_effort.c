@@ -19,12 +19,13 @@ enum {
 	TRAIN_ARRIVALS_MAX = 1 << 20,
 };
 
-#define PROBE_LOAD     0.1 /* of the rate: the queue stays empty */
-#define TRAIN_EXCESS   1.2 /* the rate is kept busy, and what queues up is gone soon after */
-#define TRAIN_TIMES    4.0 /* at most, where much is lost before the rate */
-#define TRAIN_MIN_NS   (SECOND_NS / 2)
-#define TRAIN_MAX_NS   (5 * SECOND_NS)
-#define LINGER_MORE_NS (3 * SECOND_NS / 10)
+#define PROBE_LOAD      0.1 /* of the rate: the queue stays empty */
+#define TRAIN_EXCESS    1.2 /* the rate is kept busy, and what queues up is gone soon after */
+#define TRAIN_TIMES     4.0 /* at most, where much is lost before the rate */
+#define TRAIN_MIN_NS    (SECOND_NS / 2)
+#define TRAIN_MAX_NS    (5 * SECOND_NS)
+#define LINGER_MORE_NS  (3 * SECOND_NS / 10)
+#define TRACE_LINGER_NS (3 * SECOND_NS)
 
 static double rarest(const struct impairment *m)
 {
@@ -71,6 +72,9 @@ static uint64_t linger(const struct impairment *m)
 		ns += 4 * m->jitter_ns;
 	if (impair_asks(m, IMPAIR_SLOT))
 		ns += m->slot.max_ns + m->slot.dist_delay_ns + 4 * m->slot.dist_jitter_ns;
+	/* it may have gaps; the waiting ends when all have come */
+	if (impair_asks(m, IMPAIR_RATE) && m->rate_trace)
+		ns += TRACE_LINGER_NS;
 	if (rate)
 		ns += 8 * SECOND_NS * PROBE_LEN / rate;
 	return ns;

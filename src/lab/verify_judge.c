@@ -94,6 +94,9 @@ static void judge_shares(const struct impairment *asked, const struct verify_str
 	if (s->overruns && c->verdict == VERIFY_DIFFERS)
 		say(c, VERIFY_TOO_SLOW, "verify's own sockets lost %llu frames",
 		    (unsigned long long)s->overruns);
+	if (asked->rate_trace && c->verdict == VERIFY_DIFFERS && c->achieved > c->expected)
+		say(c, VERIFY_UNTESTED,
+		    "%zu lost; its rate follows a trace, whose gaps may fill the queue", r->lost);
 	c = add(r, "duplicate", VERIFY_SHARE_OF_1);
 	c->asked = duplicate;
 	judge_share(c, of.two * (1 - corrupt) * (1 - corrupt), (double)(s->copies - r->received), n,
@@ -101,8 +104,10 @@ static void judge_shares(const struct impairment *asked, const struct verify_str
 	c = add(r, "corrupt", VERIFY_SHARE_OF_1);
 	c->asked = corrupt;
 	judge_share(c, corrupt, (double)s->damaged, all, 1);
-	if (all <= 0)
+	if (all <= 0 && corrupt > 0)
 		say(c, VERIFY_UNTESTED, "no probe arrived");
+	else if (all <= 0)
+		say(c, VERIFY_OK, "%s", "");
 }
 
 /* --- delay, jitter, order --- */
@@ -386,14 +391,15 @@ static void judge_rate(const struct impairment *asked, const struct verify_strea
 	by = c->achieved - c->expected;
 	if (fabs(by) <= c->tolerance)
 		return;
+	if (by < 0 && has_short_queue(asked, s->train_len))
+		say(c, VERIFY_UNTESTED, "the queue is too short to keep the rate busy");
 	/* parts that differ so much among themselves say nothing about the whole */
-	if (fabs(by) <= c->tolerance + VERIFY_Z_VERDICT / VERIFY_Z_SHOWN * (c->high - c->achieved))
+	else if (fabs(by) <=
+		 c->tolerance + VERIFY_Z_VERDICT / VERIFY_Z_SHOWN * (c->high - c->achieved))
 		say(c, VERIFY_TOO_SLOW, "this host was too uneven: %.4g Mb/s expected, %.4g found",
 		    c->expected / 1e6, c->achieved / 1e6);
 	else if (by < 0 && offered < 1.05 * c->expected)
 		say(c, VERIFY_TOO_SLOW, "this host could offer only %.4g Mb/s", offered / 1e6);
-	else if (by < 0 && has_short_queue(asked, s->train_len))
-		say(c, VERIFY_UNTESTED, "the queue is too short to keep the rate busy");
 	else
 		say(c, VERIFY_DIFFERS, "%.4g Mb/s expected, %.4g Mb/s found", c->expected / 1e6,
 		    c->achieved / 1e6);

@@ -336,12 +336,24 @@ static void test_judge_loss(void **state)
 	s.overruns = 1;
 	assert_int_equal(verify_judge(&none, &s, &r), 0);
 	assert_verdict(&r, "loss", VERIFY_TOO_SLOW);
+	/* a trace may have gaps in which its queue fills */
+	none.set = IMPAIR_BIT(IMPAIR_RATE);
+	none.rate_trace = "x";
+	s.overruns = 0;
+	assert_int_equal(verify_judge(&none, &s, &r), 0);
+	assert_verdict(&r, "loss", VERIFY_UNTESTED);
+	none = (struct impairment){ .set = 0 };
 	/* all lost: nothing can be said of delays */
 	s = stream(0);
 	lose(&s, 1);
 	assert_int_equal(verify_judge(&none, &s, &r), 0);
 	assert_verdict(&r, "loss", VERIFY_DIFFERS);
 	assert_verdict(&r, "delay", VERIFY_UNTESTED);
+	assert_verdict(&r, "corrupt", VERIFY_OK);
+	none.set = IMPAIR_BIT(IMPAIR_CORRUPT);
+	none.corrupt = 0.1;
+	assert_int_equal(verify_judge(&none, &s, &r), 0);
+	assert_verdict(&r, "corrupt", VERIFY_UNTESTED);
 }
 
 static void test_judge_shares(void **state)
