@@ -548,9 +548,13 @@ int realise(struct supervisor *s, struct netlab_err *err)
 			     { "hosts", write_hosts },
 			     { "nodes", make_nodes },
 			     { "settings", settle_nodes } },
-	  after_links[] = { { "addresses", configure_nodes },  { "carrier", sync_carriers },
-			    { "validity", settle_addresses },  { "shaping", shape_all },
-			    { "spanning-tree", settle_trees }, { "services", start_services } };
+	  after_links[] = { { "addresses", configure_nodes },
+			    { "carrier", sync_carriers },
+			    { "validity", settle_addresses },
+			    { "shaping", shape_all },
+			    { "wire", wired_all },
+			    { "spanning-tree", settle_trees },
+			    { "services", start_services } };
 	static const enum plan_op_kind fabric_ops[] = { PLAN_REDIRECT, PLAN_FABRIC_UP };
 	int r = 0;
 
@@ -567,8 +571,6 @@ int realise(struct supervisor *s, struct netlab_err *err)
 		r = make_clsacts(s, err);
 	for (size_t i = 0; i < ARRAY_SIZE(fabric_ops) && r == 0; i++)
 		r = make_fabric(s, fabric_ops[i], err);
-	if (r == 0)
-		r = wired_all(s, err); /* PLAN_WIRE */
 	if (r == 0)
 		supervisor_phase(s, "joins");
 	for (size_t i = 0; i < ARRAY_SIZE(after_links) && r == 0; i++) {

@@ -61,10 +61,6 @@ static void add_fabric(struct build *b)
 		for (unsigned end = 0; end < 2 && t->links[l].carrier; end++)
 			add_link_op(b, PLAN_FABRIC_UP, l, end);
 	}
-	for (size_t l = 0; l < t->n_links; l++) {
-		if (b->plan->links[l].join == PLAN_JOIN_WIRE)
-			add_link_op(b, PLAN_WIRE, l, 0);
-	}
 }
 
 static void add_interface_sysctls(struct build *b, size_t node)
@@ -173,6 +169,10 @@ static void add_rest(struct build *b)
 			if (b->plan->links[l].dir[dir].kind != PLAN_QDISC_NONE)
 				add_link_op(b, PLAN_QDISC, l, dir);
 		}
+	}
+	for (size_t l = 0; l < b->topo->n_links; l++) {
+		if (b->plan->links[l].join == PLAN_JOIN_WIRE)
+			add_link_op(b, PLAN_WIRE, l, 0);
 	}
 	for (size_t n = 0; n < b->topo->n_nodes; n++) {
 		for (uint32_t s = 0; s < b->topo->nodes[n].n_services; s++)

@@ -12,11 +12,11 @@
  *              interfaces inherit conf/default)
  *   links      PLAN_VETH x 2 per link: fabric end and node end in one message, both in their final namespace
  *   fabric     PLAN_REDIRECT x 2 per patched or netem link (clsact ingress -> mirred egress of the other end),
- *              PLAN_FABRIC_UP per fabric end (not where the link's carrier is false), then PLAN_WIRE per wire link:
- *              before anything can send, or what it sends first were lost
+ *              PLAN_FABRIC_UP per fabric end (not where the link's carrier is false)
  *   per node   contiguous: PLAN_BRIDGE, PLAN_PORT (switches); PLAN_SYSCTL that need the interfaces;
  *              PLAN_OFFLOAD; PLAN_ADDRESS; PLAN_UP (lo first); PLAN_NEIGHBOUR; PLAN_ROUTE
- *   shaping    PLAN_QDISC per shaped direction: all of them one tc -batch
+ *   shaping    PLAN_QDISC per direction that netem shapes: all of them one tc -batch; PLAN_WIRE per wire link. Only now, so
+ *              that what interfaces send as they come up is not drawn for
  *   services   PLAN_SERVICE
  *
  * The node end of a link goes up after the fabric end, so that it has its carrier at once and IPv6 addresses are valid
@@ -123,7 +123,6 @@ enum plan_op_kind {
 	PLAN_VETH,
 	PLAN_REDIRECT,
 	PLAN_FABRIC_UP,
-	PLAN_WIRE,
 	PLAN_BRIDGE,
 	PLAN_PORT,
 	PLAN_SYSCTL,
@@ -133,6 +132,7 @@ enum plan_op_kind {
 	PLAN_NEIGHBOUR,
 	PLAN_ROUTE,
 	PLAN_QDISC,
+	PLAN_WIRE,
 	PLAN_SERVICE,
 	PLAN_OP_COUNT
 };
