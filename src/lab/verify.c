@@ -68,7 +68,7 @@ static int open_node(struct verify *v, const char *name, struct netlab_err *err)
 	int fd = -1, r;
 
 	for (size_t i = 0; i < v->n_nodes; i++) {
-		if (strcmp(v->nodes[i], name) == 0)
+		if (v->nodes[i] && strcmp(v->nodes[i], name) == 0)
 			return v->node_fds[i];
 	}
 	r = lab_request(v->o->state_dir, v->o->lab,
@@ -377,7 +377,7 @@ int lab_verify(const struct lab_verify_options *o, json_t **ret, struct netlab_e
 		r = *ret ? 0 : err_set(err, ENOMEM, "out of memory");
 	}
 out:
-	for (size_t i = 0; i < v.n_ends; i++)
+	for (size_t i = 0; v.ends && i < v.n_ends; i++)
 		free(v.ends[i]);
 	free(v.ends);
 	free(v.nodes);

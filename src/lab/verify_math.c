@@ -96,7 +96,7 @@ static void stationary(const struct chain *c, double *ret)
 			sum[i] += p[i];
 	}
 	for (unsigned i = 0; i < c->n; i++)
-		ret[i] = sum[i] / (STEPS_MAX - STEPS_MAX / 2);
+		ret[i] = sum[i] / (double)(STEPS_MAX - STEPS_MAX / 2);
 }
 
 static struct verify_loss sum_up(const struct chain *c)

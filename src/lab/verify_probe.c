@@ -408,7 +408,7 @@ enum { CHILD_FAILED = 1 };
 int verify_measure(struct verify_link *links, size_t n, bool rootless, struct netlab_err *err)
 {
 	int *result = shared_memory(sizeof(*result));
-	int status, r;
+	int status = 0, r;
 	pid_t pid;
 
 	if (!result)

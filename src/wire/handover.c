@@ -56,9 +56,10 @@ static void remove_handover(struct worker *w, struct link *l)
 {
 	struct link **at = &w->handovers;
 
-	while (*at != l)
+	while (*at && *at != l)
 		at = &(*at)->next_handover;
-	*at = l->next_handover;
+	if (*at)
+		*at = l->next_handover;
 }
 
 static void hold(struct link *l, bool on)

@@ -229,8 +229,8 @@ void process_main(int order_fd, struct wire_shared *shared, pid_t parent)
 	p.max_workers = sys_cpus_allowed();
 	if (p.max_workers > shared->n_links)
 		p.max_workers = shared->n_links > 0 ? (unsigned)shared->n_links : 1;
-	p.workers = calloc(p.max_workers, sizeof(struct worker *));
-	p.links = calloc(shared->n_links, sizeof(*p.links));
+	p.workers = calloc(p.max_workers + 1, sizeof(struct worker *));
+	p.links = calloc(shared->n_links + 1, sizeof(*p.links));
 	if (!p.workers || !p.links)
 		_exit(1);
 	for (;;)
