@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/units.h"
+#include "cli/output.h"
 
 /* Cuts `suffix` off the key. Returns its new length, 0 when it does not end so. */
 static size_t stem(const char *key, const char *suffix)
@@ -67,6 +68,12 @@ static void add_members(struct buf *b, const json_t *object)
 			len = strlen(key);
 		buf_puts(b, first ? "" : " ");
 		first = false;
+		/* as `link set` takes it */
+		if (strcmp(key, "rate_trace") == 0) {
+			buf_printf(b, "rate trace:%s%s", cli_json_string(value, "trace", "?"),
+				   json_is_false(json_object_get(value, "loop")) ? ",once" : "");
+			continue;
+		}
 		/* these say enough without their keys: "netem ...", "loss 1%" */
 		if (strcmp(key, "random") == 0 || strcmp(key, "qdisc") == 0) {
 			add_value(b, key, value);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "cli/describe.h"
 #include "support/fake_lab.h"
 
 static const char shown[] =
@@ -117,13 +118,33 @@ static void test_check(void **state)
 	json_decref(doc);
 }
 
+static void test_describe(void **state)
+{
+	static const struct {
+		const char *json, *text;
+	} cases[] = {
+		{ "{\"delay_ns\": 1000000, \"rate_trace\": {\"trace\": \"/a b\", \"loop\": true}, \"aqm\": \"codel\"}",
+		  "delay 1ms rate trace:/a b aqm codel" },
+		{ "{\"rate_trace\": {\"trace\": \"/t\", \"loop\": false}}", "rate trace:/t,once" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_buf_ struct buf b = { 0 };
+		json_t *json = json_loads(cases[i].json, 0, NULL);
+
+		cli_describe_impairment(&b, json);
+		assert_string_equal(buf_text(&b), cases[i].text);
+		json_decref(json);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(test_show, setup),
-		cmocka_unit_test_setup(test_run, setup),
-		cmocka_unit_test_setup(test_logs, setup),
-		cmocka_unit_test_setup(test_check, setup),
+		cmocka_unit_test_setup(test_show, setup), cmocka_unit_test_setup(test_run, setup),
+		cmocka_unit_test_setup(test_logs, setup), cmocka_unit_test_setup(test_check, setup),
+		cmocka_unit_test(test_describe),
 	};
 	int r = cmocka_run_group_tests(tests, NULL, NULL);
 
