@@ -88,15 +88,17 @@ static void step(const struct chain *c, double *p)
 /* How often each state is on: the mean over time, which a chain that goes round and round has as well. */
 static void stationary(const struct chain *c, double *ret)
 {
+	const unsigned settled = STEPS_MAX / 2;
+	const double counted = STEPS_MAX - settled;
 	double p[STATES_MAX] = { 1 }, sum[STATES_MAX] = { 0 };
 
 	for (unsigned k = 0; k < STEPS_MAX; k++) {
 		step(c, p);
-		for (unsigned i = 0; i < c->n && k >= STEPS_MAX / 2; i++)
+		for (unsigned i = 0; i < c->n && k >= settled; i++)
 			sum[i] += p[i];
 	}
 	for (unsigned i = 0; i < c->n; i++)
-		ret[i] = sum[i] / (double)(STEPS_MAX - STEPS_MAX / 2);
+		ret[i] = sum[i] / counted;
 }
 
 static struct verify_loss sum_up(const struct chain *c)
