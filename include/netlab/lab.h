@@ -112,7 +112,7 @@ NETLAB_API int netlab_show(struct netlab_lab *lab, char **ret, struct netlab_err
 
 /**
  * What this host can do for labs.
- * @param[out] ret  a JSON array as `netlab doctor --json` prints it; free with netlab_free()
+ * @param[out] ret  a JSON array as `netlab doctor --json` prints it, without what that measures; free with netlab_free()
  * @param[out] err  what failed
  * @return 0, also when much is missing; negative errno
  */
