@@ -16,7 +16,7 @@ enum {
 	TOP = 40,
 	/* inside a panel, around the axes */
 	LEFT = 56,
-	RIGHT = 14,
+	RIGHT = 24,
 	ABOVE = 30,
 	BELOW = 42,
 	TICKS = 5,
