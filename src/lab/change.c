@@ -291,6 +291,9 @@ static int choose_join(struct supervisor *s, const struct wanted *w, struct plan
 		r = plan_choose_join(wish, s->topo->engine, w->asked, &s->host, ret, err);
 	if (r < 0)
 		return err_wrap(err, "link '%s'", topo->name);
+	if (ret->join == PLAN_JOIN_NETEM && link->join == PLAN_JOIN_PATCH &&
+	    s->plan->links[w->link].needs_wire)
+		*ret = (struct plan_choice){ PLAN_JOIN_WIRE, s->plan->links[w->link].needs_wire };
 	if (link->join == PLAN_JOIN_NETEM && ret->join == PLAN_JOIN_PATCH) {
 		/* a root qdisc that goes takes the packets that it holds with it */
 		*ret = (struct plan_choice){

@@ -134,10 +134,11 @@ static int make_join(struct build *b, size_t l, bool changes)
 	r = plan_choose_join(link->join, b->topo->engine, link->dir, b->host, &choice, b->err);
 	if (r < 0)
 		return err_wrap(b->err, "link '%s'", link->name);
-	if (choice.join == PLAN_JOIN_NETEM && link->join == TOPO_JOIN_AUTO &&
+	if (link->join != TOPO_JOIN_NETEM && link->join != TOPO_JOIN_WIRE &&
 	    b->topo->engine == TOPO_ENGINE_AUTO && changes && timeline_beyond_netem(b->topo, l))
-		choice = (struct plan_choice){ PLAN_JOIN_WIRE,
-					       "its timeline asks for what netem cannot do" };
+		p->needs_wire = "its timeline asks for what netem cannot do";
+	if (choice.join == PLAN_JOIN_NETEM && p->needs_wire)
+		choice = (struct plan_choice){ PLAN_JOIN_WIRE, p->needs_wire };
 	p->join = choice.join;
 	p->reason = choice.reason;
 	for (unsigned dir = 0; dir < 2 && p->join == PLAN_JOIN_NETEM; dir++) {

@@ -76,6 +76,9 @@ struct plan_link {
 	enum plan_join join;
 	const char *reason; /**< for the join; static */
 	bool no_offload;    /**< its interfaces' */
+	/** why the wire takes it where a netem would do now: its timeline will ask for what netem cannot do, and a netem
+	 *  cannot become a wire while it runs; static; NULL = it need not */
+	const char *needs_wire;
 	/** netem: dir[0], "->", is the root qdisc of ends[1]; dir[1] that of ends[0] */
 	struct plan_qdisc dir[2];
 };

@@ -62,6 +62,9 @@ static void assert_joined(const struct expected *e)
 	if (p->links[0].join != e->join || !strstr(p->links[0].reason, e->reason))
 		fail_msg("%s%s: %s, %s", e->top, e->members, plan_join_name(p->links[0].join),
 			 p->links[0].reason);
+	/* of one that is to be shaped later too */
+	assert_int_equal(p->links[0].needs_wire != NULL,
+			 strstr(e->top, "codel") && !strstr(e->members, "\"join\": \"netem\""));
 	assert_int_equal(p->links[0].no_offload, e->no_offload);
 	assert_int_equal(count_ops(p, PLAN_OFFLOAD), e->no_offload ? 2 : 0);
 	assert_int_equal(count_ops(p, PLAN_WIRE), wire);
@@ -111,6 +114,9 @@ static void test_choice(void **state)
 		{ ", \"timeline\": [{\"at\": \"1s\", \"link\": \"a--b\", \"rate\": \"1mbit\"}, "
 		  "{\"at\": \"2s\", \"link\": \"a--b\", \"from\": \"b\", \"aqm\": \"codel\"}]",
 		  ", \"delay\": \"1ms\"", NULL, PLAN_JOIN_WIRE, "its timeline", true },
+		{ ", \"timeline\": [{\"at\": \"1s\", \"link\": \"a--b\", \"rate\": \"1mbit\"}, "
+		  "{\"when\": {\"packet\": [\"a--b\"]}, \"link\": \"a--b\", \"aqm\": \"codel\"}]",
+		  "", NULL, PLAN_JOIN_PATCH, "nothing is asked", false },
 		{ ", \"timeline\": [{\"at\": \"1s\", \"link\": \"a--b\", \"rate\": \"1mbit\", \"delay\": \"3ms\"}]",
 		  ", \"delay\": \"1ms\"", NULL, PLAN_JOIN_NETEM, "has sch_netem", true },
 		{ ", \"timeline\": [{\"at\": \"1s\", \"link\": \"a--b\", \"aqm\": \"codel\"}]",
