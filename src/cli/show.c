@@ -59,6 +59,7 @@ static int keep_only(struct cli *c, json_t *doc, const struct cli_target *s)
 
 static void print_heading(struct cli *c, const json_t *doc)
 {
+	const char *failure = cli_json_string(doc, "failure", NULL);
 	const json_t *seed = json_object_get(doc, "seed");
 	FILE *out = c->io->out;
 
@@ -68,6 +69,8 @@ static void print_heading(struct cli *c, const json_t *doc)
 		(void)fprintf(out, "%s\n", json_string_value(seed));
 	else
 		(void)fprintf(out, "%" JSON_INTEGER_FORMAT "\n", json_integer_value(seed));
+	if (failure)
+		(void)fprintf(out, "failed: %s\n", failure);
 }
 
 static void add_node_start(struct cli_table *t, const char *name, const json_t *node, bool first)

@@ -253,14 +253,6 @@ static int detach(struct supervisor *s, struct netlab_err *err)
 	if (chdir("/") < 0) /* the caller's directory is not to be kept busy */
 		return err_errno(err, errno, "changing to the directory '/'");
 	sys_set_comm("netlab-lab");
-	for (size_t i = 1; i < ARRAY_SIZE(keep); i++) {
-		for (size_t j = i; j > 0 && keep[j - 1] > keep[j]; j--) {
-			int t = keep[j];
-
-			keep[j] = keep[j - 1];
-			keep[j - 1] = t;
-		}
-	}
 	sys_close_all_but(3, keep, ARRAY_SIZE(keep));
 	log_fd = open_log(s->dir);
 	if (log_fd < 0)

@@ -367,14 +367,6 @@ static void close_inherited(const struct node_boot *boot)
 {
 	int keep[] = { boot->hello_fd, boot->host_proc_fd, boot->log_dir_fd };
 
-	for (size_t i = 0; i < ARRAY_SIZE(keep); i++) {
-		for (size_t j = i; j > 0 && keep[j - 1] > keep[j]; j--) {
-			int t = keep[j];
-
-			keep[j] = keep[j - 1];
-			keep[j - 1] = t;
-		}
-	}
 	sys_close_all_but(3, keep, ARRAY_SIZE(keep));
 }
 

@@ -62,20 +62,11 @@ static struct nl_msg *message(int type)
 			  sizeof(header));
 }
 
-static struct nl_msg *checked(struct nl_msg *msg, int failed)
-{
-	if (msg && failed) {
-		nlmsg_free(msg);
-		return NULL;
-	}
-	return msg;
-}
-
 static struct nl_msg *table(void)
 {
 	struct nl_msg *msg = message(NFT_MSG_NEWTABLE);
 
-	return checked(msg, msg && nla_put_string(msg, NFTA_TABLE_NAME, "probe") < 0);
+	return rt_checked(msg, msg && nla_put_string(msg, NFTA_TABLE_NAME, "probe") < 0);
 }
 
 static struct nl_msg *chain(void)
@@ -94,7 +85,7 @@ static struct nl_msg *chain(void)
 	r |= nla_put_u32(msg, NFTA_HOOK_PRIORITY, htonl(SOURCE_NAT_PRIORITY));
 	if (hook)
 		nla_nest_end(msg, hook);
-	return checked(msg, !hook || r);
+	return rt_checked(msg, !hook || r);
 }
 
 static struct nl_msg *rule(void)
@@ -114,7 +105,7 @@ static struct nl_msg *rule(void)
 		nla_nest_end(msg, element);
 	if (expressions)
 		nla_nest_end(msg, expressions);
-	return checked(msg, !expressions || !element || r);
+	return rt_checked(msg, !expressions || !element || r);
 }
 
 /* Reads answers until the rule's, or the first error. */

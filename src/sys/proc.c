@@ -184,10 +184,18 @@ void sys_prefer_me(void)
 	(void)setpriority(PRIO_PROCESS, 0, NICE); /* needs CAP_SYS_NICE, or RLIMIT_NICE */
 }
 
-void sys_close_all_but(int first, const int *keep, unsigned n_keep)
+static int compare_fds(const void *a, const void *b)
+{
+	int x = *(const int *)a, y = *(const int *)b;
+
+	return (x > y) - (x < y);
+}
+
+void sys_close_all_but(int first, int *keep, unsigned n_keep)
 {
 	unsigned from = (unsigned)first;
 
+	qsort(keep, n_keep, sizeof(*keep), compare_fds);
 	for (unsigned i = 0; i < n_keep; i++) {
 		if (keep[i] < (int)from)
 			continue;

@@ -67,8 +67,8 @@ void sys_exact_timeouts(void);
 /** Asks the scheduler to run the calling thread, and those that it starts, soon after they wake up, also when others
  *  want the processors: a higher priority (nice), where that is allowed. */
 void sys_prefer_me(void);
-/** Closes all descriptors from `first` on but those in keep[] (ascending order). */
-void sys_close_all_but(int first, const int *keep, unsigned n_keep);
+/** Closes all descriptors from `first` on but those in keep[], which is put in order; -1 in it means nothing. */
+void sys_close_all_but(int first, int *keep, unsigned n_keep);
 /**
  * Takes memory that children need not see out of what clone copies, or puts it back; only whole pages within count. A
  * clone costs some 0.1 us for each page that it copies. A child that touches such memory dies by SIGSEGV.

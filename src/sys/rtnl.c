@@ -54,6 +54,15 @@ struct nl_msg *rt_message(int type, int flags, const void *header, size_t size)
 	return msg;
 }
 
+struct nl_msg *rt_checked(struct nl_msg *msg, int failed)
+{
+	if (msg && failed) {
+		nlmsg_free(msg);
+		return NULL;
+	}
+	return msg;
+}
+
 /** The kernel's own text of an error, if it sent one. */
 static const char *extended_ack(const struct nlmsghdr *h)
 {

@@ -56,6 +56,8 @@ int rt_flush(struct rt_batch *b, struct netlab_err *err);
 int rt_add(struct rt_batch *b, const char *op, struct nl_msg *msg, struct netlab_err *err);
 /** Begins a message with a family header of the given size. @return NULL when out of memory */
 struct nl_msg *rt_message(int type, int flags, const void *header, size_t size);
+/** @return the message; NULL, and it is freed, when putting it together failed */
+struct nl_msg *rt_checked(struct nl_msg *msg, int failed);
 
 /** Forgets what was collected and not sent. */
 void rt_discard(struct rt_batch *b);

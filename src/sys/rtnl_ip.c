@@ -31,15 +31,6 @@ static struct nl_addr *address(const struct ip_addr *a, unsigned prefix_len)
 }
 
 /** The message that libnl built, or NULL; `failed` collects what went wrong before. */
-static struct nl_msg *built(int failed, struct nl_msg *msg)
-{
-	if (failed && msg) {
-		nlmsg_free(msg);
-		return NULL;
-	}
-	return msg;
-}
-
 static int set_broadcast(struct rtnl_addr *object, const struct ip_prefix *p)
 {
 	struct ip_addr last = p->addr;
@@ -74,7 +65,7 @@ int rt_new_address(struct rt_batch *b, uint32_t ifindex, const struct ip_prefix 
 	}
 	nl_addr_put(local);
 	rtnl_addr_put(object);
-	return rt_add(b, "rtnl newaddr", built(failed, msg), err);
+	return rt_add(b, "rtnl newaddr", rt_checked(msg, failed), err);
 }
 
 static int is_local_route(void *ctx, struct nlmsghdr *h)
@@ -121,7 +112,7 @@ int rt_new_neighbour(struct rt_batch *b, uint32_t ifindex, const struct ip_addr 
 	nl_addr_put(dst);
 	nl_addr_put(lladdr);
 	rtnl_neigh_put(object);
-	return rt_add(b, "rtnl newneigh", built(failed, msg), err);
+	return rt_add(b, "rtnl newneigh", rt_checked(msg, failed), err);
 }
 
 static uint8_t kernel_route_type(enum rt_route_type type)
@@ -182,5 +173,5 @@ int rt_new_route(struct rt_batch *b, const struct rt_route *r, struct netlab_err
 	}
 	nl_addr_put(to);
 	rtnl_route_put(object);
-	return rt_add(b, "rtnl newroute", built(failed, msg), err);
+	return rt_add(b, "rtnl newroute", rt_checked(msg, failed), err);
 }

@@ -36,15 +36,6 @@ static int put_end(struct nl_msg *msg, const struct rt_end *end, uint32_t mtu)
 }
 
 /** nlmsg_free() and NULL when something did not fit; so rt_add() reports it. */
-static struct nl_msg *checked(struct nl_msg *msg, int failed)
-{
-	if (msg && failed) {
-		nlmsg_free(msg);
-		return NULL;
-	}
-	return msg;
-}
-
 int rt_new_veth(struct rt_batch *b, const struct rt_end ends[2], uint32_t mtu,
 		struct netlab_err *err)
 {
@@ -71,7 +62,7 @@ int rt_new_veth(struct rt_batch *b, const struct rt_end ends[2], uint32_t mtu,
 		nla_nest_end(msg, data);
 		nla_nest_end(msg, info);
 	}
-	return rt_add(b, "rtnl newlink veth", checked(msg, r), err);
+	return rt_add(b, "rtnl newlink veth", rt_checked(msg, r), err);
 }
 
 int rt_new_bridge(struct rt_batch *b, const struct rt_bridge *br, struct netlab_err *err)
@@ -112,7 +103,7 @@ int rt_new_bridge(struct rt_batch *b, const struct rt_bridge *br, struct netlab_
 		nla_nest_end(msg, data);
 		nla_nest_end(msg, info);
 	}
-	return rt_add(b, "rtnl newlink bridge", checked(msg, r), err);
+	return rt_add(b, "rtnl newlink bridge", rt_checked(msg, r), err);
 }
 
 int rt_set_master(struct rt_batch *b, uint32_t ifindex, uint32_t master, struct netlab_err *err)
@@ -121,7 +112,7 @@ int rt_set_master(struct rt_batch *b, uint32_t ifindex, uint32_t master, struct 
 	struct nl_msg *msg = rt_message(RTM_NEWLINK, 0, &header, sizeof(header));
 
 	return rt_add(b, "rtnl setlink master",
-		      checked(msg, msg && nla_put_u32(msg, IFLA_MASTER, master)), err);
+		      rt_checked(msg, msg && nla_put_u32(msg, IFLA_MASTER, master)), err);
 }
 
 int rt_set_up(struct rt_batch *b, uint32_t ifindex, bool up, struct netlab_err *err)

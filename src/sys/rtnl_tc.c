@@ -23,15 +23,6 @@ enum { NETEM_PRNG_SEED = 14 };
 /* The redirect's place: one filter per device, first priority, all protocols. */
 enum { REDIRECT_PRIORITY = 1, REDIRECT_HANDLE_INFO = (REDIRECT_PRIORITY << 16) };
 
-static struct nl_msg *checked(struct nl_msg *msg, int failed)
-{
-	if (msg && failed) {
-		nlmsg_free(msg);
-		return NULL;
-	}
-	return msg;
-}
-
 int rt_new_clsact(struct rt_batch *b, uint32_t ifindex, struct netlab_err *err)
 {
 	struct tcmsg header = {
@@ -43,7 +34,7 @@ int rt_new_clsact(struct rt_batch *b, uint32_t ifindex, struct netlab_err *err)
 					sizeof(header));
 
 	return rt_add(b, "rtnl newqdisc clsact",
-		      checked(msg, msg && nla_put_string(msg, TCA_KIND, "clsact")), err);
+		      rt_checked(msg, msg && nla_put_string(msg, TCA_KIND, "clsact")), err);
 }
 
 static struct tcmsg redirect_header(uint32_t from)
@@ -96,7 +87,7 @@ int rt_new_redirect(struct rt_batch *b, uint32_t from, uint32_t to, struct netla
 		nla_nest_end(msg, actions);
 		nla_nest_end(msg, options);
 	}
-	return rt_add(b, "rtnl newtfilter", checked(msg, r), err);
+	return rt_add(b, "rtnl newtfilter", rt_checked(msg, r), err);
 }
 
 int rt_delete_redirect(struct rt_batch *b, uint32_t from, struct netlab_err *err)
@@ -105,7 +96,7 @@ int rt_delete_redirect(struct rt_batch *b, uint32_t from, struct netlab_err *err
 	struct nl_msg *msg = rt_message(RTM_DELTFILTER, 0, &header, sizeof(header));
 
 	return rt_add(b, "rtnl deltfilter",
-		      checked(msg, msg && nla_put_string(msg, TCA_KIND, "u32")), err);
+		      rt_checked(msg, msg && nla_put_string(msg, TCA_KIND, "u32")), err);
 }
 
 /* --- reading back --- */
@@ -345,7 +336,7 @@ int rt_amend_netem(struct rt_batch *b, const struct rt_qdisc *q, const struct rt
 	struct nlattr *options;
 
 	if (!msg || !nlmsg_put(msg, NL_AUTO_PORT, NL_AUTO_SEQ, RTM_NEWQDISC, 0, NLM_F_REQUEST))
-		return rt_add(b, "rtnl newqdisc amend", checked(msg, 1), err);
+		return rt_add(b, "rtnl newqdisc amend", rt_checked(msg, 1), err);
 	copy_attr(&opt, sizeof(opt), q->options);
 	r = nlmsg_append(msg, &header, sizeof(header), NLMSG_ALIGNTO);
 	r |= nla_put_string(msg, TCA_KIND, "netem");
@@ -372,7 +363,7 @@ int rt_amend_netem(struct rt_batch *b, const struct rt_qdisc *q, const struct rt
 		r = -1;
 	else
 		nla_nest_end(msg, options);
-	return rt_add(b, "rtnl newqdisc amend", checked(msg, r), err);
+	return rt_add(b, "rtnl newqdisc amend", rt_checked(msg, r), err);
 }
 
 int rt_probe_netem(int fd, struct netlab_err *err)
@@ -386,15 +377,15 @@ int rt_probe_netem(int fd, struct netlab_err *err)
 	int r;
 
 	r = rt_add(&b, "rtnl probe netem",
-		   checked(msg, msg && (nla_put_string(msg, TCA_KIND, "netem") ||
-					nla_put(msg, TCA_OPTIONS, sizeof(opt), &opt))),
+		   rt_checked(msg, msg && (nla_put_string(msg, TCA_KIND, "netem") ||
+					   nla_put(msg, TCA_OPTIONS, sizeof(opt), &opt))),
 		   err);
 	if (r == 0)
 		r = rt_flush(&b, err);
 	if (r == 0) {
 		msg = rt_message(RTM_DELQDISC, 0, &header, sizeof(header));
 		r = rt_add(&b, "rtnl probe netem",
-			   checked(msg, msg && nla_put_string(msg, TCA_KIND, "netem")), err);
+			   rt_checked(msg, msg && nla_put_string(msg, TCA_KIND, "netem")), err);
 		if (r == 0)
 			r = rt_flush(&b, err);
 	}
