@@ -3,10 +3,13 @@
 netlab-test: timeout=400 serial"""
 import json
 import os
+import signal
+import subprocess
+import time
 import xml.etree.ElementTree
 
 from support import (SCRATCH, Failed, Lab, Skipped, between, check, equal, have_netem, main, matches, netlab,
-                     run, topology)
+                     run, start, topology)
 
 ARROWS = ("->", "<-")
 
@@ -160,6 +163,32 @@ def test_netem_behind_our_back():
     between(there["checks"]["delay"]["achieved_us"], 24900, 29000, "delay found")
     between(there["checks"]["loss"]["achieved"], 0.1, 0.3, "loss found")
     equal(verdicts(doc["links"]["a--b"]["<-"])["delay"], "ok", "the other way")
+
+
+def test_overloaded_host():
+    """The wire gets no processor for 30 ms at a time: the host does not keep what the link promises."""
+    need_shaping()
+    lab = Lab(topology(["a", "b"], [["a", "b", {"delay": "10ms"}]]))
+    pid = lab.show()["pid"]
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+        children = file.read().split()
+    wire = [int(child) for child in children if comm(child) == "netlab-wire"]
+    if not wire:
+        raise Skipped("no wire here: netem does its work in the kernel")
+    verifying = start("--json", "verify", lab.name, stdout=subprocess.PIPE)
+    while verifying.poll() is None:
+        os.kill(wire[0], signal.SIGSTOP)
+        time.sleep(0.03)
+        os.kill(wire[0], signal.SIGCONT)
+        time.sleep(0.03)
+    doc = json.loads(verifying.stdout.read())
+    equal((verifying.returncode, doc["ok"]), (6, False), "exit code and verdict")
+    equal(verdicts(doc["links"]["a--b"]["->"])["delay_p99"], "too-slow", doc["links"]["a--b"]["->"]["checks"])
+
+
+def comm(pid):
+    with open(f"/proc/{pid}/comm", encoding="ascii") as file:
+        return file.read().strip()
 
 
 def test_dead_ends():
