@@ -248,7 +248,8 @@ def test_trace_at_a_time():
     # 100 packets of 1504 bytes, an opportunity each, 4 ms apart
     stats = lab.udp("a", "b", 100, "--gap-us", 100, "--size", 1400)
     equal(stats["lost"], [])
-    between(stats["delay_ns"]["max"] / 1e6, 370, 405, "the last one's wait")
+    # the last one waits 400 ms less what it was sent after the first: 10 ms, more on a busy machine
+    between(stats["delay_ns"]["max"] / 1e6, 250, 405 + LATE_MS, "the last one's wait")
 
 
 def test_link_set_counts_from_here():
