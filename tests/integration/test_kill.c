@@ -231,10 +231,11 @@ static void check_failed_up(const struct program_run *r, unsigned depth, bool is
 	const char *state;
 
 	if (r->status == 1) {
-		/* the supervisor's children are the nodes and, for a moment, tc */
+		/* the supervisor's children are the nodes, the wire and, for a moment, tc */
 		const char *why = depth == 1 ? "supervisor was killed by signal 9" : "died";
 
-		if (!strstr(r->err, why) && !strstr(r->err, "tc was killed by signal 9"))
+		if (!strstr(r->err, why) && !strstr(r->err, "tc was killed by signal 9") &&
+		    !strstr(r->err, "the wire was killed by signal 9"))
 			fail_msg("no '%s' in: %s", why, r->err);
 		nothing_left(why);
 		return;
