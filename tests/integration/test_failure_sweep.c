@@ -388,6 +388,13 @@ static unsigned sweep_change(const struct lab_link_change *c, const struct lab_l
 		arm(k, error);
 		err = (struct netlab_err){ 0 };
 		unnoticed = lab_link_change(state_dir, "sweep", c, &err) == 0;
+		if (atomic_load(&gate->count) < k) {
+			/* the first change has started the wire, which runs by now: a change takes less */
+			assert_true(unnoticed && k > 1);
+			arm(0, 0);
+			assert_int_equal(lab_link_change(state_dir, "sweep", back, &err), 0);
+			break;
+		}
 		/* the wire's observer of a handover that is over may go on hearing more than it needs */
 		if (unnoticed && strcmp(gate->op, "packet filter") != 0)
 			fail_msg("link change: operation %u ('%s') failed and nobody noticed", k,
@@ -409,7 +416,7 @@ static unsigned sweep_change(const struct lab_link_change *c, const struct lab_l
 	assert_int_equal(lab_link_change(state_dir, "sweep", back, &err), 0);
 	free(changed);
 	free(before);
-	return n;
+	return k - 1;
 }
 
 static void test_link_changes(void **state)

@@ -5,7 +5,7 @@
  *
  * The instants come from a seed that is printed; NETLAB_TEST_SEED gives another.
  *
- * netlab-test: timeout=300
+ * netlab-test: timeout=700
  */
 #include <errno.h>
 #include <inttypes.h>
