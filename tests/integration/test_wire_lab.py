@@ -78,8 +78,9 @@ def test_patch_and_wire_under_tcp():
     equal(joins, ["wire", "wire", "patch"] * (len(joins) // 3), "joins")
     sent = told["end"]["sum_sent"]
     check(sent["bits_per_second"] > (20e6 if IN_VM else 95e6), "bit/s", sent["bits_per_second"])
-    # frames are held for a moment at each change: TCP may probe whether its last one was lost, once
-    check(sent["retransmits"] <= len(joins), sent["retransmits"], "retransmitted in", len(joins), "changes")
+    # Frames are held for a moment at each change, and overtaken when it leads to a patch: TCP may send again what was
+    # not lost. The slower the processor, the more come by in that moment.
+    check(sent["retransmits"] <= (10 if IN_VM else 1) * len(joins), sent["retransmits"], "retransmitted in", len(joins), "changes")
     both = stats(lab)
     equal({way: sum(both[way][d] for d in DROPPED) for way in ("->", "<-")}, {"->": 0, "<-": 0},
           "dropped")
