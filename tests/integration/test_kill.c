@@ -33,6 +33,7 @@ enum {
 	EXEC_KILLS = 30,
 	DOWN_KILLS = 20,
 	LAB_KILLS = 20,
+	VM_SHARE = 4, /* an emulated processor takes its time: there, one of so many of these */
 	PATIENCE_MS = 10000,
 };
 
@@ -55,6 +56,13 @@ static uint64_t now_ns(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static unsigned scaled(unsigned kills)
+{
+	const char *vm = getenv("NETLAB_VM");
+
+	return vm && strcmp(vm, "1") == 0 ? kills / VM_SHARE : kills;
 }
 
 static uint64_t random_below(uint64_t n)
@@ -259,13 +267,13 @@ static void test_up(void **state)
 
 	(void)state;
 	nothing_left("nothing");
-	while (kills[0] + kills[1] + kills[2] < UP_KILLS) {
+	while (kills[0] + kills[1] + kills[2] < scaled(UP_KILLS)) {
 		unsigned depth = (kills[0] + kills[1] + kills[2]) % 3;
 		struct program_run r;
 		bool is_node;
 		pid_t victim;
 
-		if (++tries > 10 * UP_KILLS)
+		if (++tries > 10 * scaled(UP_KILLS))
 			fail_msg("hardly ever anybody to kill at depth %u", depth);
 		START(&r, "up", file);
 		random_instant(typical * 11 / 10);
@@ -286,7 +294,7 @@ static void test_up(void **state)
 		"up (%.1f ms): killed %u command lines, %u supervisors, %u nodes; %u did not come up\n",
 		(double)typical / 1e6, kills[0], kills[1], kills[2], failed);
 	/* or the instants were all after the end */
-	assert_true(failed > UP_KILLS / 4);
+	assert_true(failed > scaled(UP_KILLS) / 4);
 }
 
 /* --- run --- */
@@ -305,7 +313,7 @@ static void test_run(void **state)
 	unsigned kills = 0;
 
 	(void)state;
-	for (unsigned i = 0; i < RUN_KILLS; i++) {
+	for (unsigned i = 0; i < scaled(RUN_KILLS); i++) {
 		bool inside = i % 2, supervisor = i % 3 == 2;
 		struct program_run r;
 		pid_t victim;
@@ -360,7 +368,7 @@ static void test_exec(void **state)
 	up();
 	running = snapshot_take(NULL);
 	typical = typical_ns(exec_true, NULL);
-	for (unsigned i = 0; i < EXEC_KILLS; i++) {
+	for (unsigned i = 0; i < scaled(EXEC_KILLS); i++) {
 		pid_t victim;
 
 		if (i % 3 == 0)
@@ -404,7 +412,7 @@ static void test_down(void **state)
 	start = now_ns();
 	down();
 	typical = now_ns() - start;
-	for (unsigned i = 0; i < DOWN_KILLS; i++) {
+	for (unsigned i = 0; i < scaled(DOWN_KILLS); i++) {
 		struct program_run r;
 		pid_t victim;
 
@@ -429,7 +437,7 @@ static void test_down(void **state)
 		down();
 		nothing_left("down");
 	}
-	print_message("down (%.1f ms): %u kills\n", (double)typical / 1e6, (unsigned)DOWN_KILLS);
+	print_message("down (%.1f ms): %u kills\n", (double)typical / 1e6, scaled(DOWN_KILLS));
 }
 
 /* --- a running lab --- */
@@ -512,7 +520,7 @@ static void test_running(void **state)
 	static const char *rb[2] = { "r", "b" }, *ar[2] = { "a", "r" };
 
 	(void)state;
-	for (unsigned i = 0; i < LAB_KILLS; i++) {
+	for (unsigned i = 0; i < scaled(LAB_KILLS); i++) {
 		up();
 		switch (i % 4) {
 		case 0:
@@ -529,7 +537,7 @@ static void test_running(void **state)
 			break;
 		}
 	}
-	print_message("running labs: %u kills\n", (unsigned)LAB_KILLS);
+	print_message("running labs: %u kills\n", scaled(LAB_KILLS));
 }
 
 /* --- the frame --- */
