@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Every example of topologies/ comes up, keeps what its comment promises, and goes down.
-netlab-test: timeout=400"""
+netlab-test: timeout=900"""
 import glob
 import json
 import os

@@ -6,7 +6,7 @@
  * Operations pass sys_gate() (sys/gate.h). The hook is inherited by the supervisor and the nodes' inits and counts in
  * memory that all of them share, so "the k-th" is counted over the whole lab.
  *
- * netlab-test: timeout=300
+ * netlab-test: timeout=700
  */
 #include <errno.h>
 #include <setjmp.h>

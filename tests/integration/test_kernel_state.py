@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """What a topology says explicitly is what the kernel then reports.
-netlab-test: timeout=300"""
+netlab-test: timeout=700"""
 import json
 
 from support import Lab, check, equal, main, matches, topology

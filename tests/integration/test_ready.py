@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """A lab is usable the instant 'up' returns, every time; and nothing is left the instant 'down' does.
-netlab-test: timeout=400"""
+netlab-test: timeout=900"""
 import glob
 import os
 import re

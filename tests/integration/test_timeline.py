@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The timeline: times, ramps, commands, triggers; and the files and expressions that a topology names.
-netlab-test: timeout=300"""
+netlab-test: timeout=700"""
 import os
 import re
 import time

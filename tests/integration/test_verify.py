@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """verify passes honest links, and finds out what was changed behind netlab's back.
-netlab-test: timeout=400 serial"""
+netlab-test: timeout=900 serial"""
 import json
 import os
 import signal
