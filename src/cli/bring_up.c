@@ -3,12 +3,12 @@
 #include "cli/bring_up.h"
 
 #include <string.h>
-#include <time.h>
 
 #include "base/err.h"
 #include "cli/output.h"
 #include "cli/target.h"
 #include "lab/check.h"
+#include "sys/clock.h"
 
 /* A progress line is shown from here on. */
 #define PROGRESS_AFTER_MS 500.0
@@ -22,10 +22,7 @@ struct phases {
 
 static double now_ms(void)
 {
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+	return (double)sys_monotonic_ns() / 1e6;
 }
 
 static void erase_line(struct phases *p)

@@ -9,12 +9,12 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/err.h"
 #include "cli/bring_up.h"
 #include "cli/final_stats.h"
 #include "cli/output.h"
+#include "sys/clock.h"
 
 /* What timeout(1) exits with; no class of netlab's own, for the command may use any other code. */
 enum { EXIT_TIMED_OUT = 124 };
@@ -23,14 +23,6 @@ struct in_node {
 	struct cli *c;
 	struct lab_exec_options exec;
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 /* Why the command could not be executed, if that is so. */
 static void report(struct cli *c, struct netlab_err *err)
@@ -92,7 +84,7 @@ static int run_command(struct cli *c, const struct cli_bring_up *u, uint64_t sta
 	(void)snprintf(lab, sizeof(lab), "NETLAB_LAB=%s", name);
 	(void)snprintf(dir, sizeof(dir), "NETLAB_STATE_DIR=%s", c->state_dir);
 	if (u->timeout_ns) {
-		uint64_t used = now_ns() - start_ns;
+		uint64_t used = sys_monotonic_ns() - start_ns;
 
 		/* bringing up took it all: the command gets the shortest time there is */
 		cmd.timeout_ns = used < u->timeout_ns ? u->timeout_ns - used : 1;
@@ -161,7 +153,7 @@ static int take_down(struct cli *c, const char *name, int code)
 int cmd_run(struct cli *c)
 {
 	struct cli_bring_up u;
-	uint64_t start_ns = now_ns();
+	uint64_t start_ns = sys_monotonic_ns();
 	FILE *stats = NULL;
 	int code = cli_bring_up_prepare(c, &u);
 

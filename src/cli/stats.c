@@ -4,11 +4,11 @@
 
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/err.h"
 #include "base/units.h"
 #include "cli/target.h"
+#include "sys/clock.h"
 
 #define BOLD                "\033[1m"
 #define RESET               "\033[0m"
@@ -25,14 +25,6 @@ struct watch {
 	bool is_watching;
 	struct sys_screen screen;
 };
-
-static uint64_t clock_ns(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * SECOND_NS + (uint64_t)t.tv_nsec;
-}
 
 /* Keeps one link of the document, if one was asked for. */
 static void keep_link(json_t *doc, const char *name)
@@ -61,7 +53,7 @@ static int look(struct watch *w)
 	w->before = w->now;
 	w->before_ns = w->now_ns;
 	w->now = doc;
-	w->now_ns = clock_ns();
+	w->now_ns = sys_monotonic_ns();
 	return 0;
 }
 
@@ -162,7 +154,7 @@ static int watch(struct watch *w)
 		if (cli_flush(c) < 0)
 			return c->err.code;
 		/* absolute, so that slow looks do not add up; those that are missed are left out */
-		while (next_ns <= clock_ns())
+		while (next_ns <= sys_monotonic_ns())
 			next_ns += w->interval_ns;
 		do {
 			event = c->backend->screen_wait(&w->screen, next_ns);
@@ -229,7 +221,7 @@ int cmd_stats(struct cli *c)
 		r = cli_show(c, w.at.lab, &w.shown);
 	if (r == 0 && w.at.name)
 		r = cli_find(c, w.shown, w.at.lab, "link", w.at.name);
-	w.start_ns = clock_ns();
+	w.start_ns = sys_monotonic_ns();
 	if (r == 0)
 		r = look(&w);
 	if (r < 0)

@@ -21,6 +21,7 @@
 #include "lab/timeline.h"
 #include "lab/wired.h"
 #include "sys/sock.h"
+#include "sys/clock.h"
 
 enum {
 	CLIENTS_MAX = 64,
@@ -293,7 +294,7 @@ static int patience_ms(const struct supervisor *s)
 
 	if (!s->stopping)
 		return -1;
-	now = monotonic_ns();
+	now = sys_monotonic_ns();
 	if (all_stopped(s) || now >= s->stop_deadline_ns)
 		return 0;
 	return (int)((s->stop_deadline_ns - now) / 1000000) + 1;

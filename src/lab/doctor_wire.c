@@ -27,6 +27,7 @@
 #include "sys/proc.h"
 #include "sys/test_frame.h"
 #include "wire/wire.h"
+#include "sys/clock.h"
 
 #define MS          UINT64_C(1000000)
 #define DELAY_NS    (10 * MS)
@@ -44,14 +45,6 @@ enum { PATIENCE_MS = 10000, MTU = 1500, FULL_FRAME = 1514, FILE_MAX = 4096, IFIN
 
 /* Shared with the scratch: its results are texts. */
 static struct doctor_wire *figures;
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 * MS + (uint64_t)t.tv_nsec;
-}
 
 /* --- in the scratch --- */
 
@@ -111,7 +104,7 @@ static int measure_lateness(const struct wire *w, struct sys_test_port *port)
 {
 	const struct sys_test_mark mark = { .run = 0 };
 	struct wire_counters c = { .delivered = 0 };
-	uint64_t start = now_ns(), at = start;
+	uint64_t start = sys_monotonic_ns(), at = start;
 
 	while (at < start + LATE_NS) {
 		sleep_until(at);
@@ -133,11 +126,11 @@ static int measure_flood(const struct wire *w, struct sys_test_port *port, size_
 {
 	const struct sys_test_mark mark = { .run = 0 };
 	struct wire_counters from = { .delivered = 0 }, to = { .delivered = 0 };
-	uint64_t start = now_ns(), now = start, began = 0;
+	uint64_t start = sys_monotonic_ns(), now = start, began = 0;
 
 	while (now < start + WARM_UP_NS + FLOOD_NS) {
 		(void)sys_test_send(port, &mark, SYS_TEST_BATCH, len, NULL);
-		now = now_ns();
+		now = sys_monotonic_ns();
 		if (began || now < start + WARM_UP_NS)
 			continue;
 		wire_read(w, 0, 0, &from);

@@ -19,6 +19,7 @@
 #include "node/init.h"
 #include "sys/fs.h"
 #include "sys/sock.h"
+#include "sys/clock.h"
 
 /** Puts the failed operation before the kernel's reason. */
 static int describe(struct supervisor *s, size_t op, struct netlab_err *err)
@@ -132,7 +133,7 @@ int supervisor_wait(struct supervisor *s, int fd, struct netlab_err *err)
 		struct pollfd p[] = { { .fd = fd, .events = POLLIN },
 				      { .fd = s->signal_fd, .events = POLLIN },
 				      { .fd = s->up_fd, .events = 0 } };
-		uint64_t now = monotonic_ns();
+		uint64_t now = sys_monotonic_ns();
 		int r;
 
 		if (now >= s->deadline_ns)
@@ -518,11 +519,11 @@ static int blame_dead_part(struct supervisor *s, int r, struct netlab_err *err)
 	/* what operations on a dying node fail with; the kernel may need a moment until it can be reaped */
 	bool suspicious = r == -ESRCH || r == -ENODEV || r == -EPIPE || r == -ECHILD ||
 			  r == -ECONNRESET;
-	uint64_t deadline_ns = monotonic_ns() + 500 * 1000000ull;
+	uint64_t deadline_ns = sys_monotonic_ns() + 500 * 1000000ull;
 	struct netlab_err death = { 0 };
 
 	(void)supervisor_reap(s);
-	while (suspicious && dead_part(s, NULL) == 0 && monotonic_ns() < deadline_ns) {
+	while (suspicious && dead_part(s, NULL) == 0 && sys_monotonic_ns() < deadline_ns) {
 		struct signalfd_siginfo info;
 
 		if (sys_wait_readable(s->signal_fd, 100) == 0)

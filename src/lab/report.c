@@ -13,6 +13,7 @@
 #include "lab/shape.h"
 #include "lab/supervisor.h"
 #include "lab/timeline.h"
+#include "sys/clock.h"
 
 static const char *engine_name(const struct supervisor *s)
 {
@@ -56,7 +57,8 @@ json_t *report_summary(struct supervisor *s)
 			      (json_int_t)s->topo->n_nodes, "links", (json_int_t)s->topo->n_links,
 			      "engine", engine_name(s), "pid", (json_int_t)s->host_pid, "started",
 			      started_text(s->started_s), "uptime_s",
-			      (double)(monotonic_ns() - s->ready_ns) / 1e9, "state", lab_state(s));
+			      (double)(sys_monotonic_ns() - s->ready_ns) / 1e9, "state",
+			      lab_state(s));
 
 	if (s->failure[0])
 		json_object_set_new(o, "failure", json_string(s->failure));

@@ -23,18 +23,11 @@
 #include "node/init.h"
 #include "sys/fs.h"
 #include "sys/sock.h"
+#include "sys/clock.h"
 
 enum {
 	STOP_GRACE_MS = 2000, /* what services get between SIGTERM and the end */
 };
-
-uint64_t monotonic_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 /* --- talking to the caller of lab_up() --- */
 
@@ -47,7 +40,7 @@ static void tell(struct supervisor *s, const struct up_message *m)
 void supervisor_phase(struct supervisor *s, const char *phase)
 {
 	struct up_message m = { .kind = UP_PHASE };
-	uint64_t now = monotonic_ns();
+	uint64_t now = sys_monotonic_ns();
 
 	m.elapsed_ms = (double)(now - s->phase_start_ns) / 1e6;
 	s->phase_start_ns = now;
@@ -221,7 +214,7 @@ void supervisor_stop(struct supervisor *s)
 	if (s->stopping)
 		return;
 	s->stopping = true;
-	s->stop_deadline_ns = monotonic_ns() + STOP_GRACE_MS * 1000000ull;
+	s->stop_deadline_ns = sys_monotonic_ns() + STOP_GRACE_MS * 1000000ull;
 	for (size_t i = 0; i < s->topo->n_nodes; i++) {
 		/* without services there is nothing to ask */
 		if (count_services(&s->topo->nodes[i]) == 0 || s->nodes[i].pid == 0 ||
@@ -423,7 +416,7 @@ void supervisor_main(const struct supervisor_boot *boot)
 	if (boot->rootless &&
 	    (sys_sock_recv(s.up_fd, &reply, sizeof(reply), NULL, NULL) != 1 || reply != UP_GO))
 		_exit(1);
-	s.phase_start_ns = monotonic_ns();
+	s.phase_start_ns = sys_monotonic_ns();
 	s.deadline_ns = s.phase_start_ns + boot->options->timeout_ns;
 	if (come_up(&s, &err) < 0)
 		fail(&s, &err);
@@ -431,7 +424,7 @@ void supervisor_main(const struct supervisor_boot *boot)
 		fail(&s, &err);
 	if (timeline_new(&s, &s.timeline, &err) < 0)
 		fail(&s, &err);
-	s.ready_ns = monotonic_ns();
+	s.ready_ns = sys_monotonic_ns();
 	s.started_s = (int64_t)time(NULL);
 	timeline_start(s.timeline);
 	hand_over(&s);

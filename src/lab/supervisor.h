@@ -145,7 +145,6 @@ struct supervisor_boot {
 /** Runs the lab; does not return. */
 void supervisor_main(const struct supervisor_boot *boot) __attribute__((noreturn));
 
-uint64_t monotonic_ns(void);
 /** Finds out what this kernel can shape with, once. */
 int supervisor_probe(struct supervisor *s, struct netlab_err *err);
 /** Reports the end of a phase of `up` to the caller. */

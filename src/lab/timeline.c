@@ -21,6 +21,7 @@
 #include "node/init.h"
 #include "sys/match.h"
 #include "topo/ramp.h"
+#include "sys/clock.h"
 
 #define MS_NS   1000000ull
 #define STEP_NS (TIMELINE_STEP_MS * MS_NS)
@@ -76,7 +77,7 @@ static void say(const struct timeline *t, const struct entry *e, const char *wha
 	const struct topo_event *event = e->event;
 
 	(void)dprintf(STDERR_FILENO, "timeline: event %zu at %.3f s: %s '%s': %s\n",
-		      (size_t)(e - t->entries) + 1, ms(monotonic_ns() - t->s->ready_ns) / 1e3,
+		      (size_t)(e - t->entries) + 1, ms(sys_monotonic_ns() - t->s->ready_ns) / 1e3,
 		      event->action == TOPO_EXEC ? "exec in node" : "link",
 		      event->action == TOPO_EXEC ? topo->nodes[event->node].name
 						 : topo->links[event->link].name,
@@ -265,7 +266,7 @@ static void stop_waiting(struct timeline *t, struct entry *e)
 /** @param[in] due_ns  when it should happen, CLOCK_MONOTONIC: ramps count from then */
 static void happen(struct timeline *t, struct entry *e, uint64_t due_ns)
 {
-	e->began_ns = monotonic_ns() - t->s->ready_ns;
+	e->began_ns = sys_monotonic_ns() - t->s->ready_ns;
 	stop_waiting(t, e);
 	if (e->event->action == TOPO_EXEC)
 		exec(t, e);
@@ -281,7 +282,7 @@ static uint64_t due(const struct timeline *t, size_t k)
 /** @return when there is something to do next */
 static uint64_t run_timed(struct timeline *t)
 {
-	uint64_t next = NEVER, now = monotonic_ns();
+	uint64_t next = NEVER, now = sys_monotonic_ns();
 
 	/* steps first: what an event does at the same moment counts on top */
 	for (size_t i = 0; i < t->n; i++) {
@@ -303,7 +304,7 @@ static void read_logs(struct timeline *t)
 {
 	for (size_t i = 0; i < t->n; i++) {
 		if (t->entries[i].log && log_watch_read(t->entries[i].log))
-			happen(t, &t->entries[i], monotonic_ns());
+			happen(t, &t->entries[i], sys_monotonic_ns());
 	}
 }
 
@@ -338,7 +339,7 @@ void timeline_run(struct timeline *t)
 			struct entry *e = &t->entries[what - WAKE_PACKET];
 
 			if (e->state == WAITING && packet_watch_read(&e->packets))
-				happen(t, e, monotonic_ns());
+				happen(t, e, sys_monotonic_ns());
 		}
 	}
 	if (t->s->stopping) {

@@ -16,6 +16,7 @@
 #include "lab/supervisor.h"
 #include "sys/fs.h"
 #include "sys/sock.h"
+#include "sys/clock.h"
 
 enum {
 	DEFAULT_TIMEOUT_S = 60,
@@ -198,12 +199,12 @@ static int report_death(struct coming_up *c, struct netlab_err *err)
 /** Listens until the supervisor is ready, or is not to be. */
 static int follow(struct coming_up *c, struct netlab_err *err)
 {
-	uint64_t deadline_ns = monotonic_ns() + c->options->timeout_ns;
+	uint64_t deadline_ns = sys_monotonic_ns() + c->options->timeout_ns;
 
 	for (;;) {
 		struct pollfd p[] = { { .fd = c->up_fd, .events = POLLIN },
 				      { .fd = c->signal_fd, .events = POLLIN } };
-		uint64_t now = monotonic_ns();
+		uint64_t now = sys_monotonic_ns();
 		struct up_message m;
 		ssize_t n;
 		int r;

@@ -20,6 +20,7 @@
 #include "base/err.h"
 #include "sys/proc.h"
 #include "sys/test_frame.h"
+#include "sys/clock.h"
 
 #define SECOND_NS   UINT64_C(1000000000)
 #define DOUBTFUL_NS UINT64_C(1000000)
@@ -38,14 +39,6 @@ struct verify_record {
 	uint64_t train_sent, train_sent_ns;
 	size_t train_n, train_max;
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * SECOND_NS + (uint64_t)t.tv_nsec;
-}
 
 /* --- memory --- */
 
@@ -185,7 +178,7 @@ static void count_frame(struct meter *m, size_t port, const struct sys_test_fram
 static void listen_until(struct meter *m, uint64_t deadline)
 {
 	static struct sys_test_frame frames[SYS_TEST_BATCH];
-	uint64_t now = now_ns(), left = deadline > now + SPIN_NS ? deadline - now : 0;
+	uint64_t now = sys_monotonic_ns(), left = deadline > now + SPIN_NS ? deadline - now : 0;
 	struct timespec t = { .tv_sec = (time_t)(left / SECOND_NS),
 			      .tv_nsec = (long)(left % SECOND_NS) };
 
@@ -217,13 +210,13 @@ static void send_probe(struct meter *m, struct lane *l)
 	l->next++;
 	l->at_ns += l->way->effort.interval_ns;
 	/* after a pause no burst: the intervals are even from here on */
-	if (l->at_ns + l->way->effort.interval_ns < now_ns())
-		l->at_ns = now_ns() + l->way->effort.interval_ns;
+	if (l->at_ns + l->way->effort.interval_ns < sys_monotonic_ns())
+		l->at_ns = sys_monotonic_ns() + l->way->effort.interval_ns;
 }
 
 static void send_probes(struct meter *m)
 {
-	uint64_t end = now_ns();
+	uint64_t end = sys_monotonic_ns();
 
 	for (size_t i = 0; i < m->n; i++)
 		m->lanes[i].at_ns = end + m->lanes[i].way->effort.interval_ns * i / m->n;
@@ -235,7 +228,7 @@ static void send_probes(struct meter *m)
 
 			if (!l->is_on || l->next >= l->way->record->n)
 				continue;
-			if (l->at_ns <= now_ns())
+			if (l->at_ns <= sys_monotonic_ns())
 				send_probe(m, l);
 			if (l->next < l->way->record->n && l->at_ns < next)
 				next = l->at_ns;
@@ -268,8 +261,8 @@ static void linger(struct meter *m, bool train)
 		if (m->lanes[i].is_on && ns > longest && (!train || e->train_bps))
 			longest = ns;
 	}
-	end = now_ns() + longest;
-	while (now_ns() < end && (train || !has_all(m)))
+	end = sys_monotonic_ns() + longest;
+	while (sys_monotonic_ns() < end && (train || !has_all(m)))
 		listen_until(m, end);
 }
 
@@ -287,7 +280,7 @@ static uint64_t due_frames(const struct lane *l, uint64_t elapsed_ns)
 static bool send_train(struct meter *m, struct lane *l, uint64_t start_ns)
 {
 	struct verify_record *r = l->way->record;
-	uint64_t elapsed = now_ns() - start_ns, due = due_frames(l, elapsed);
+	uint64_t elapsed = sys_monotonic_ns() - start_ns, due = due_frames(l, elapsed);
 	const struct sys_test_mark mark = { .run = m->run,
 					    .stream = l->stream + 1,
 					    .number = (uint32_t)r->train_sent };
@@ -300,13 +293,13 @@ static bool send_train(struct meter *m, struct lane *l, uint64_t start_ns)
 				     l->way->effort.train_len, NULL);
 		r->train_sent += sent > 0 ? (uint64_t)sent : 0;
 	}
-	r->train_sent_ns = now_ns() - start_ns;
+	r->train_sent_ns = sys_monotonic_ns() - start_ns;
 	return true;
 }
 
 static void send_trains(struct meter *m)
 {
-	uint64_t start = now_ns();
+	uint64_t start = sys_monotonic_ns();
 	bool more = true;
 
 	m->in_train = true;
@@ -380,7 +373,7 @@ static int measure(struct verify_link *links, size_t n)
 		.ports = calloc(2 * n, sizeof(*m.ports)),
 		.polls = calloc(2 * n, sizeof(*m.polls)),
 		.n = 2 * n,
-		.run = (uint32_t)now_ns() ^ (uint32_t)getpid() << 16,
+		.run = (uint32_t)sys_monotonic_ns() ^ (uint32_t)getpid() << 16,
 	};
 	int r;
 

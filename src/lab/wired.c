@@ -11,6 +11,7 @@
 
 #include "base/err.h"
 #include "lab/trace_store.h"
+#include "sys/clock.h"
 
 /* How long the supervisor, which does nothing else meanwhile, waits for packets to come out of a link. */
 #define RELEASE_PATIENCE_NS (300 * 1000000ull)
@@ -116,7 +117,7 @@ int wired_explain_end(const struct supervisor *s, struct netlab_err *err)
 /** Notes the death. @return whether that were too many of late */
 static bool dies_too_often(struct supervisor *s)
 {
-	uint64_t now = monotonic_ns();
+	uint64_t now = sys_monotonic_ns();
 
 	s->wire_deaths_ns[s->n_wire_deaths++ % WIRE_DEATHS_MAX] = now;
 	/* the next slot of the ring has the oldest that is remembered */

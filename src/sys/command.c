@@ -22,18 +22,11 @@
 #include "base/err.h"
 #include "sys/gate.h"
 #include "sys/proc.h"
+#include "sys/clock.h"
 
 #define KILL_AFTER_NS (2 * UINT64_C(1000000000))
 
 static const int passed_on[] = { SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 /* Whether there is such a file in one of PATH's directories. */
 static bool is_in_path(const char *program)
@@ -87,7 +80,7 @@ static int child_main(const struct sys_command *c, pid_t parent, const sigset_t 
 static int next_signal(const sigset_t *set, uint64_t deadline, siginfo_t *ret)
 {
 	for (;;) {
-		uint64_t now = now_ns(), left = deadline > now ? deadline - now : 0;
+		uint64_t now = sys_monotonic_ns(), left = deadline > now ? deadline - now : 0;
 		struct timespec t = { .tv_sec = (time_t)(left / 1000000000u),
 				      .tv_nsec = (long)(left % 1000000000u) };
 		int signo = sigtimedwait(set, ret, deadline == UINT64_MAX ? NULL : &t);
@@ -102,7 +95,7 @@ static int next_signal(const sigset_t *set, uint64_t deadline, siginfo_t *ret)
 /* Waits for the child, passing signals on; returns waitpid()'s status. */
 static int wait_for(pid_t pid, const sigset_t *set, uint64_t timeout_ns, bool *ret_timed_out)
 {
-	uint64_t start = now_ns();
+	uint64_t start = sys_monotonic_ns();
 	uint64_t deadline = timeout_ns && timeout_ns < UINT64_MAX - start ? start + timeout_ns
 									  : UINT64_MAX;
 	int status;
@@ -124,7 +117,7 @@ static int wait_for(pid_t pid, const sigset_t *set, uint64_t timeout_ns, bool *r
 			continue;
 		}
 		(void)kill(pid, *ret_timed_out ? SIGKILL : SIGTERM);
-		deadline = *ret_timed_out ? UINT64_MAX : now_ns() + KILL_AFTER_NS;
+		deadline = *ret_timed_out ? UINT64_MAX : sys_monotonic_ns() + KILL_AFTER_NS;
 		*ret_timed_out = true;
 	}
 }

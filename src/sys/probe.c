@@ -16,13 +16,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/err.h"
 #include "sys/fs.h"
 #include "sys/proc.h"
 #include "sys/sock.h"
+#include "sys/clock.h"
 
 enum { NOT_YET = 1, SCRATCH_OK = 'y' };
 
@@ -191,10 +191,7 @@ static int map_ids(pid_t pid)
 
 static int64_t now_ms(void)
 {
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+	return (int64_t)(sys_monotonic_ns() / 1000000);
 }
 
 /* Hears the scratch until it ends. Marks what it has heard of in `heard`. */

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "sys/clock.h"
 
 /* ECMA-48, and xterm's alternate screen, which all terminals of today have or ignore */
 #define SCREEN_ENTER "\033[?1049h\033[?25l"
@@ -140,12 +141,9 @@ static bool take_keys(struct sys_screen *s)
 
 static struct timespec until(uint64_t deadline_ns)
 {
-	struct timespec t;
-	uint64_t now, left;
+	uint64_t now = sys_monotonic_ns();
+	uint64_t left = deadline_ns > now ? deadline_ns - now : 0;
 
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	now = (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-	left = deadline_ns > now ? deadline_ns - now : 0;
 	return (struct timespec){ .tv_sec = (time_t)(left / 1000000000u),
 				  .tv_nsec = (long)(left % 1000000000u) };
 }

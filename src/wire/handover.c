@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "wire/worker.h"
+#include "sys/clock.h"
 
 enum {
 	OBSERVER_BUFFER = 64 << 20,
@@ -120,7 +121,7 @@ int handover_commit(struct worker *w, struct link *l)
 	if (h->stage != HANDOVER_HOLDING)
 		return -EINVAL;
 	h->stage = HANDOVER_GRACE;
-	h->until_ns = worker_clock() + GRACE_NS;
+	h->until_ns = sys_monotonic_ns() + GRACE_NS;
 	if (!h->gives)
 		return 0;
 	/* what comes from now on is the redirects' alone */
@@ -234,7 +235,7 @@ static bool step(struct worker *w, struct link *l)
 				handover_end(w, l);
 			return true;
 		}
-		if (worker_clock() < w->pending->deadline_ns)
+		if (sys_monotonic_ns() < w->pending->deadline_ns)
 			break;
 		w->pending->err.code = -EBUSY;
 		handover_end(w, l);
@@ -242,7 +243,7 @@ static bool step(struct worker *w, struct link *l)
 	case HANDOVER_HOLDING:
 		break;
 	case HANDOVER_GRACE:
-		if (worker_clock() < h->until_ns)
+		if (sys_monotonic_ns() < h->until_ns)
 			break;
 		h->stage = HANDOVER_DRAINING;
 		h->n_drains = w->n_drains;

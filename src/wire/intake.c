@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 
 #include "wire/worker.h"
+#include "sys/clock.h"
 
 enum {
 	REST_BYTES = FRAME_HUGE - FRAME_MEDIUM,
@@ -29,19 +29,6 @@ int intake_init(struct worker *w)
 
 /* --- time --- */
 
-static uint64_t clock_ns(clockid_t clock)
-{
-	struct timespec t;
-
-	clock_gettime(clock, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-uint64_t worker_clock(void)
-{
-	return clock_ns(CLOCK_MONOTONIC);
-}
-
 /**
  * The kernel stamps frames with a clock that may be set; we count with one that may not. Both are slewed alike, so that
  * what is between them changes only when one is set: a sample that took long (we were preempted in the middle) says
@@ -49,10 +36,10 @@ uint64_t worker_clock(void)
  */
 static void sample_clocks(struct worker *w)
 {
-	uint64_t before = worker_clock(), real = clock_ns(CLOCK_REALTIME), took;
+	uint64_t before = sys_monotonic_ns(), real = sys_realtime_ns(), took;
 	int64_t offset, change;
 
-	w->now_ns = worker_clock();
+	w->now_ns = sys_monotonic_ns();
 	took = w->now_ns - before;
 	offset = (int64_t)(real - w->now_ns);
 	change = offset - w->clock_offset;
@@ -195,7 +182,7 @@ void intake_read(struct worker *w)
 	w->is_full = room == 0;
 	if (w->is_full) { /* not even for one: what is held will leave and make room */
 		w->is_behind = false;
-		w->now_ns = worker_clock();
+		w->now_ns = sys_monotonic_ns();
 		return;
 	}
 	got = sys_packet_receive(w->fd, w->in, room);

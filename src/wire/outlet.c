@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "wire/worker.h"
+#include "sys/clock.h"
 
 enum {
 	/* The kernel's queue of what arrives on this processor is full (net.core.netdev_max_backlog): it empties within
@@ -56,7 +57,7 @@ static bool is_worth_retry(struct worker *w, const struct sending *s, int error,
 static void settle_sent(struct worker *w, unsigned first, unsigned n)
 {
 	/* also the time that the loop goes on with: sending is what takes long, and a sleep is counted from there */
-	w->now_ns = worker_clock();
+	w->now_ns = sys_monotonic_ns();
 	for (unsigned i = first; i < first + n; i++) {
 		struct sending *s = &w->sending[i];
 

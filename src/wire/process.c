@@ -13,6 +13,7 @@
 #include "wire/order.h"
 #include "wire/stats.h"
 #include "wire/worker.h"
+#include "sys/clock.h"
 
 enum {
 	FIRST_FD = 3,     /* stdin, stdout and stderr stay the supervisor's */
@@ -162,7 +163,7 @@ static int carry_out(struct process *p, const struct order *o, struct task *t,
 	if (r < 0)
 		return r;
 	t->link = c->link;
-	t->deadline_ns = worker_clock() + o->timeout_ns;
+	t->deadline_ns = sys_monotonic_ns() + o->timeout_ns;
 	worker_do(c->worker, t);
 	if (t->err.code < 0)
 		err_errno(err, t->err.code, "wire: link %zu: %s", o->number, doing(o->kind));

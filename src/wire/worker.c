@@ -11,6 +11,7 @@
 
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "sys/clock.h"
 
 enum {
 	/* At 300,000 small packets a second, which the kernel charges with 768 bytes each: a quarter of a second. */
@@ -209,7 +210,7 @@ static void *run(void *arg)
 {
 	struct worker *w = arg;
 
-	w->now_ns = worker_clock();
+	w->now_ns = sys_monotonic_ns();
 	while (!atomic_load_explicit(&w->quits, memory_order_relaxed)) {
 		if (atomic_load_explicit(&w->task, memory_order_relaxed))
 			take_task(w);

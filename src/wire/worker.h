@@ -98,8 +98,6 @@ void worker_do(struct worker *w, struct task *t);
 /** Makes the thread close its socket and end, without waiting for it. */
 void worker_quit(struct worker *w);
 
-/** @return CLOCK_MONOTONIC */
-uint64_t worker_clock(void);
 /** Its pipe has changed: when it is due next, and that its counters are to be published. */
 void worker_touch(struct worker *w, struct lane *l);
 /** Makes the socket hear the worker's links, those apart that are being given back. @return 0; negative errno */
