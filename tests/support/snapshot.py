@@ -4,6 +4,7 @@
 process's network namespace, one fact a line, without what depends on time or chance, so that two namespaces compare with
 diff."""
 import ctypes
+import itertools
 import json
 import os
 import re
@@ -17,8 +18,13 @@ VOLATILE = {
     "handle", "valid_life_time", "preferred_life_time", "gc_timer", "hello_timer", "tcn_timer", "topology_change_timer",
     "topology_change", "topology_change_detected", "message_age_timer", "forward_delay_timer", "hold_timer", "config_pending", "topology_change_ack",
 }
-# Settings below netfilter come and go for every namespace with the modules that somebody's rule loads.
-VOLATILE_SYSCTL = re.compile(r"(stable_secret|fastopen_key|_count|tcp_mem|udp_mem|netdev_rss_key|dev_weight|somaxconn_|/netfilter/)")
+# What every namespace has from the start. The others (netfilter, vrf, sctp, ...) come, for all namespaces at once, with
+# the modules that somebody's command loads between two snapshots, and so do the names of congestion controls.
+SYSCTL_TREES = ("core", "ipv4", "ipv6")
+VOLATILE_SYSCTL = re.compile(
+    r"(stable_secret|fastopen_key|_count|tcp_mem|udp_mem|netdev_rss_key|dev_weight|somaxconn_"
+    r"|(available|allowed)_congestion_control|/ipv4/vs/)"
+)
 FEATURES = ("tcp-segmentation-offload", "generic-segmentation-offload", "generic-receive-offload")
 
 
@@ -62,7 +68,8 @@ def filters(devices):
 
 
 def sysctls():
-    for folder, _, names in os.walk("/proc/sys/net"):
+    trees = [os.walk(f"/proc/sys/net/{tree}") for tree in SYSCTL_TREES]
+    for folder, _, names in itertools.chain(*trees):
         for name in names:
             path = os.path.join(folder, name)
             if VOLATILE_SYSCTL.search(path):
