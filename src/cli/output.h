@@ -68,6 +68,8 @@ struct cli_table {
 void cli_table_add(struct cli_table *t, const char *text);
 void cli_table_addf(struct cli_table *t, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
+/** Adds the node of a link's end: "node" of the i-th "node:interface". */
+void cli_table_add_node(struct cli_table *t, const json_t *ends, size_t i);
 /** Adds an integer at `key` of an object, "-" when it is not there. */
 void cli_table_add_int(struct cli_table *t, const json_t *object, const char *key);
 /** Adds the table's text to a buffer (nothing but the headers when it is empty) and frees the cells. */

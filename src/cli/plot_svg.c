@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "topo/model.h"
+
 enum {
 	PANELS = 3,
 	PANEL_WIDTH = 380,
@@ -23,7 +25,6 @@ enum {
 	POINTS_MAX = 256,
 };
 
-static const char *const arrows[] = { "->", "<-" };
 static const char *const colors[] = { "#1f6fb4", "#c0501f" };
 
 struct series {
@@ -274,7 +275,7 @@ static void add_link(struct buf *b, const char *name, const json_t *link, double
 	char heading[512];
 
 	for (int d = 0; d < 2; d++) {
-		const json_t *way = json_object_get(link, arrows[d]);
+		const json_t *way = json_object_get(link, topo_arrow(d));
 
 		read_delay(way, &panels[0].way[d]);
 		read_jitter(way, &panels[1].way[d]);

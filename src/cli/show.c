@@ -8,6 +8,7 @@
 #include "cli/describe.h"
 #include "cli/output.h"
 #include "cli/target.h"
+#include "topo/model.h"
 
 static bool touches(const json_t *link, const char *node)
 {
@@ -161,7 +162,6 @@ int cli_print_links(struct cli *c, const json_t *links)
 {
 	static const char *const headers[] = { "LINK", "JOIN",  "MTU",     "FROM",
 					       "TO",   "ASKED", "IN FORCE" };
-	static const char *const arrows[] = { "->", "<-" };
 	struct cli_table t = { .headers = headers, .n_columns = 7, .right = 0x04 };
 	const char *name, *reason = NULL;
 	json_t *link;
@@ -175,7 +175,7 @@ int cli_print_links(struct cli *c, const json_t *links)
 		for (size_t i = 0; i < 2; i++) {
 			_cleanup_buf_ struct buf asked = { 0 };
 
-			cli_describe_impairment(&asked, json_object_get(link, arrows[i]));
+			cli_describe_impairment(&asked, json_object_get(link, topo_arrow(i)));
 			cli_table_add(&t, i == 0 ? name : "");
 			cli_table_add(&t, i == 0 ? cli_json_string(link, "join", NULL) : "");
 			if (i == 0)
@@ -185,7 +185,7 @@ int cli_print_links(struct cli *c, const json_t *links)
 			cli_table_add(&t, json_string_value(json_array_get(ends, i)));
 			cli_table_add(&t, json_string_value(json_array_get(ends, 1 - i)));
 			cli_table_add(&t, buf_text(&asked));
-			add_in_force(&t, link, arrows[i]);
+			add_in_force(&t, link, topo_arrow(i));
 		}
 	}
 	code = cli_table_print(c, &t);

@@ -7,6 +7,7 @@
 
 #include "cli/counters.h"
 #include "cli/describe.h"
+#include "topo/model.h"
 
 #define LATENESS_SHARE  0.05
 #define LATENESS_MIN_US 1000.0
@@ -56,7 +57,7 @@ static size_t judge_losses(struct buf *b, const json_t *links, const char *name,
 static size_t judge_lateness(struct buf *b, const json_t *links, const char *name, unsigned dir,
 			     const struct counters *c)
 {
-	const json_t *asked = json_object_get(json_object_get(links, name), dir ? "<-" : "->");
+	const json_t *asked = json_object_get(json_object_get(links, name), topo_arrow(dir));
 	double delay_us = json_number_value(json_object_get(asked, "delay_ns")) / 1000;
 	double bound = stats_lateness_bound_us(delay_us);
 	bool few = c->n[COUNT_DELIVERED] < QUANTILE_PACKETS;
@@ -92,7 +93,7 @@ size_t stats_judge(struct buf *b, const json_t *stats, const json_t *links)
 		for (unsigned dir = 0; dir < 2; dir++) {
 			struct counters c;
 
-			counters_read(&c, json_object_get(link, dir ? "<-" : "->"));
+			counters_read(&c, json_object_get(link, topo_arrow(dir)));
 			n += judge_losses(b, links, name, dir, &c);
 			n += judge_lateness(b, links, name, dir, &c);
 		}

@@ -7,12 +7,12 @@
 
 #include "cli/counters.h"
 #include "cli/describe.h"
-
-static const char *const arrows[] = { "->", "<-" };
+#include "topo/model.h"
 
 static const json_t *direction(const json_t *stats, const char *link, unsigned dir)
 {
-	return json_object_get(json_object_get(json_object_get(stats, "links"), link), arrows[dir]);
+	return json_object_get(json_object_get(json_object_get(stats, "links"), link),
+			       topo_arrow(dir));
 }
 
 static void add_count(struct cli_table *t, const struct counters *c, enum counter which)
@@ -97,17 +97,6 @@ static void add_counters(struct cli_table *t, const struct counters *c, const js
 	add_lateness(t, c);
 }
 
-/* "node" of "node:interface". */
-static void add_node(struct cli_table *t, const json_t *ends, size_t i)
-{
-	const char *end = json_string_value(json_array_get(ends, i));
-
-	if (end)
-		cli_table_addf(t, "%.*s", (int)strcspn(end, ":"), end);
-	else
-		cli_table_add(t, NULL);
-}
-
 static void add_names(struct cli_table *t, const struct stats_view *v, const char *name,
 		      const json_t *link, unsigned dir)
 {
@@ -115,8 +104,8 @@ static void add_names(struct cli_table *t, const struct stats_view *v, const cha
 
 	cli_table_add(t, dir == 0 ? name : "");
 	cli_table_add(t, dir == 0 ? cli_json_string(link, "join", NULL) : "");
-	add_node(t, ends, dir);
-	add_node(t, ends, 1 - dir);
+	cli_table_add_node(t, ends, dir);
+	cli_table_add_node(t, ends, 1 - dir);
 }
 
 struct totals {
@@ -196,16 +185,17 @@ int stats_add_rates(json_t *now, const json_t *before, double seconds)
 			struct counter_rates r;
 			json_t *o = NULL;
 
-			if (!json_object_get(link, arrows[dir]))
+			if (!json_object_get(link, topo_arrow(dir)))
 				continue;
-			counters_read(&c, json_object_get(link, arrows[dir]));
+			counters_read(&c, json_object_get(link, topo_arrow(dir)));
 			counters_read(&b, direction(before, name, dir));
 			o = before && counters_rates(&c, &b, seconds, &r)
 				    ? json_pack("{s:f, s:f, s:f}", "delivered_per_s",
 						r.packets_per_s, "delivered_bps", r.bps,
 						"dropped_per_s", r.dropped_per_s)
 				    : json_null();
-			if (json_object_set_new(json_object_get(link, arrows[dir]), "rates", o) < 0)
+			if (json_object_set_new(json_object_get(link, topo_arrow(dir)), "rates",
+						o) < 0)
 				return -ENOMEM;
 		}
 	}

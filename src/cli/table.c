@@ -64,6 +64,16 @@ void cli_table_add_int(struct cli_table *t, const json_t *object, const char *ke
 		cli_table_add(t, NULL);
 }
 
+void cli_table_add_node(struct cli_table *t, const json_t *ends, size_t i)
+{
+	const char *end = json_string_value(json_array_get(ends, i));
+
+	if (end)
+		cli_table_addf(t, "%.*s", (int)strcspn(end, ":"), end);
+	else
+		cli_table_add(t, NULL);
+}
+
 static void add_row(struct buf *b, const struct cli_table *t, const char *const *row,
 		    const size_t *width)
 {

@@ -13,6 +13,7 @@
 #include "cli/output.h"
 #include "cli/plot_svg.h"
 #include "cli/target.h"
+#include "topo/model.h"
 
 #define DURATION_MIN_NS UINT64_C(100000000)
 #define DURATION_MAX_NS UINT64_C(600000000000)
@@ -141,16 +142,6 @@ static bool is_dull(const json_t *check, const struct unit *u)
 	       figure(check, u, "asked") == 0 && figure(check, u, "achieved") == 0;
 }
 
-static void add_end(struct cli_table *t, const json_t *ends, size_t i)
-{
-	const char *end = json_string_value(json_array_get(ends, i));
-
-	if (end)
-		cli_table_addf(t, "%.*s", (int)strcspn(end, ":"), end);
-	else
-		cli_table_add(t, NULL);
-}
-
 static void add_start(struct cli_table *t, const char *name, const json_t *link, unsigned dir,
 		      bool first)
 {
@@ -162,14 +153,14 @@ static void add_start(struct cli_table *t, const char *name, const json_t *link,
 		cli_table_add(t, "");
 		return;
 	}
-	add_end(t, ends, dir);
-	add_end(t, ends, 1 - dir);
+	cli_table_add_node(t, ends, dir);
+	cli_table_add_node(t, ends, 1 - dir);
 }
 
 static void add_way(struct cli *c, struct cli_table *t, const char *name, const json_t *link,
 		    unsigned dir)
 {
-	const json_t *checks = json_object_get(json_object_get(link, dir ? "<-" : "->"), "checks");
+	const json_t *checks = json_object_get(json_object_get(link, topo_arrow(dir)), "checks");
 	bool first = true;
 	const char *key;
 	json_t *check;

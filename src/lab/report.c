@@ -273,9 +273,8 @@ static int add_in_force(void *ctx, const struct rt_qdisc *q)
 	else
 		return 0;
 	link = json_object_get(f->links, f->s->topo->links[index].name);
-	return json_object_set_new(json_object_get(link, "in_force"), dir == 0 ? "->" : "<-", o) < 0
-		       ? -1
-		       : 0;
+	return json_object_set_new(json_object_get(link, "in_force"), topo_arrow(dir), o) < 0 ? -1
+											      : 0;
 }
 
 /** What is asked but does nothing is not in force. */
@@ -322,7 +321,7 @@ static void add_rest(const struct supervisor *s, json_t *links)
 					    "in_force");
 
 		for (unsigned d = 0; d < 2; d++) {
-			const char *arrow = d == 0 ? "->" : "<-";
+			const char *arrow = topo_arrow(d);
 
 			if (s->links[i].join == PLAN_JOIN_WIRE)
 				json_object_set_new(f, arrow, report_wire(s, i, d));

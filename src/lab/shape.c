@@ -30,15 +30,10 @@ static const char *device(const struct supervisor *s, size_t link, unsigned dir)
 	return s->plan->links[link].ends[!dir].name;
 }
 
-static const char *direction_name(unsigned dir)
-{
-	return dir == 0 ? "->" : "<-";
-}
-
 static int wrap_direction(const struct supervisor *s, size_t link, unsigned dir,
 			  struct netlab_err *err)
 {
-	return err_wrap(err, "link '%s' %s", s->topo->links[link].name, direction_name(dir));
+	return err_wrap(err, "link '%s' %s", s->topo->links[link].name, topo_arrow(dir));
 }
 
 /* --- what the kernel should hold --- */

@@ -274,7 +274,7 @@ static json_t *links_json(const struct heard *h, struct netlab_err *err)
 				json_decref(links);
 				return NULL;
 			}
-			json_object_set_new(o, d == 0 ? "->" : "<-", direction_json(&k));
+			json_object_set_new(o, topo_arrow(d), direction_json(&k));
 		}
 		json_object_set_new(links, s->topo->links[i].name, o);
 	}

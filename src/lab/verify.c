@@ -47,8 +47,6 @@ struct verify {
 	size_t done, of;
 };
 
-static const char *const arrows[] = { "->", "<-" };
-
 /* --- nodes --- */
 
 static void close_nodes(struct verify *v)
@@ -183,7 +181,7 @@ static int judge_link(struct verify *v, const struct verify_link *l, const char 
 		r = verify_judge(&l->ways[d].asked, &stream, &result);
 		if (r < 0)
 			return r;
-		if (json_object_set_new(entry, arrows[d], verify_result_json(&result)) < 0)
+		if (json_object_set_new(entry, topo_arrow(d), verify_result_json(&result)) < 0)
 			return -ENOMEM;
 		for (size_t i = 0; i < result.n; i++) {
 			if (verify_is_bad(result.checks[i].verdict)) {
@@ -241,7 +239,7 @@ static void read_link(const struct verify *v, const json_t *shown, struct verify
 	json_int_t mtu = json_integer_value(json_object_get(shown, "mtu"));
 
 	for (unsigned d = 0; d < 2; d++) {
-		verify_read_asked(json_object_get(shown, arrows[d]), &l->ways[d].asked);
+		verify_read_asked(json_object_get(shown, topo_arrow(d)), &l->ways[d].asked);
 		verify_effort_of(&l->ways[d].asked, (uint32_t)mtu, v->probes_per_s, v->duration_ns,
 				 &l->ways[d].effort);
 	}

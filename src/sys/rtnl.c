@@ -21,6 +21,10 @@ enum {
 	RECEIVE_BYTES = 64 * 1024,
 };
 
+/* How dumps and questions are numbered: above what a batch gets to. */
+#define SEQ_DUMP UINT32_MAX
+#define SEQ_ASK  (UINT32_MAX - 1)
+
 int rt_open(void)
 {
 	static const int on = 1;
@@ -203,36 +207,42 @@ int rt_add(struct rt_batch *b, const char *op, struct nl_msg *msg, struct netlab
 	return 0;
 }
 
-int rt_dump(int fd, int type, const void *header, size_t size, rt_dump_fn *fn, void *ctx)
+/** Sends a request and frees it. @return 0; negative errno */
+static int send_request(int fd, struct nl_msg *msg, uint32_t seq)
 {
-	struct nl_msg *msg = rt_message(type, NLM_F_DUMP, header, size);
-	_cleanup_free_ char *buffer = malloc(RECEIVE_BYTES);
-	int result = 0;
 	ssize_t n;
 
-	if (!msg || !buffer) {
-		nlmsg_free(msg);
-		return -ENOMEM;
-	}
-	/* A dump that is interrupted by a change (NLM_F_DUMP_INTR) is taken as it is: the supervisor is the only
-	   one who changes these namespaces' links and qdiscs, and it is here. */
-	nlmsg_hdr(msg)->nlmsg_seq = UINT32_MAX;
+	nlmsg_hdr(msg)->nlmsg_seq = seq;
 	n = send(fd, nlmsg_hdr(msg), nlmsg_hdr(msg)->nlmsg_len, 0);
-	nlmsg_free(msg);
 	if (n < 0)
-		return -errno;
+		n = -errno;
+	nlmsg_free(msg);
+	return n < 0 ? (int)n : 0;
+}
+
+/**
+ * Reads the answer to `seq`; what else this socket hears (notifications) is passed over.
+ * @param[in] is_dump  the answer has many parts, the last one NLMSG_DONE; else it is one message
+ */
+static int read_answer(int fd, uint32_t seq, bool is_dump, rt_dump_fn *fn, void *ctx)
+{
+	_cleanup_free_ char *buffer = malloc(RECEIVE_BYTES);
+	int result = 0;
+
+	if (!buffer)
+		return -ENOMEM;
 	for (;;) {
 		struct nlmsghdr *h = (struct nlmsghdr *)buffer;
+		ssize_t n = recv(fd, buffer, RECEIVE_BYTES, 0);
 		int left;
 
-		n = recv(fd, buffer, RECEIVE_BYTES, 0);
-		/* ENOBUFS: notifications that this socket also hears were lost; the dump itself waits for room */
+		/* ENOBUFS: notifications were lost; the answer itself waits for room */
 		if (n < 0 && (errno == EINTR || errno == ENOBUFS))
 			continue;
 		if (n < 0)
 			return -errno;
 		for (left = (int)n; nlmsg_ok(h, left); h = nlmsg_next(h, &left)) {
-			if (h->nlmsg_seq != UINT32_MAX)
+			if (h->nlmsg_seq != seq)
 				continue;
 			if (h->nlmsg_type == NLMSG_DONE)
 				return result;
@@ -240,40 +250,31 @@ int rt_dump(int fd, int type, const void *header, size_t size, rt_dump_fn *fn, v
 				return ((struct nlmsgerr *)nlmsg_data(h))->error;
 			if (result == 0)
 				result = fn(ctx, h);
+			if (!is_dump)
+				return result;
 		}
 	}
 }
 
+int rt_dump(int fd, int type, const void *header, size_t size, rt_dump_fn *fn, void *ctx)
+{
+	struct nl_msg *msg = rt_message(type, NLM_F_DUMP, header, size);
+	int r;
+
+	if (!msg)
+		return -ENOMEM;
+	/* A dump that is interrupted by a change (NLM_F_DUMP_INTR) is taken as it is: the supervisor is the only
+	   one who changes these namespaces' links and qdiscs, and it is here. */
+	r = send_request(fd, msg, SEQ_DUMP);
+	return r < 0 ? r : read_answer(fd, SEQ_DUMP, true, fn, ctx);
+}
+
 int rt_ask(int fd, struct nl_msg *msg, rt_dump_fn *fn, void *ctx)
 {
-	/* below what a dump is numbered, and above what a batch gets to */
-	const uint32_t seq = UINT32_MAX - 1;
-	_cleanup_free_ char *buffer = malloc(RECEIVE_BYTES);
-	ssize_t n;
+	int r;
 
-	if (!msg || !buffer) {
-		nlmsg_free(msg);
+	if (!msg)
 		return -ENOMEM;
-	}
-	nlmsg_hdr(msg)->nlmsg_seq = seq;
-	n = send(fd, nlmsg_hdr(msg), nlmsg_hdr(msg)->nlmsg_len, 0);
-	nlmsg_free(msg);
-	if (n < 0)
-		return -errno;
-	for (;;) {
-		struct nlmsghdr *h = (struct nlmsghdr *)buffer;
-		int left;
-
-		n = recv(fd, buffer, RECEIVE_BYTES, 0);
-		/* ENOBUFS: notifications that this socket also hears were lost */
-		if (n < 0 && errno != EINTR && errno != ENOBUFS)
-			return -errno;
-		for (left = (int)n; left > 0 && nlmsg_ok(h, left); h = nlmsg_next(h, &left)) {
-			if (h->nlmsg_seq != seq)
-				continue; /* a notification */
-			if (h->nlmsg_type == NLMSG_ERROR)
-				return ((struct nlmsgerr *)nlmsg_data(h))->error;
-			return fn(ctx, h);
-		}
-	}
+	r = send_request(fd, msg, SEQ_ASK);
+	return r < 0 ? r : read_answer(fd, SEQ_ASK, false, fn, ctx);
 }

@@ -213,6 +213,11 @@ size_t topo_find_node(const struct topo *t, const char *name);
 /** @return index of the link or SIZE_MAX */
 size_t topo_find_link(const struct topo *t, const char *name);
 const char *topo_kind_name(enum topo_kind kind);
+/** A direction's key in the file and in every answer: "->" is from the first endpoint to the second. */
+static inline const char *topo_arrow(unsigned dir)
+{
+	return dir == 0 ? "->" : "<-";
+}
 /** Hosts and routers have addresses; switches and hubs forward frames. */
 static inline bool topo_is_ip(const struct topo_node *n)
 {

@@ -153,11 +153,10 @@ static void tell_problem(void *ctx, bool is_warning, enum impair_key key, const 
 static void check_impairments(struct document *d, const struct path *at,
 			      const struct link_draft *draft, const struct topo_link *link)
 {
-	static const char *const keys[] = { "->", "<-" };
 	struct tell tell = { .diags = &d->p.diags, .link = at, .common = draft->common.set };
 
 	for (size_t i = 0; i < 2; i++) {
-		const struct path dir = { .up = at, .key = keys[i] };
+		const struct path dir = { .up = at, .key = topo_arrow(i) };
 
 		memcpy(tell.before, tell.told, sizeof(tell.before));
 		tell.dir = &dir;
