@@ -443,3 +443,17 @@ void cli_answer_deinit(struct cli_answer *a)
 	free(a->err);
 	*a = (struct cli_answer){ 0 };
 }
+
+int fake_lab_setup(void **state)
+{
+	(void)state;
+	fake_lab_reset();
+	return 0;
+}
+
+int fake_lab_teardown(void **state)
+{
+	(void)state;
+	buf_deinit(&fake_lab.calls);
+	return 0;
+}

@@ -41,6 +41,9 @@ extern const struct cli_backend fake_lab_backend;
 
 /** Back to: labs "dumbbell" and "ring" run, everything succeeds, nothing was called. */
 void fake_lab_reset(void);
+/** The same for cmocka, before and after a test. */
+int fake_lab_setup(void **state);
+int fake_lab_teardown(void **state);
 
 /** A command line's answer; free with cli_answer_deinit(). */
 struct cli_answer {

@@ -210,25 +210,11 @@ static void test_tables(void **state)
 	}
 }
 
-static int setup(void **state)
-{
-	(void)state;
-	fake_lab_reset();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	buf_deinit(&fake_lab.calls);
-	return 0;
-}
-
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_goldens, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_version, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_goldens, fake_lab_setup, fake_lab_teardown),
+		cmocka_unit_test_setup_teardown(test_version, fake_lab_setup, fake_lab_teardown),
 		cmocka_unit_test(test_man_page),
 		cmocka_unit_test(test_tables),
 	};

@@ -272,27 +272,16 @@ static void test_exec_words(void **state)
 	fake_lab_reset();
 }
 
-static int setup(void **state)
-{
-	(void)state;
-	fake_lab_reset();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	buf_deinit(&fake_lab.calls);
-	return 0;
-}
-
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_wrong_usage, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_json_errors, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_option_forms, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_exec_words, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_wrong_usage, fake_lab_setup,
+						fake_lab_teardown),
+		cmocka_unit_test_setup_teardown(test_json_errors, fake_lab_setup,
+						fake_lab_teardown),
+		cmocka_unit_test_setup_teardown(test_option_forms, fake_lab_setup,
+						fake_lab_teardown),
+		cmocka_unit_test_setup_teardown(test_exec_words, fake_lab_setup, fake_lab_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

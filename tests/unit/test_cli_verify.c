@@ -208,21 +208,7 @@ static void test_progress(void **state)
 	assert_string_equal(quiet.err, "");
 }
 
-static int setup(void **state)
-{
-	(void)state;
-	fake_lab_reset();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	buf_deinit(&fake_lab.calls);
-	return 0;
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(test_##name, fake_lab_setup, fake_lab_teardown)
 
 int main(void)
 {
