@@ -16,6 +16,21 @@ def run(argv, **more):
     return done.stdout
 
 
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+def build_netlab():
+    for argv in (["cmake", "--preset", "release"], ["cmake", "--build", "--preset", "release", "--target", "netlab"]):
+        run(argv, cwd=TOP)
+
+
+def build_program(name):
+    """tests/bench/NAME.c, as build/bench/NAME."""
+    os.makedirs(f"{TOP}/build/bench", exist_ok=True)
+    run([os.environ.get("CC", "cc"), "-std=gnu11", "-O2", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror",
+         "-o", f"{TOP}/build/bench/{name}", f"{TOP}/tests/bench/{name}.c"])
+
+
 def median(values):
     return statistics.median(values)
 
@@ -67,6 +82,7 @@ class Witness:
 
     @staticmethod
     def hold():
+        """A process with a network namespace of its own, which dies with us."""
         process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "unshare", "--net",
                                     "sh", "-c", "echo; exec sleep infinity"], stdout=subprocess.PIPE)
         process.stdout.readline()
