@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The sessions that README.md and docs/guide.md show, run again: the same words come out.
-netlab-test: timeout=900
+netlab-test: timeout=900 host
 
 A session is a fenced block with lines that begin with '$ ' (and '> ' where a command goes on); what
 follows a command is what it prints. Numbers may differ, so may line breaks, and '...' stands for

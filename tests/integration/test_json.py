@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """What scripts rely on: the shapes of --json, and that the tables for people say the same.
-netlab-test: timeout=700"""
+netlab-test: timeout=700 host"""
 import json
 import os
 import re

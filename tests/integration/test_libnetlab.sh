@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Programs that know only what was installed: a consumer of all of libnetlab as C and as C++, with the shared and
-# the static library, and the example of docs/library.md with the output that it shows. netlab-test: timeout=900
+# the static library, and the example of docs/library.md with the output that it shows. netlab-test: timeout=900 host
 set -euo pipefail
 build=$NETLAB_BUILD top=$NETLAB_TOP
 scratch=$(mktemp -d)

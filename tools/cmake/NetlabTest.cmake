@@ -2,9 +2,11 @@
 # One line per test: each helper sets the label, the time limit, the environment and the skip code.
 #
 # A test may say more about itself on a line of its own that contains
-#   netlab-test: [timeout=SECONDS] [serial]
+#   netlab-test: [timeout=SECONDS] [serial] [host]
 # so that adding one touches no CMake file. Tests run side by side; one that measures time or counts
-# what is on the host says 'serial'. Limits hold in the VM too, whose processor is emulated.
+# what is on the host says 'serial'. Integration tests run on the host and, labelled 'vm', in the VM
+# as well, for its netem and its kernel; one to which neither matters says 'host'. Limits hold in the
+# VM too, whose processor is emulated.
 
 # Every test sees these; NETLAB_MUST_WORK=1 (set by the caller of ctest) forbids skipping.
 set(NETLAB_TEST_ENV
@@ -19,6 +21,10 @@ set(NETLAB_TEST_ENV
 function(netlab_test_properties test)
 	cmake_parse_arguments(PARSE_ARGV 1 arg "" "LABEL;SOURCE;TIMEOUT" "")
 	set(serial OFF)
+	set(labels ${arg_LABEL})
+	if(arg_LABEL STREQUAL "integration")
+		list(APPEND labels vm)
+	endif()
 	if(arg_SOURCE)
 		set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${arg_SOURCE}")
 		file(STRINGS "${arg_SOURCE}" wish REGEX "netlab-test:" LIMIT_COUNT 1)
@@ -28,9 +34,12 @@ function(netlab_test_properties test)
 		if(wish MATCHES "netlab-test:.* serial")
 			set(serial ON)
 		endif()
+		if(wish MATCHES "netlab-test:.* host")
+			list(REMOVE_ITEM labels vm)
+		endif()
 	endif()
 	set_tests_properties(${test} PROPERTIES
-		LABELS "${arg_LABEL}" TIMEOUT "${arg_TIMEOUT}" SKIP_RETURN_CODE 77
+		LABELS "${labels}" TIMEOUT "${arg_TIMEOUT}" SKIP_RETURN_CODE 77
 		RUN_SERIAL ${serial} ENVIRONMENT "${NETLAB_TEST_ENV}"
 		WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
 endfunction()
