@@ -15,7 +15,7 @@
 
 #include "base/cleanup.h"
 #include "base/err.h"
-#include "node/command.h"
+#include "node/services.h"
 #include "sys/fs.h"
 #include "sys/rtnl.h"
 #include "sys/sock.h"
@@ -25,8 +25,8 @@ struct init {
 	const struct topo_node *topo;
 	const struct plan_node *plan;
 	int control_fd, rtnl_fd, signal_fd;
-	pid_t *service_pids; /**< 0 = not running; by service index */
-	bool unsettled;      /**< sysctls were left for NODE_SETTLE */
+	struct services services;
+	bool unsettled; /**< sysctls were left for NODE_SETTLE */
 	bool stopping;
 };
 
@@ -154,136 +154,14 @@ static void say_hello(struct init *n, struct netlab_err *err)
 	close(n->boot->host_proc_fd);
 }
 
-/* --- services --- */
-
-/** Appends "K=V" strings of a table to a NULL-terminated vector. */
-static int add_env(char **vector, size_t *n, const struct topo_pair *pairs, size_t n_pairs)
-{
-	for (size_t i = 0; i < n_pairs; i++) {
-		if (asprintf(&vector[*n], "%s=%s", pairs[i].key, pairs[i].value) < 0)
-			return -ENOMEM;
-		(*n)++;
-	}
-	return 0;
-}
-
-static int open_log(struct init *n, const struct topo_service *service)
-{
-	char name[160];
-	int r = sys_mkdir(n->boot->log_dir_fd, n->topo->name);
-
-	if (r < 0 && r != -EEXIST)
-		return r;
-	snprintf(name, sizeof(name), "%s/%s.log", n->topo->name, service->name);
-	return sys_open(n->boot->log_dir_fd, name, O_WRONLY | O_CREAT | O_APPEND);
-}
-
-/** In the child: becomes the service, or tells why not through `failure_fd` and exits. */
-static void run_service(struct init *n, const struct topo_service *service, int failure_fd)
-{
-	size_t room = n->topo->n_env + service->n_env + 1, used = 0;
-	char **env = calloc(room, sizeof(*env));
-	struct netlab_err err = { 0 };
-	int log_fd, r;
-
-	setsid();
-	log_fd = open_log(n, service);
-	if (log_fd < 0) {
-		(void)err_errno(&err, log_fd, "opening its log");
-		goto fail;
-	}
-	sys_redirect_stdio(log_fd);
-	r = env ? 0 : -ENOMEM;
-	if (r == 0)
-		r = add_env(env, &used, n->topo->env, n->topo->n_env);
-	if (r == 0)
-		r = add_env(env, &used, service->env, service->n_env);
-	if (r < 0) {
-		err_set(&err, ENOMEM, "out of memory");
-		goto fail;
-	}
-	sys_restore_nofile(&n->boot->nofile);
-	(void)node_exec(&(struct node_command){ .argv = service->run,
-						.env = (const char *const *)env,
-						.cwd = n->topo->cwd,
-						.user = n->topo->user },
-			&err);
-fail:
-	(void)!write(failure_fd, &err, sizeof(err));
-	_exit(NETLAB_EXIT_NOTFOUND);
-}
-
-/** What starts with the lab, and then what the timeline starts. */
-static size_t count_services(const struct init *n)
-{
-	return n->topo->n_services + n->topo->n_commands;
-}
-
-static const struct topo_service *service_at(const struct init *n, uint32_t index)
-{
-	return index < n->topo->n_services ? &n->topo->services[index]
-					   : &n->topo->commands[index - n->topo->n_services];
-}
-
-static void start_service(struct init *n, uint32_t index, struct node_event *event)
-{
-	const struct topo_service *service = service_at(n, index);
-	int failure[2];
-	ssize_t got;
-	pid_t pid;
-
-	if (pipe2(failure, O_CLOEXEC) < 0) {
-		err_errno(&event->err, errno, "pipe");
-		return;
-	}
-	pid = sys_clone(0, NULL);
-	if (pid == 0) {
-		close(failure[0]);
-		run_service(n, service, failure[1]);
-	}
-	close(failure[1]);
-	if (pid < 0) {
-		err_errno(&event->err, pid, "fork");
-		close(failure[0]);
-		return;
-	}
-	/* end-of-file: exec closed the other end, the program runs */
-	do
-		got = read(failure[0], &event->err, sizeof(event->err));
-	while (got < 0 && errno == EINTR);
-	close(failure[0]);
-	if (got > 0)
-		return; /* it exits by itself and is reaped like any other */
-	n->service_pids[index] = pid;
-	event->pid = pid;
-}
-
-static bool any_running(const struct init *n)
-{
-	for (size_t i = 0; i < count_services(n); i++) {
-		if (n->service_pids[i])
-			return true;
-	}
-	return false;
-}
-
 static void send_event(struct init *n, const struct node_event *event)
 {
 	(void)sys_sock_send(n->control_fd, event, sizeof(*event), NULL, 0);
 }
 
-static void signal_services(struct init *n, int signo)
-{
-	for (size_t i = count_services(n); i > 0; i--) {
-		if (n->service_pids[i - 1])
-			(void)kill(-n->service_pids[i - 1],
-				   signo); /* each is a process group: setsid() */
-	}
-}
-
 static void say_stopped_if_so(struct init *n)
 {
-	if (n->stopping && !any_running(n))
+	if (n->stopping && !services_any_running(&n->services))
 		send_event(n, &(struct node_event){ .kind = NODE_STOPPED });
 }
 
@@ -297,7 +175,7 @@ static void on_order(struct init *n)
 	switch (order.kind) {
 	case NODE_START:
 		event.service = order.index;
-		start_service(n, order.index, &event);
+		services_start(&n->services, order.index, &event);
 		send_event(n, &event);
 		break;
 	case NODE_SETTLE:
@@ -311,7 +189,7 @@ static void on_order(struct init *n)
 		break;
 	case NODE_STOP:
 		n->stopping = true;
-		signal_services(n, SIGTERM);
+		services_signal(&n->services, SIGTERM);
 		say_stopped_if_so(n);
 		break;
 	}
@@ -324,15 +202,10 @@ static void reap(struct init *n)
 
 	/* SIGCHLD coalesces: take all that are there */
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		for (size_t i = 0; i < count_services(n); i++) {
-			if (n->service_pids[i] != pid)
-				continue;
-			n->service_pids[i] = 0;
-			send_event(n, &(struct node_event){ .kind = NODE_EXITED,
-							    .service = (uint32_t)i,
-							    .pid = pid,
-							    .status = status });
-		}
+		struct node_event event;
+
+		if (services_ended(&n->services, pid, status, &event))
+			send_event(n, &event);
 	}
 	say_stopped_if_so(n);
 }
@@ -346,7 +219,7 @@ static void on_signal(struct init *n)
 	if (info.ssi_signo == SIGCHLD)
 		reap(n);
 	else
-		signal_services(n, (int)info.ssi_signo);
+		services_signal(&n->services, (int)info.ssi_signo);
 }
 
 static void block_signals(sigset_t *ret_handled)
@@ -389,8 +262,7 @@ void node_init(const struct node_boot *boot)
 	(void)set_up(&n, &err);
 	say_hello(&n, &err);
 	n.signal_fd = signalfd(-1, &handled, SFD_CLOEXEC | SFD_NONBLOCK);
-	n.service_pids = calloc(count_services(&n) + 1, sizeof(*n.service_pids));
-	if (n.signal_fd < 0 || !n.service_pids)
+	if (n.signal_fd < 0 || services_init(&n.services, boot) < 0)
 		_exit(1);
 	for (;;) {
 		struct pollfd p[] = { { .fd = n.signal_fd, .events = POLLIN },
