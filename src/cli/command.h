@@ -48,8 +48,8 @@ enum cli_option_id {
 	OPT_COUNT
 };
 
-#define OPT_BIT(id) (1u << (id))
-#define OPT_GLOBAL  (OPT_BIT(OPT_IN) - 1u)
+#define OPT_BIT(id) (UINT64_C(1) << (id))
+#define OPT_GLOBAL  (OPT_BIT(OPT_IN) - 1)
 
 struct cli_option {
 	const char *name;
@@ -78,7 +78,7 @@ struct cli_command {
 	const char *details;       /**< more lines; NULL = none */
 	const char *example;
 	const char *const *actions;  /**< words that the first argument may be (link); NULL = any */
-	uint32_t options;            /**< OPT_BIT()s besides the global ones */
+	uint64_t options;            /**< OPT_BIT()s besides the global ones */
 	unsigned min_args, max_args; /**< max_args: UINT_MAX = any number */
 	const char *missing;         /**< what is missing when there are fewer than min_args */
 	enum cli_tail tail;

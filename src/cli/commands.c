@@ -77,9 +77,9 @@ const struct cli_command cli_commands[] = {
 			"                  [--stats FILE] -- CMD...",
 		.purpose = "bring a lab up, run a command, take the lab down",
 		.details =
-			"CMD runs outside the nodes with NETLAB_LAB and NETLAB_STATE_DIR set, so that it can call\n"
-			"'netlab exec'; or in NODE with --in. Signals are passed on to it. The lab ends however this\n"
-			"ends. The exit code is CMD's (128 + N for signal N); 124 when the time of --timeout, which\n"
+			"CMD runs outside the nodes, or in NODE with --in. NETLAB_LAB and NETLAB_STATE_DIR are set, so\n"
+			"that it can call 'netlab exec', and NETLAB_SEED. Signals are passed on to it. The lab ends however\n"
+			"this ends. The exit code is CMD's (128 + N for signal N); 124 when the time of --timeout, which\n"
 			"counts from the start, is up; 125 when netlab itself failed; 126, 127 when CMD cannot be\n"
 			"executed or is not found. --strict: 6 when CMD succeeded, but this host was too slow to\n"
 			"keep what the links promise: it lost packets, or they left late.\n",

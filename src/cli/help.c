@@ -17,7 +17,7 @@ static void print_option(FILE *out, const struct cli_option *o)
 	(void)fprintf(out, "%-22s %s\n", left, o->help);
 }
 
-static void print_options(FILE *out, const char *title, uint32_t which)
+static void print_options(FILE *out, const char *title, uint64_t which)
 {
 	if (!which)
 		return;

@@ -122,7 +122,7 @@ int cli_unknown_command(const char *name, struct netlab_err *err)
 }
 
 /* The options that may stand here: before the verb is known, only the global ones. */
-static uint32_t allowed(const struct cli *c)
+static uint64_t allowed(const struct cli *c)
 {
 	return OPT_GLOBAL | (c->command ? c->command->options : 0);
 }

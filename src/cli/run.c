@@ -5,13 +5,14 @@
  * The lab is bound to this process, so whatever ends it ends the lab. From the start of the command to the end of `down`
  * signals are held or passed on (sys/command.h), so that an interrupted run is taken down in good order as well.
  */
+#include "cli/run.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/err.h"
-#include "cli/bring_up.h"
 #include "cli/final_stats.h"
 #include "cli/output.h"
 #include "sys/clock.h"
@@ -20,29 +21,17 @@
 enum { EXIT_TIMED_OUT = 124 };
 
 struct in_node {
-	struct cli *c;
+	const struct cli_backend *backend;
 	struct lab_exec_options exec;
 };
 
-/* Why the command could not be executed, if that is so. */
-static void report(struct cli *c, struct netlab_err *err)
-{
-	if (err->code)
-		(void)cli_fail(c, err);
-}
-
 /* In the child that waits for the command in the node. */
-static int exec_in_node(void *ctx)
+static int exec_in_node(void *ctx, struct netlab_err *err)
 {
 	struct in_node *in = ctx;
-	struct cli *c = in->c;
-	struct netlab_err err = { 0 };
 	int status = NETLAB_EXIT_NETLAB;
-	int r = c->backend->exec(&in->exec, &status, &err);
+	int r = in->backend->exec(&in->exec, &status, err);
 
-	if (r < 0 || status == NETLAB_EXIT_NOEXEC || status == NETLAB_EXIT_NOTFOUND)
-		report(c, &err);
-	(void)cli_flush(c);
 	return r < 0 ? NETLAB_EXIT_NETLAB : status;
 }
 
@@ -63,28 +52,31 @@ static int check_node(struct cli *c, const struct topo *t)
 }
 
 /* Runs the command; returns the exit code of the whole. */
-static int run_command(struct cli *c, const struct cli_bring_up *u, uint64_t start_ns)
+static int run_command(struct cli *c, struct cli_run *run)
 {
-	const char *name = u->topology.topo->name;
-	char lab[sizeof("NETLAB_LAB=") + NAME_MAX_BYTES],
+	const struct cli_bring_up *u = &run->up;
+	const struct topo *t = u->topology.topo;
+	char lab[sizeof("NETLAB_LAB=") + NAME_MAX_BYTES], seed[sizeof("NETLAB_SEED=") + 20],
 		dir[sizeof("NETLAB_STATE_DIR=") + sizeof(c->state_dir)];
-	const char *const env[] = { lab, dir, NULL };
+	const char *const env[] = { lab, seed, dir, NULL };
 	struct in_node in = {
-		.c = c,
+		.backend = c->backend,
 		.exec = { .state_dir = c->state_dir,
-			  .lab = name,
+			  .lab = t->name,
 			  .node = c->value[OPT_IN],
-			  .argv = c->tail },
+			  .argv = c->tail,
+			  .env = env },
 	};
 	struct sys_command cmd = { .argv = c->tail, .env = env };
 	bool timed_out = false;
 	int status = 0;
 
 	c->err = (struct netlab_err){ 0 };
-	(void)snprintf(lab, sizeof(lab), "NETLAB_LAB=%s", name);
+	(void)snprintf(lab, sizeof(lab), "NETLAB_LAB=%s", t->name);
+	(void)snprintf(seed, sizeof(seed), "NETLAB_SEED=%" PRIu64, t->seed);
 	(void)snprintf(dir, sizeof(dir), "NETLAB_STATE_DIR=%s", c->state_dir);
 	if (u->timeout_ns) {
-		uint64_t used = sys_monotonic_ns() - start_ns;
+		uint64_t used = sys_monotonic_ns() - run->start_ns;
 
 		/* bringing up took it all: the command gets the shortest time there is */
 		cmd.timeout_ns = used < u->timeout_ns ? u->timeout_ns - used : 1;
@@ -98,8 +90,14 @@ static int run_command(struct cli *c, const struct cli_bring_up *u, uint64_t sta
 	(void)fflush(c->io->err);
 	if (c->backend->command_run(&cmd, &status, &timed_out, &c->err) < 0)
 		return cli_fail(c, &c->err);
-	report(c, &c->err);
+	if (c->err.code)
+		(void)cli_fail(c, &c->err);
+	if (!c->err.code)
+		run->end = CLI_RUN_ENDED;
+	else if (status == NETLAB_EXIT_NOEXEC || status == NETLAB_EXIT_NOTFOUND)
+		run->end = CLI_RUN_NO_COMMAND;
 	if (timed_out) {
+		run->end = CLI_RUN_TIMED_OUT;
 		(void)err_set(&c->err, ETIME, "'%s' was ended: the time of --timeout %s is up",
 			      c->tail[0], c->value[OPT_TIMEOUT]);
 		(void)cli_fail(c, &c->err);
@@ -134,45 +132,57 @@ static void report_timeline(struct cli *c, const struct topo *t)
 }
 
 /* Takes the lab down; returns the exit code of the whole. */
-static int take_down(struct cli *c, const char *name, int code)
+static int take_down(struct cli *c, struct cli_run *run, int code)
 {
+	const char *name = run->up.topology.topo->name;
 	struct netlab_err err = { 0 };
 	bool was_running = false;
 
-	if (c->backend->down(c->state_dir, name, &was_running, &err) < 0) {
-		(void)cli_fail(c, &err);
-		return NETLAB_EXIT_NETLAB;
+	if (c->backend->down(c->state_dir, name, &was_running, &err) == 0) {
+		if (was_running)
+			return code;
+		/* what the command saw from then on was no lab: its verdict is worth nothing */
+		(void)err_set(&err, ENOENT, "lab '%s' ended before the command did", name);
 	}
-	if (was_running)
+	c->err = err;
+	run->end = CLI_RUN_FAILED;
+	(void)cli_fail(c, &err);
+	return NETLAB_EXIT_NETLAB;
+}
+
+int cli_run(struct cli *c, struct cli_run *run)
+{
+	const struct topo *t = run->up.topology.topo;
+	FILE *stats = NULL;
+	int code = check_node(c, t), status;
+
+	run->end = CLI_RUN_FAILED;
+	if (code == 0)
+		code = cli_final_stats_open(c, &stats);
+	if (code)
 		return code;
-	/* what the command saw from then on was no lab: its verdict is worth nothing */
-	return cli_fail_with(c, NETLAB_EXIT_RUNTIME, NULL, "lab '%s' ended before the command did",
-			     name);
+	code = cli_bring_up(c, &run->up, true);
+	if (code) {
+		if (stats && stats != c->io->out)
+			(void)fclose(stats);
+		return code;
+	}
+	cli_note(c, "lab '%s', seed %" PRIu64, t->name, t->seed);
+	status = run_command(c, run);
+	report_timeline(c, t);
+	code = cli_final_stats(c, t->name, stats, status);
+	if (status == 0 && code)
+		run->end = code == NETLAB_EXIT_UNTRUSTED ? CLI_RUN_UNTRUSTED : CLI_RUN_FAILED;
+	return take_down(c, run, code);
 }
 
 int cmd_run(struct cli *c)
 {
-	struct cli_bring_up u;
-	uint64_t start_ns = sys_monotonic_ns();
-	FILE *stats = NULL;
-	int code = cli_bring_up_prepare(c, &u);
+	struct cli_run run = { .start_ns = sys_monotonic_ns() };
+	int code = cli_bring_up_prepare(c, &run.up);
 
 	if (code == 0)
-		code = check_node(c, u.topology.topo);
-	if (code == 0)
-		code = cli_final_stats_open(c, &stats);
-	if (code == 0)
-		code = cli_bring_up(c, &u, true);
-	if (code == 0) {
-		const struct topo *t = u.topology.topo;
-
-		cli_note(c, "lab '%s', seed %" PRIu64, t->name, t->seed);
-		code = run_command(c, &u, start_ns);
-		report_timeline(c, t);
-		code = take_down(c, t->name, cli_final_stats(c, t->name, stats, code));
-	} else if (stats && stats != c->io->out) {
-		(void)fclose(stats);
-	}
-	cli_bring_up_deinit(c, &u);
+		code = cli_run(c, &run);
+	cli_bring_up_deinit(c, &run.up);
 	return code;
 }

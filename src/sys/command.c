@@ -57,7 +57,7 @@ int sys_exec_error(const char *program, int error)
 	return error;
 }
 
-/* Runs in the child; writes the errno of a failed exec to `report`. */
+/* Runs in the child; writes to `report` the errno of a failed exec, or what c->child says. */
 static int child_main(const struct sys_command *c, pid_t parent, const sigset_t *mask, int report)
 {
 	int e;
@@ -68,8 +68,14 @@ static int child_main(const struct sys_command *c, pid_t parent, const sigset_t 
 	for (size_t i = 0; c->env && c->env[i]; i++)
 		(void)putenv(
 			(char *)c->env[i]); /* putenv() keeps the pointer and changes nothing */
-	if (c->child)
-		return c->child(c->ctx);
+	if (c->child) {
+		struct netlab_err err = { 0 };
+		int status = c->child(c->ctx, &err);
+
+		if (err.code)
+			(void)!write(report, &err, sizeof(err));
+		return status;
+	}
 	(void)execvp(c->argv[0], (char *const *)c->argv);
 	e = sys_exec_error(c->argv[0], errno);
 	(void)!write(report, &e, sizeof(e));
@@ -132,6 +138,16 @@ static void explain(const struct sys_command *c, int e, struct netlab_err *err)
 		(void)err_errno(err, e, "running '%s'", c->argv[0]);
 }
 
+/* What c->child left, if anything. Whoever else has the other end open is not waited for. */
+static void take_error(int report, struct netlab_err *err)
+{
+	struct netlab_err told;
+
+	(void)fcntl(report, F_SETFL, O_NONBLOCK);
+	if (read(report, &told, sizeof(told)) == (ssize_t)sizeof(told) && err)
+		*err = told;
+}
+
 int sys_command_run(const struct sys_command *c, int *ret_status, bool *ret_timed_out,
 		    struct netlab_err *err)
 {
@@ -174,11 +190,13 @@ int sys_command_run(const struct sys_command *c, int *ret_status, bool *ret_time
 		if (n != (ssize_t)sizeof(e))
 			e = 0;
 	}
-	(void)close(report[0]);
 	*ret_status = sys_exit_code(wait_for(pid, &set, c->timeout_ns, &timed_out));
 	if (ret_timed_out)
 		*ret_timed_out = timed_out;
 	if (e)
 		explain(c, e, err);
+	if (c->child)
+		take_error(report[0], err);
+	(void)close(report[0]);
 	return 0;
 }

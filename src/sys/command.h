@@ -21,8 +21,9 @@ struct sys_command {
 	const char *const *argv; /**< NULL-terminated; PATH is searched */
 	const char *const *env;  /**< K=V, NULL-terminated, added to ours; NULL = none */
 	/** In place of argv: a function for the child, whose result is its exit code. It gets the signals with their
-	 *  dispositions and mask as they were. */
-	int (*child)(void *ctx);
+	 *  dispositions and mask as they were. An error that it leaves in *err is what sys_command_run() answers in its
+	 *  own. */
+	int (*child)(void *ctx, struct netlab_err *err);
 	void *ctx;
 	uint64_t timeout_ns; /**< 0 = none. Then SIGTERM, and two seconds later SIGKILL */
 };

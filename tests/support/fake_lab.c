@@ -329,7 +329,7 @@ static int fake_command_run(const struct sys_command *c, int *ret_status, bool *
 	if (fails("command_run", err))
 		return err->code;
 	*ret_timed_out = fake_lab.timed_out;
-	*ret_status = c->child ? c->child(c->ctx) : fake_lab.status;
+	*ret_status = c->child ? c->child(c->ctx, err) : fake_lab.status;
 	return c->child ? 0 : not_executed(err);
 }
 

@@ -447,10 +447,11 @@ static void test_run(void **state)
 	fake_lab.status = 42;
 	a = fake_cli_input(two, "run", "-", "--", "make", "test", NULL);
 	assert_int_equal(a.code, 42);
-	assert_calls("state_dir default\nup two in /fake seed=7 timeout=0 bound\n"
-		     "command env=[NETLAB_LAB=two|NETLAB_STATE_DIR=/fake] argv=[make|test]\n"
-		     "stats two\n"
-		     "down two in /fake\nhandle_deinit 4711\n");
+	assert_calls(
+		"state_dir default\nup two in /fake seed=7 timeout=0 bound\n"
+		"command env=[NETLAB_LAB=two|NETLAB_SEED=7|NETLAB_STATE_DIR=/fake] argv=[make|test]\n"
+		"stats two\n"
+		"down two in /fake\nhandle_deinit 4711\n");
 	assert_string_equal(a.out, "");
 	assert_string_equal(a.err, "netlab: lab 'two', seed 7\n");
 
@@ -461,8 +462,10 @@ static void test_run(void **state)
 			   NULL);
 	assert_int_equal(a.code, 0);
 	assert_contains(buf_text(&fake_lab.calls), " timeout\n");
-	assert_contains(buf_text(&fake_lab.calls),
-			"exec two:beta user=- cwd=- env=[] argv=[ping]\n");
+	assert_contains(
+		buf_text(&fake_lab.calls),
+		"exec two:beta user=- cwd=- env=[NETLAB_LAB=two|NETLAB_SEED=7|NETLAB_STATE_DIR=/fake] "
+		"argv=[ping]\n");
 	assert_string_equal(a.err, "");
 }
 

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/err.h"
 #include "sys/command.h"
 #include "sys/gate.h"
 
@@ -116,16 +117,38 @@ static void test_environment(void **state)
 	assert_null(getenv("NETLAB_X")); /* the child's only */
 }
 
-static int report_mask(void *ctx)
+static int report_mask(void *ctx, struct netlab_err *err)
 {
 	sigset_t now;
 
+	(void)err;
 	(void)sigprocmask(SIG_SETMASK, NULL, &now);
 	for (int signo = 1; signo < 32; signo++) {
 		if (sigismember(&now, signo) != sigismember(ctx, signo))
 			return signo;
 	}
 	return 77;
+}
+
+static int explain_itself(void *ctx, struct netlab_err *err)
+{
+	(void)err_set(err, EBUSY, "%s", (const char *)ctx);
+	return 9;
+}
+
+/* What a child that is a function has to say arrives as if it had been said here. */
+static void test_child_error(void **state)
+{
+	struct sys_command c = { .child = explain_itself, .ctx = (void *)"the lift is full" };
+	struct netlab_err err = { 0 };
+	int status = -1;
+
+	(void)state;
+	assert_int_equal(sys_command_run(&c, &status, NULL, &err), 0);
+	assert_int_equal(status, 9);
+	assert_int_equal(err.code, -EBUSY);
+	assert_string_equal(err.message, "the lift is full");
+	assert_int_equal(sys_command_run(&c, &status, NULL, NULL), 0);
 }
 
 /* The child starts with the mask that we had; we keep the signals blocked. */
@@ -287,6 +310,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_exit_codes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_missing_interpreter, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_environment, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_child_error, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_mask, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_signals_are_passed_on, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_timeout, setup, teardown),
