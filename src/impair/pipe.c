@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* One direction of a link: decisions, in netem's order. The queue: line.c; the way out: way.c. */
+/* One direction of a link: decisions, in netem's order. What rules hold: hold.c; the queue: line.c; the way out: way.c. */
 #include "impair/pipe.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
+#include "impair/hold.h"
 #include "impair/line.h"
 #include "impair/way.h"
 
@@ -35,13 +36,19 @@ static void set_up(struct pipe *p, const struct pipe_setup *setup)
 	p->asked = *m;
 }
 
+static void seed_all(struct pipe *p, uint64_t seed)
+{
+	prng_seed(&p->prng, seed);
+	prng_seed(&p->own, ~seed);
+	prng_seed(&p->ruled, seed << 32 | seed >> 32);
+}
+
 int pipe_init(struct pipe *p, const struct pipe_setup *setup, const struct pipe_owner *owner)
 {
 	uint64_t seed = impair_asks(setup->asked, IMPAIR_SEED) ? setup->asked->seed : 0;
 
 	*p = (struct pipe){ .owner = *owner };
-	prng_seed(&p->prng, seed);
-	prng_seed(&p->own, ~seed);
+	seed_all(p, seed);
 	loss_init(&p->loss, impair_asks(setup->asked, IMPAIR_LOSS) ? &setup->asked->loss : NULL);
 	set_up(p, setup);
 	return line_reserve(p);
@@ -49,6 +56,7 @@ int pipe_init(struct pipe *p, const struct pipe_setup *setup, const struct pipe_
 
 void pipe_deinit(struct pipe *p)
 {
+	hold_deinit(p);
 	line_deinit(p);
 	way_deinit(p);
 }
@@ -73,10 +81,8 @@ void pipe_change(struct pipe *p, const struct pipe_setup *setup)
 	bool same_seed = impair_asks(m, IMPAIR_SEED) == impair_asks(&p->asked, IMPAIR_SEED) &&
 			 m->seed == p->asked.seed;
 
-	if (!same_seed) {
-		prng_seed(&p->prng, impair_asks(m, IMPAIR_SEED) ? m->seed : 0);
-		prng_seed(&p->own, ~(impair_asks(m, IMPAIR_SEED) ? m->seed : 0));
-	}
+	if (!same_seed)
+		seed_all(p, impair_asks(m, IMPAIR_SEED) ? m->seed : 0);
 	if (!is_same_loss(&p->loss, m))
 		loss_init(&p->loss, impair_asks(m, IMPAIR_LOSS) ? &m->loss : NULL);
 	/* what has left the queue by now left it under the old rules */
@@ -98,18 +104,11 @@ static void drop_for(struct pipe_fate *f, enum pipe_cause cause)
 	f->cause = cause;
 }
 
-/**
- * What happens to a packet as it comes, in the order of sch_netem's draws. Rules for chosen packets belong here, before
- * the dice.
- */
+/** What dice do to a packet as it comes, in the order of sch_netem's draws. */
 static void decide(struct pipe *p, struct pipe_fate *f, void *packet, uint32_t len)
 {
 	bool lost;
 
-	if (p->is_down) {
-		drop_for(f, PIPE_DOWN);
-		return;
-	}
 	f->duplicated = !f->is_copy && hit(p, p->duplicate);
 	lost = loss_next(&p->loss, &p->prng);
 	f->marked = lost && p->ecn && p->owner.mark(p->owner.ctx, packet);
@@ -138,82 +137,265 @@ static void decide_way(struct pipe *p, struct pipe_fate *f)
 	f->travel_ns = delay_draw(p->delay_ns, p->jitter_ns, p->table, &p->prng);
 }
 
+/** A fate that is given in place of what dice would decide. */
+static void take_fate(struct pipe *p, struct pipe_fate *f, const struct pipe_ruling *r,
+		      void *packet, uint32_t len)
+{
+	if (r->drop) {
+		drop_for(f, PIPE_FAULT);
+		return;
+	}
+	f->duplicated = r->duplicate && !f->is_copy;
+	f->marked = r->mark && p->owner.mark(p->owner.ctx, packet);
+	f->overtakes = r->overtakes;
+	f->travel_ns = r->overtakes ? 0 : r->travel_ns;
+	if (!r->passes_limit && line_is_full(p, len))
+		drop_for(f, PIPE_QUEUE);
+}
+
+/* --- one pass --- */
+
+/**
+ * Rolls the dice that the rest of the pass would have rolled, after decide(), for a packet (and its copy) that does not pass:
+ * those that come later shall have the dice that they have without the rule.
+ */
+static void roll_on(struct pipe *p, struct pipe_fate *f, void *packet, uint32_t len)
+{
+	if (f->dropped)
+		return;
+	if (f->corrupted)
+		(void)prng_next(&p->own);
+	if (f->duplicated && !f->copy_lost) {
+		struct pipe_fate copy = { .index = f->index, .is_copy = true };
+
+		decide(p, &copy, packet, len);
+		roll_on(p, &copy, packet, len);
+	}
+	decide_way(p, f);
+}
+
 static void drop(struct pipe *p, void *packet, const struct pipe_fate *f)
 {
 	p->stats.dropped[f->cause]++;
-	/* its copy as well */
-	if (f->duplicated && !f->copy_lost)
-		p->stats.dropped[f->cause]++;
 	if (p->owner.fate)
 		p->owner.fate(p->owner.ctx, packet, f);
 	p->owner.drop(p->owner.ctx, packet, f->cause);
 }
 
-static void enter(struct pipe *p, uint64_t arrival_ns, void *packet, uint32_t len,
-		  const struct pipe_fate *f)
+/** Into the queue, or past it: there is room. */
+static void go_on(struct pipe *p, struct pipe_entry *e, bool overtakes)
+{
+	if (overtakes)
+		way_overtake(p, e); /* past the queue and the rate, as netem does */
+	else
+		line_enter(p, e);
+}
+
+static void enter(struct pipe *p, const struct pipe_arrival *a, void *packet,
+		  const struct pipe_ruling *r, struct pipe_fate *f)
 {
 	struct pipe_entry e = { .packet = packet,
-				.arrival_ns = arrival_ns,
-				.index = f->index,
+				.arrival_ns = a->arrival_ns,
+				.index = a->index,
 				.travel_ns = f->travel_ns,
-				.len = len,
-				.is_copy = f->is_copy };
+				.extra_ns = r->extra_ns,
+				.len = a->len,
+				.is_copy = a->is_copy };
 
+	f->extra_ns = r->extra_ns;
+	f->held = r->hold_counter != NULL;
+	/* delayed, it is nobody to overtake others */
+	f->overtakes = f->overtakes && r->extra_ns == 0;
 	p->stats.held++;
 	p->stats.reordered += f->overtakes;
 	if (p->owner.fate)
 		p->owner.fate(p->owner.ctx, packet, f);
-	if (f->overtakes)
-		way_overtake(p, &e); /* past the queue and the rate, as netem does */
+	if (f->held)
+		hold_add(p, &(struct pipe_hold){ e, f->overtakes, r->hold_counter, r->hold_until });
 	else
-		line_enter(p, &e);
+		go_on(p, &e, f->overtakes);
+}
+
+/** Makes room and lets the packet in, or drops it. */
+static void enter_or_drop(struct pipe *p, const struct pipe_arrival *a, void *packet,
+			  const struct pipe_ruling *r, struct pipe_fate *f)
+{
+	if (line_reserve(p) < 0 || (r->hold_counter && hold_reserve(p) < 0)) {
+		drop_for(f, PIPE_HOST);
+		drop(p, packet, f);
+		return;
+	}
+	enter(p, a, packet, r, f);
+}
+
+/** The copy that a rule makes: no dice. */
+static void pass_untouched(struct pipe *p, const struct pipe_arrival *original, void *packet,
+			   uint32_t rule)
+{
+	const struct pipe_ruling nothing = { 0 };
+	struct pipe_arrival a = *original;
+	struct pipe_fate f = { .index = a.index, .is_copy = true, .rule = rule };
+
+	a.is_copy = true;
+	f.travel_ns = p->delay_ns;
+	if (line_is_full(p, a.len)) {
+		drop_for(&f, PIPE_QUEUE);
+		drop(p, packet, &f);
+	} else
+		enter_or_drop(p, &a, packet, &nothing, &f);
+}
+
+static void corrupt(struct pipe *p, void *packet, const struct pipe_ruling *r, struct pipe_fate *f)
+{
+	p->stats.corrupted++;
+	if (f->corrupted) {
+		/* netem takes the place of the bit from an unseeded stream; ours has a seed, apart from the decisions' */
+		f->corrupt_random = prng_next(&p->own);
+		p->owner.corrupt(p->owner.ctx, packet, f->corrupt_random);
+	}
+	if (!r->corrupt)
+		return;
+	f->corrupted = true;
+	if (r->damage == PIPE_DAMAGE_BIT || r->damage == PIPE_DAMAGE_BYTE) {
+		p->owner.corrupt_at(p->owner.ctx, packet, r->damage, r->at);
+		return;
+	}
+	f->corrupt_random = r->damage == PIPE_DAMAGE_RANDOM ? (uint32_t)r->at
+							    : prng_next(&p->ruled);
+	p->owner.corrupt(p->owner.ctx, packet, f->corrupt_random);
+}
+
+/** Rolls the dice of a copy that dice would have made, where a rule makes one already. */
+static void roll_for_copy(struct pipe *p, const struct pipe_arrival *a, void *packet)
+{
+	struct pipe_fate copy = { .index = a->index, .is_copy = true };
+
+	decide(p, &copy, packet, a->len);
+	roll_on(p, &copy, packet, a->len);
+}
+
+/** The owner's word on a packet, and the dice's. @return whether a rule drops it */
+static bool rule_and_decide(struct pipe *p, const struct pipe_arrival *a, void *packet,
+			    struct pipe_ruling *r, struct pipe_fate *f)
+{
+	*r = (struct pipe_ruling){ 0 };
+	*f = (struct pipe_fate){ .index = a->index, .is_copy = a->is_copy };
+	if (p->owner.rule)
+		p->owner.rule(p->owner.ctx, packet, a, r);
+	f->rule = r->rule;
+	if (r->is_whole) {
+		take_fate(p, f, r, packet, a->len);
+		return false;
+	}
+	decide(p, f, packet, a->len);
+	return r->drop;
 }
 
 /** One pass. A copy passes as well, as netem enqueues it again, but is not duplicated twice. */
-static void pass(struct pipe *p, uint64_t arrival_ns, void *packet, uint32_t len, bool is_copy)
+static void pass(struct pipe *p, const struct pipe_arrival *a, void *packet)
 {
-	struct pipe_fate f = { .index = p->stats.offered, .is_copy = is_copy };
-	void *copy;
+	struct pipe_arrival of_copy = *a;
+	struct pipe_ruling r;
+	struct pipe_fate f;
+	bool by_rule, rolled;
+	void *copy = NULL;
 
-	decide(p, &f, packet, len);
+	if (p->is_down) {
+		f = (struct pipe_fate){ .index = a->index, .is_copy = a->is_copy };
+		drop_for(&f, PIPE_DOWN);
+		drop(p, packet, &f);
+		return;
+	}
+	if (rule_and_decide(p, a, packet, &r, &f)) {
+		roll_on(p, &f, packet, a->len);
+		f = (struct pipe_fate){ .index = a->index, .is_copy = a->is_copy, .rule = r.rule };
+		drop_for(&f, PIPE_FAULT);
+		drop(p, packet, &f);
+		return;
+	}
+	by_rule = r.duplicate && !r.is_whole && !a->is_copy;
+	rolled = f.duplicated && !f.copy_lost;
+	if (by_rule) {
+		f.duplicated = true;
+		f.copy_lost = false;
+	}
 	p->stats.duplicated += f.duplicated;
 	p->stats.marked += f.marked;
 	p->stats.dropped[PIPE_LOSS] += f.copy_lost;
+	if (by_rule || (rolled && !f.dropped)) {
+		copy = p->owner.clone(p->owner.ctx, packet);
+		p->stats.dropped[PIPE_HOST] += !copy;
+		f.copy_lost = !copy;
+	}
+	if (by_rule && copy)
+		pass_untouched(p, a, copy, r.rule);
 	if (f.dropped) {
+		if (rolled && !by_rule)
+			p->stats.dropped[f.cause]++; /* its copy as well */
 		drop(p, packet, &f);
 		return;
 	}
-	copy = f.duplicated && !f.copy_lost ? p->owner.clone(p->owner.ctx, packet) : NULL;
-	if (f.duplicated && !f.copy_lost && !copy) {
-		p->stats.dropped[PIPE_HOST]++;
-		f.copy_lost = true;
+	if (f.corrupted || r.corrupt)
+		corrupt(p, packet, &r, &f);
+	of_copy.is_copy = true;
+	if (by_rule && rolled)
+		roll_for_copy(p, a, packet);
+	else if (!by_rule && copy)
+		pass(p, &of_copy, copy);
+	if (!r.is_whole)
+		decide_way(p, &f);
+	enter_or_drop(p, a, packet, &r, &f);
+}
+
+/** What rules hold and need not any longer goes on. */
+static void let_go(struct pipe *p, const uint64_t *counter, bool all, uint64_t now_ns)
+{
+	struct pipe_hold h;
+
+	while (hold_take(p, counter, all, &h)) {
+		struct pipe_fate f = { .index = h.entry.index,
+				       .is_copy = h.entry.is_copy,
+				       .held = true };
+
+		p->stats.held--;
+		p->stats.reordered -= h.overtakes;
+		if (line_is_full(p, h.entry.len))
+			drop_for(&f, PIPE_QUEUE);
+		else if (line_reserve(p) < 0)
+			drop_for(&f, PIPE_HOST);
+		if (f.dropped) {
+			drop(p, h.entry.packet, &f);
+			continue;
+		}
+		h.entry.arrival_ns = now_ns;
+		p->stats.held++;
+		p->stats.reordered += h.overtakes;
+		go_on(p, &h.entry, h.overtakes);
 	}
-	if (f.corrupted) {
-		/* netem takes the place of the bit from an unseeded stream; ours has a seed, apart from the decisions' */
-		p->owner.corrupt(p->owner.ctx, packet, prng_next(&p->own));
-		p->stats.corrupted++;
-	}
-	if (copy)
-		pass(p, arrival_ns, copy, len, true);
-	decide_way(p, &f);
-	if (line_reserve(p) < 0) {
-		f.copy_lost = true; /* the copy has gone its own way */
-		drop_for(&f, PIPE_HOST);
-		drop(p, packet, &f);
-		return;
-	}
-	enter(p, arrival_ns, packet, len, &f);
+}
+
+void pipe_let_go(struct pipe *p, const uint64_t *hold_counter, uint64_t now_ns)
+{
+	if (now_ns > p->last_arrival_ns)
+		p->last_arrival_ns = now_ns;
+	line_advance(p, p->last_arrival_ns);
+	let_go(p, hold_counter, !hold_counter, p->last_arrival_ns);
 }
 
 void pipe_offer(struct pipe *p, uint64_t arrival_ns, void *packet, uint32_t len)
 {
-	if (arrival_ns < p->last_arrival_ns)
-		arrival_ns = p->last_arrival_ns;
-	p->last_arrival_ns = arrival_ns;
+	struct pipe_arrival a = { .arrival_ns = arrival_ns, .len = len };
+
+	if (a.arrival_ns < p->last_arrival_ns)
+		a.arrival_ns = p->last_arrival_ns;
+	p->last_arrival_ns = a.arrival_ns;
 	p->stats.offered++;
 	p->stats.offered_bytes += len;
-	line_advance(p, arrival_ns);
-	pass(p, arrival_ns, packet, len, false);
+	a.index = p->stats.offered;
+	line_advance(p, a.arrival_ns);
+	pass(p, &a, packet);
+	if (p->n_holds > 0)
+		let_go(p, NULL, false, a.arrival_ns);
 }
 
 uint64_t pipe_next(const struct pipe *p)
@@ -256,6 +438,6 @@ bool pipe_is_conserved(const struct pipe *p)
 
 	for (int i = 0; i < PIPE_CAUSES; i++)
 		dropped += s->dropped[i];
-	return s->held == p->queue.n + way_count(p) &&
+	return s->held == p->n_holds + p->queue.n + way_count(p) &&
 	       s->offered + s->duplicated == s->delivered + dropped + s->held;
 }

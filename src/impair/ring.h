@@ -18,6 +18,7 @@ struct pipe_entry {
 	uint64_t order;    /**< in which packets went on their way: equal deadlines leave in it */
 	uint64_t index;    /**< of the packet in its direction, as in struct pipe_fate */
 	int64_t travel_ns; /**< drawn as it came */
+	int64_t extra_ns;  /**< what a rule adds: others pass it */
 	uint32_t len;
 	bool is_copy;
 };

@@ -124,9 +124,26 @@ void way_set_up(struct pipe *p, const struct pipe_setup *setup)
 
 int way_reserve(struct pipe *p)
 {
-	if (p->gap > 0 && ring_reserve(&p->ahead, 1) < 0)
+	if ((p->gap > 0 || p->owner.rule) && ring_reserve(&p->ahead, 1) < 0)
 		return -ENOMEM;
 	return ring_reserve(&p->way, p->queue.n + 1);
+}
+
+/**
+ * A packet that a rule delays has its place in the order as if it were not, and leaves it. @return whether there was
+ * memory for that
+ */
+static bool enter_delayed(struct pipe *p, struct pipe_entry *e)
+{
+	struct pipe_entry later = *e;
+
+	later.deadline_ns += (uint64_t)e->extra_ns;
+	if (!heap_push(p, &later))
+		return false;
+	p->n_delayed++;
+	if (e->deadline_ns > p->last_deadline_ns)
+		p->last_deadline_ns = e->deadline_ns;
+	return true;
 }
 
 void way_enter(struct pipe *p, struct pipe_entry *e, uint64_t sent_ns)
@@ -136,6 +153,9 @@ void way_enter(struct pipe *p, struct pipe_entry *e, uint64_t sent_ns)
 	if (p->keeps_order && e->deadline_ns < p->last_deadline_ns)
 		e->deadline_ns = p->last_deadline_ns;
 	e->order = p->next_order++;
+	if (e->extra_ns > 0 && enter_delayed(p, e))
+		return;
+	e->extra_ns = 0;
 	if (p->way.n > 0 && e->deadline_ns < ring_at(&p->way, p->way.n - 1)->deadline_ns) {
 		if (heap_push(p, e))
 			return;
@@ -189,7 +209,7 @@ uint64_t way_next(const struct pipe *p)
 
 bool way_may_be_overtaken(const struct pipe *p)
 {
-	return !p->keeps_order || (p->way.n == 0 && p->heap_n == 0);
+	return !p->keeps_order || p->n_delayed > 0 || (p->way.n == 0 && p->heap_n == 0);
 }
 
 bool way_take(struct pipe *p, uint64_t now_ns, struct pipe_entry *ret, uint64_t *ret_left_ns)
@@ -213,9 +233,10 @@ bool way_take(struct pipe *p, uint64_t now_ns, struct pipe_entry *ret, uint64_t 
 	if (at > now_ns || !e)
 		return false;
 	*ret = *e;
-	if (p->heap_n > 0 && e == p->heap)
+	if (p->heap_n > 0 && e == p->heap) {
+		p->n_delayed -= ret->extra_ns > 0;
 		heap_pop(p);
-	else
+	} else
 		ring_pop(&p->way);
 	if (p->slotted)
 		use_slot(p, ret);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Any bytes as what is asked of a pipe, packets that come, times at which they are taken, and changes of what is asked.
+ * Any bytes as what is asked of a pipe, packets that come, what rules do to them, times at which they are taken, and
+ * changes of what is asked.
  * After every call: packets are conserved, none is freed twice (the sanitizer says) or forgotten, none leaves before its
  * time or before it came, none that is due is withheld, and order is kept unless it was asked otherwise.
  */
@@ -26,6 +27,7 @@ struct packet {
 	uint64_t arrival_ns, index;
 	uint32_t len;
 	bool is_copy, overtakes, told;
+	bool held, exempt; /* a rule holds it; of the order, for a rule holds or delays it */
 };
 
 struct run {
@@ -39,6 +41,7 @@ struct run {
 	uint64_t last_index;
 	bool last_was_original;
 	struct trace traces[2];
+	uint64_t counters[2]; /* what holds count by */
 };
 
 /* --- bytes --- */
@@ -78,6 +81,7 @@ static void *clone_packet(void *ctx, void *packet)
 	assert(copy);
 	*copy = *(struct packet *)packet;
 	copy->is_copy = true;
+	copy->told = copy->held = copy->exempt = false;
 	r->live++;
 	return copy;
 }
@@ -86,6 +90,45 @@ static void corrupt_packet(void *ctx, void *packet, uint32_t random)
 {
 	(void)ctx;
 	((struct packet *)packet)->len += random & 0; /* it is there */
+}
+
+static void damage_packet(void *ctx, void *packet, enum pipe_damage damage, uint64_t at)
+{
+	(void)ctx;
+	assert(damage == PIPE_DAMAGE_BIT || damage == PIPE_DAMAGE_BYTE);
+	((struct packet *)packet)->len += (uint32_t)at & 0;
+}
+
+static void rule_packet(void *ctx, void *packet, const struct pipe_arrival *about,
+			struct pipe_ruling *ret)
+{
+	struct run *r = ctx;
+	const struct packet *p = packet;
+	uint64_t what = bytes(r, 1);
+
+	assert(about->is_copy == p->is_copy && about->len == p->len);
+	assert(about->index == p->index && about->arrival_ns == p->arrival_ns);
+	r->counters[what % 2]++;
+	if (what < 192) /* most packets meet no rule */
+		return;
+	ret->drop = what % 8 == 0;
+	ret->is_whole = what % 8 == 1;
+	ret->duplicate = what % 8 == 2;
+	ret->corrupt = what % 8 == 3;
+	what = bytes(r, 1);
+	ret->damage = (enum pipe_damage)(what % 4);
+	ret->at = bytes(r, 2);
+	if (what & 4)
+		ret->extra_ns = (int64_t)some_ns(r);
+	if (what & 8) {
+		ret->hold_counter = &r->counters[what >> 4 & 1];
+		ret->hold_until = *ret->hold_counter + bytes(r, 1);
+	}
+	ret->mark = what & 16;
+	ret->overtakes = what & 32;
+	ret->passes_limit = what & 64;
+	if (ret->is_whole)
+		ret->travel_ns = (int64_t)some_ns(r) * (what & 128 ? -1 : 1);
 }
 
 static bool mark_packet(void *ctx, void *packet)
@@ -109,13 +152,16 @@ static void hear_fate(void *ctx, void *packet, const struct pipe_fate *f)
 
 	(void)ctx;
 	assert(f->index == p->index && f->is_copy == p->is_copy);
-	/* once as it is offered; again only by CoDel */
+	/* once as it is offered; again only by CoDel, or where a held packet finds the queue full */
 	assert(!p->told || f->dropped || f->marked);
 	assert(!p->told || !f->dropped || f->cause == PIPE_QUEUE);
+	assert(!f->dropped || f->cause != PIPE_FAULT || !f->duplicated);
 	assert(!f->is_copy || !f->duplicated);
 	assert(!f->copy_lost || f->duplicated);
 	if (!p->told)
 		p->overtakes = f->overtakes && !f->dropped;
+	p->held = p->held || f->held;
+	p->exempt = p->exempt || f->held || f->extra_ns > 0;
 	p->told = true;
 }
 
@@ -231,7 +277,7 @@ static bool take(struct run *r)
 	}
 	assert(deadline <= r->now_ns && deadline >= p->arrival_ns);
 	assert(p->told);
-	if (!r->may_disorder && !p->overtakes) {
+	if (!r->may_disorder && !p->overtakes && !p->exempt) {
 		/* a copy goes before its original */
 		assert(p->index > r->last_index ||
 		       (p->index == r->last_index && !p->is_copy && !r->last_was_original));
@@ -257,6 +303,16 @@ static void change(struct run *r, struct impairment *m)
 	assert(r->pipe.stats.held + (r->pipe.stats.dropped[PIPE_QUEUE] - queue_drops) == held);
 }
 
+static void let_go(struct run *r)
+{
+	uint64_t which = bytes(r, 1) % 3, now = r->now_ns;
+
+	pipe_let_go(&r->pipe, which < 2 ? &r->counters[which] : NULL, now);
+	if (now > r->last_arrival_ns)
+		r->last_arrival_ns = now;
+	check(r);
+}
+
 /** Time passes until nothing is to be done, or for a while. */
 static void drain(struct run *r)
 {
@@ -277,6 +333,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 					  .mark = mark_packet,
 					  .drop = drop_packet,
 					  .ctx = &r,
+					  .rule = rule_packet,
+					  .corrupt_at = damage_packet,
 					  .fate = hear_fate };
 	static const struct impairment nothing = { 0 };
 	struct impairment m;
@@ -299,8 +357,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		else if (what < 240)
 			while (take(&r))
 				;
-		else if (what < 250)
+		else if (what < 248)
 			change(&r, &m);
+		else if (what < 252)
+			let_go(&r);
 		else {
 			r.offered++;
 			pipe_count_host_loss(&r.pipe, 1);
@@ -311,6 +371,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		drain(&r);
 		setup = (struct pipe_setup){ .asked = &nothing, .mtu = 1500, .now_ns = r.now_ns };
 		pipe_change(&r.pipe, &setup);
+		pipe_let_go(&r.pipe, NULL, r.now_ns);
 		drain(&r);
 		assert(r.live == 0);
 	}

@@ -31,6 +31,25 @@ static void corrupt_packet(void *ctx, void *packet, uint32_t random)
 	((struct numbered *)packet)->corrupted = true;
 }
 
+static void corrupt_packet_at(void *ctx, void *packet, enum pipe_damage damage, uint64_t at)
+{
+	(void)ctx;
+	assert_true(damage == PIPE_DAMAGE_BIT || damage == PIPE_DAMAGE_BYTE);
+	((struct numbered *)packet)->corrupted = true;
+	((struct numbered *)packet)->damaged_at = 1 + at;
+}
+
+static void rule_packet(void *ctx, void *packet, const struct pipe_arrival *about,
+			struct pipe_ruling *ret)
+{
+	struct numbered_pipe *f = ctx;
+	const struct numbered *n = packet;
+
+	assert_int_equal(n->is_copy, about->is_copy);
+	if (f->rule)
+		f->rule(n->number, about, ret);
+}
+
 static bool mark_packet(void *ctx, void *packet)
 {
 	struct numbered_pipe *f = ctx;
@@ -73,6 +92,8 @@ void numbered_begin(struct numbered_pipe *f, const struct pipe_setup *setup)
 				    .mark = mark_packet,
 				    .drop = drop_packet,
 				    .ctx = f,
+				    .rule = rule_packet,
+				    .corrupt_at = corrupt_packet_at,
 				    .fate = hear_fate };
 
 	memset(f, 0, sizeof(*f));

@@ -11,7 +11,11 @@
 struct numbered {
 	int number;
 	bool is_copy, corrupted, marked;
+	uint64_t damaged_at; /**< a rule's: 1 + the bit or byte; 0 = none */
 };
+
+/** What is decided about a packet before the dice; *ret is zero. */
+typedef void numbered_rule(int number, const struct pipe_arrival *about, struct pipe_ruling *ret);
 
 enum { NUMBERED_KEPT = 4096 };
 
@@ -22,6 +26,7 @@ struct numbered_pipe {
 	unsigned n_lost;
 	enum pipe_cause last_cause;
 	bool cannot_mark, cannot_clone;
+	numbered_rule *rule; /**< NULL = none */
 	struct pipe_fate last_fate;
 	unsigned n_fates;
 };
