@@ -100,7 +100,7 @@ build_both_ways() {
 	done
 	(cd "$NETLAB_SH_STATE/$name/pid" && grep -r '' .fabric ./*) | sed 's|^\./||; s|:| |' |
 		"$snapshot" "$seen" script
-	[ "$name" != two-hosts ] || see_differences "$(cat "$NETLAB_SH_STATE/$name/pid/${peers[0]}")"
+	[ $built -gt 0 ] || see_differences "$(cat "$NETLAB_SH_STATE/$name/pid/${peers[0]}")"
 	sh "$script" down
 	[ ! -e "$NETLAB_SH_STATE/$name" ] || fail "$name: 'down' left $(ls "$NETLAB_SH_STATE/$name")"
 
@@ -118,12 +118,17 @@ build_both_ways() {
 }
 
 ip -o link >"$work/links.before"
-built=0 read_only=0 refused=0
+built=0 read_only=0 refused=0 elsewhere=0
 [ $# -gt 0 ] || set -- "$NETLAB_TOP"/topologies/*.json "$NETLAB_TOP"/tests/golden/everything.json
 for topology; do
 	name=$(basename "$topology" .json)
 	"$NETLAB" plan "$topology" --format sh >"$work/$name.sh" 2>"$work/said" ||
 		{ cat "$work/said"; fail "$name: no plan"; }
+	# The VM is slow, and the host has built those that need no netem just before.
+	if [ -n "${NETLAB_HOST_RAN-}" ] && ! grep -q '^qdisc replace .* netem' "$work/$name.sh"; then
+		elsewhere=$((elsewhere + 1))
+		continue
+	fi
 	sh -n "$work/$name.sh"
 	if ! command -v shellcheck >/dev/null || shellcheck "$work/$name.sh"; then :; else fail "$name: shellcheck"; fi
 	if grep -q '^# This lab cannot be built by a script' "$work/$name.sh"; then
@@ -143,6 +148,9 @@ for topology; do
 	fi
 done
 ip -o link | diff "$work/links.before" - || fail "the host's links changed"
-[ $((built + read_only + refused)) = $# ] || fail "$built, $read_only and $refused of $# topologies"
-[ $((built * 2)) -ge $# ] || fail "only $built of $# topologies were built"
-echo "$built topologies built both ways, $read_only only read, $refused are the wire's, which no script has"
+[ $((built + read_only + refused + elsewhere)) = $# ] ||
+	fail "$built, $read_only, $refused and $elsewhere of $# topologies"
+[ $(((built + elsewhere) * 2)) -ge $# ] || fail "only $built of $# topologies were built"
+[ $built -gt 0 ] || fail 'no topology was built'
+echo "$built topologies built both ways, $read_only only read, $refused are the wire's, which no script has;" \
+	"$elsewhere left to the host"
