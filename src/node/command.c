@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "sys/command.h"
 #include "sys/proc.h"
+#include "sys/user.h"
 
 static void reset_signals(void)
 {
@@ -21,6 +22,23 @@ static void reset_signals(void)
 			     SIG_DFL); /* SIGKILL, SIGSTOP and glibc's own refuse: as they should */
 	sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static int set_variable(const char *key, const char *value, struct netlab_err *err)
+{
+	return setenv(key, value, 1) < 0 ? err_set(err, ENOMEM, "out of memory") : 0;
+}
+
+/** What login would set, and what the caller's environment says of another user. */
+static int set_user_environment(const struct sys_user *u, struct netlab_err *err)
+{
+	int r = set_variable("HOME", u->home, err);
+
+	if (r == 0 && u->name)
+		r = set_variable("USER", u->name, err);
+	if (r == 0 && u->name)
+		r = set_variable("LOGNAME", u->name, err);
+	return r;
 }
 
 static int set_environment(const char *const *env, struct netlab_err *err)
@@ -53,19 +71,24 @@ static void die_with(pid_t parent)
 int node_exec(const struct node_command *c, struct netlab_err *err)
 {
 	const char *cwd = c->cwd ? c->cwd : "/";
-	int r = set_environment(c->env, err);
+	struct sys_user user = { 0 };
+	int r = c->user ? sys_user_find(c->user, &user, err) : 0;
 
+	if (r == 0 && c->user)
+		r = set_user_environment(&user, err);
+	if (r < 0)
+		return r == -ENOENT ? -EINVAL : r; /* the *program* was not looked for yet */
+	r = set_environment(c->env, err);
 	if (r < 0)
 		return r;
 	if (chdir(cwd) < 0) {
 		r = err_errno(err, errno, "cannot change to the directory '%s'", cwd);
-		return r == -ENOENT ? -EINVAL : r; /* the *program* was not looked for yet */
+		return r == -ENOENT ? -EINVAL : r;
 	}
-	if (c->user) {
-		r = sys_become_user(c->user, err);
-		if (r < 0)
-			return r == -ENOENT ? -EINVAL : r;
-	}
+	r = c->user ? sys_user_become(&user, err) : 0;
+	sys_user_deinit(&user);
+	if (r < 0)
+		return r;
 	if (c->dies_with)
 		die_with(c->dies_with);
 	reset_signals();

@@ -16,7 +16,7 @@ struct node_command {
 	const char *const *
 		env; /**< "K=V", NULL-terminated: set over the caller's environment, later ones win */
 	const char *cwd;  /**< NULL = "/" */
-	const char *user; /**< NULL = as we are */
+	const char *user; /**< "USER[:GROUP]", names or numbers; NULL = as we are */
 	pid_t dies_with;  /**< our parent, by whose death the program shall die too; 0 = nobody */
 };
 

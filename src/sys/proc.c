@@ -4,13 +4,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <inttypes.h>
 #include <linux/close_range.h>
 #include <linux/sched.h>
 #include <malloc.h>
 #include <poll.h>
-#include <pwd.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -206,6 +204,15 @@ void sys_close_all_but(int first, int *keep, unsigned n_keep)
 	(void)syscall(SYS_close_range, from, ~0u, 0);
 }
 
+void sys_close_on_exec(int first)
+{
+	if (syscall(SYS_close_range, (unsigned)first, ~0u, CLOSE_RANGE_CLOEXEC) == 0)
+		return;
+	/* before Linux 5.11 */
+	for (int fd = first, most = (int)sysconf(_SC_OPEN_MAX); fd < most; fd++)
+		(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
 void sys_keep_from_children(const void *start, size_t len, bool keep)
 {
 	const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
@@ -242,25 +249,6 @@ void sys_restore_nofile(const struct sys_nofile *before)
 	struct rlimit l = { .rlim_cur = before->soft, .rlim_max = before->hard };
 
 	(void)setrlimit(RLIMIT_NOFILE, &l);
-}
-
-int sys_become_user(const char *user, struct netlab_err *err)
-{
-	const struct passwd *pw = getpwnam(user);
-	uint64_t number;
-
-	if (!pw && units_parse_u64(user, &number) == 0)
-		pw = getpwuid((uid_t)number);
-	if (!pw) {
-		err_set(err, ENOENT, "user '%s': no such user in the node", user);
-		return err_hint(err, "name a user of /etc/passwd");
-	}
-	/* In a user namespace with a single id setgroups is denied, and there is no other group to drop. */
-	if (initgroups(pw->pw_name, pw->pw_gid) < 0 && errno != EPERM)
-		return err_errno(err, errno, "setting the groups of user '%s'", user);
-	if (setgid(pw->pw_gid) < 0 || setuid(pw->pw_uid) < 0)
-		return err_errno(err, errno, "becoming user '%s'", user);
-	return 0;
 }
 
 int sys_exit_code(int wait_status)

@@ -69,6 +69,8 @@ void sys_exact_timeouts(void);
 void sys_prefer_me(void);
 /** Closes all descriptors from `first` on but those in keep[], which is put in order; -1 in it means nothing. */
 void sys_close_all_but(int first, int *keep, unsigned n_keep);
+/** Has all descriptors from `first` on closed by the next exec. */
+void sys_close_on_exec(int first);
 /**
  * Takes memory that children need not see out of what clone copies, or puts it back; only whole pages within count. A
  * clone costs some 0.1 us for each page that it copies. A child that touches such memory dies by SIGSEGV.
@@ -79,8 +81,6 @@ void sys_trim_memory(void);
 /** Raises RLIMIT_NOFILE as far as allowed, up to SYS_FDS_MAX. @param[out] ret_before  for sys_restore_nofile() */
 void sys_raise_nofile(struct sys_nofile *ret_before);
 void sys_restore_nofile(const struct sys_nofile *before);
-/** setgroups, setgid, setuid to a user of the local user database (name or number). @return 0, negative errno */
-int sys_become_user(const char *user, struct netlab_err *err);
 /** Exit code in the shell's convention: code, or 128 + signal. @param[in] wait_status  as waitpid() gives it */
 int sys_exit_code(int wait_status);
 
