@@ -47,6 +47,7 @@ struct loop {
 	struct supervisor *s;
 	int epoll_fd;
 	struct client clients[CLIENTS_MAX];
+	bool deaf; /**< all of them are taken: more wait in the socket's queue */
 	bool ended;
 };
 
@@ -57,20 +58,47 @@ static int watch(struct loop *l, int fd, uint64_t what, uint32_t events)
 	return epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, fd, &e) < 0 ? -errno : 0;
 }
 
-static void drop_client(struct client *c)
+/** Hears new clients, or does not. */
+static void listen_to(struct loop *l, bool on)
+{
+	struct epoll_event e = { .events = on ? EPOLLIN : 0, .data.u64 = EVENT_LISTEN };
+
+	if (l->deaf == !on)
+		return;
+	(void)epoll_ctl(l->epoll_fd, EPOLL_CTL_MOD, l->s->listen_fd, &e);
+	l->deaf = !on;
+}
+
+static void drop_client(struct loop *l, struct client *c)
 {
 	close(c->fd);
 	if (c->pass_fd >= 0)
 		close(c->pass_fd);
 	free(c->answer);
 	*c = (struct client){ .fd = -1, .pass_fd = -1 };
+	listen_to(l, true);
+}
+
+static struct client *free_client(struct loop *l)
+{
+	for (unsigned i = 0; i < CLIENTS_MAX; i++) {
+		if (l->clients[i].fd < 0)
+			return &l->clients[i];
+	}
+	return NULL;
 }
 
 static void accept_client(struct loop *l)
 {
+	struct client *c = free_client(l);
 	uid_t uid;
-	int fd = sys_sock_accept(l->s->listen_fd, &uid);
+	int fd;
 
+	if (!c) {
+		listen_to(l, false);
+		return;
+	}
+	fd = sys_sock_accept(l->s->listen_fd, &uid);
 	if (fd < 0)
 		return;
 	/* Our owner is uid 0 of our user namespace. Without root, the host's root (who alone passes the 0700 directory
@@ -79,17 +107,10 @@ static void accept_client(struct loop *l)
 		close(fd);
 		return;
 	}
-	for (unsigned i = 0; i < CLIENTS_MAX; i++) {
-		struct client *c = &l->clients[i];
-
-		if (c->fd >= 0)
-			continue;
-		if (watch(l, fd, EVENT_CLIENT + i, EPOLLIN) < 0)
-			break;
+	if (watch(l, fd, EVENT_CLIENT + (uint64_t)(c - l->clients), EPOLLIN) < 0)
+		close(fd);
+	else
 		*c = (struct client){ .fd = fd, .pass_fd = -1 };
-		return;
-	}
-	close(fd);
 }
 
 static void want_write(struct loop *l, unsigned i, bool on)
@@ -122,7 +143,7 @@ static void push(struct loop *l, unsigned i)
 			return;
 		}
 		if (r < 0) {
-			drop_client(c);
+			drop_client(l, c);
 			return;
 		}
 		c->sent += n;
@@ -216,7 +237,7 @@ static void serve(struct loop *l, unsigned i)
 	if (n == -EAGAIN)
 		return;
 	if (n <= 0 || c->answer) { /* gone, or it asks again before it has heard the answer */
-		drop_client(c);
+		drop_client(l, c);
 		return;
 	}
 	request = json_loadb(text, (size_t)n, 0, NULL);
@@ -230,7 +251,7 @@ static void serve(struct loop *l, unsigned i)
 	c->answer = reply ? json_dumps(reply, JSON_COMPACT) : NULL;
 	json_decref(reply);
 	if (!c->answer) {
-		drop_client(c);
+		drop_client(l, c);
 		return;
 	}
 	c->len = strlen(c->answer);
