@@ -93,11 +93,12 @@ const struct cli_command cli_commands[] = {
 	{
 		.name = "exec",
 		.run = cmd_exec,
-		.synopsis = "NODE [-u USER] [-w DIR] [-e K=V]... [-t] [--] CMD...",
+		.synopsis = "NODE [-u USER[:GROUP]] [-w DIR] [-e K=V]... [-t] [--] CMD...",
 		.purpose = "run a command in a node",
 		.details = NODE_TEXT
 		"The exit code is CMD's (128 + N for signal N); 125 when netlab itself failed; 126, 127\n"
-		"when CMD cannot be executed or is not found.\n",
+		"when CMD cannot be executed or is not found. CMD gets stdin, stdout and stderr of the caller,\n"
+		"or with -t a terminal; no other descriptor.\n",
 		.example = "netlab exec a ping -c 1 b",
 		.options = OPT_BIT(OPT_USER) | OPT_BIT(OPT_WORKDIR) | OPT_BIT(OPT_ENV) |
 			   OPT_BIT(OPT_TERMINAL),
@@ -109,7 +110,7 @@ const struct cli_command cli_commands[] = {
 	{
 		.name = "shell",
 		.run = cmd_shell,
-		.synopsis = "NODE [-u USER] [-w DIR]",
+		.synopsis = "NODE [-u USER[:GROUP]] [-w DIR]",
 		.purpose = "an interactive shell in a node",
 		.details = NODE_TEXT
 		"It is $SHELL, or /bin/sh; its prompt names the lab and the node.\n",

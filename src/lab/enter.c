@@ -50,11 +50,13 @@ static void run_command(struct enter_job *j, pid_t monitor)
 	int r;
 
 	j->command.dies_with = monitor;
-	if (j->pty && (r = sys_pty_attach(j->pty)) < 0) {
+	if (j->terminal && (r = sys_pty_attach(&j->pty)) < 0) {
 		err_errno(&why.err, r, "taking the terminal");
 		report(j, &why);
 		_exit(NETLAB_EXIT_NETLAB);
 	}
+	/* what the caller's shell left open, a directory of the host's, say, would be a way out of the node */
+	sys_close_on_exec(STDERR_FILENO + 1);
 	r = node_exec(&j->command, &why.err);
 	report(j, &why);
 	_exit(node_exec_exit_code(r));
@@ -91,6 +93,22 @@ static void watch(struct enter_job *j, pid_t command, int signal_fd)
 	}
 }
 
+/** A terminal of the node's own, so that its programs find it in their /dev/pts. */
+static void open_terminal(struct enter_job *j)
+{
+	struct netlab_err err = { 0 };
+	int r = sys_pty_open(&j->pty);
+
+	if (r < 0) {
+		err_errno(&err, r, "opening a terminal in node '%s'", j->node);
+		err_hint(&err, "the node needs /dev/ptmx and /dev/pts; without -t it does not");
+		fail(j, &err);
+	}
+	if (sys_sock_send(j->link_fd, &(struct enter_report){ 0 }, sizeof(struct enter_report),
+			  &j->pty.master, 1) < 0)
+		_exit(0); /* nobody is there any more */
+}
+
 static void monitor(struct enter_job *j)
 {
 	struct netlab_err err = { 0 };
@@ -109,13 +127,15 @@ static void monitor(struct enter_job *j)
 		err_errno(&err, errno, "signalfd");
 		fail(j, &err);
 	}
+	if (j->terminal)
+		open_terminal(j);
 	pid = sys_clone(0, NULL);
 	if (pid == 0)
 		run_command(j, self);
 	if (pid < 0)
 		fail_joining(j, pid);
-	if (j->pty)
-		sys_pty_close(j->pty); /* the terminal ends with the command */
+	if (j->terminal)
+		sys_pty_close(&j->pty); /* the terminal ends with the command */
 	watch(j, pid, signal_fd);
 }
 

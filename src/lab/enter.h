@@ -29,11 +29,12 @@ struct enter_job {
 	struct node_command command;
 	int node_fd; /**< pidfd of the node's init */
 	bool rootless;
-	int link_fd;         /**< socket to lab_exec() */
-	struct sys_pty *pty; /**< NULL = none */
+	int link_fd;   /**< socket to lab_exec() */
+	bool terminal; /**< give it one, opened in the node */
+	struct sys_pty pty;
 };
 
-/** Towards lab_exec(). In the other direction go signals, an int each. */
+/** Towards lab_exec(). With a terminal the first of them brings its master. In the other direction go signals, an int each. */
 struct enter_report {
 	struct netlab_err err; /**< code 0: nothing went wrong */
 	bool last;             /**< the command ended (or there will be none), with `status` */

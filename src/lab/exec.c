@@ -45,6 +45,24 @@ static int take_reports(int link_fd, int *ret_status, struct netlab_err *err)
 	return *ret_status == NETLAB_EXIT_NETLAB ? why.code : 0;
 }
 
+/** With a terminal: takes its master, if it could be opened, and relays until the command ends. */
+static int relay_terminal(int link_fd, struct sys_relay *relay, int *ret_status,
+			  struct netlab_err *err)
+{
+	struct enter_report m = { 0 };
+	unsigned n = 1;
+	int master;
+
+	if (sys_sock_recv(link_fd, &m, sizeof(m), &master, &n) != sizeof(m) || n != 1) {
+		*ret_status = m.last ? m.status : 128 + SIGKILL;
+		if (m.err.code && err)
+			*err = m.err;
+		return m.err.code;
+	}
+	sys_pty_relay(master, relay, link_fd, pass_on, &link_fd);
+	return take_reports(link_fd, ret_status, err);
+}
+
 static int run_job(struct enter_job *j, int *ret_status, struct netlab_err *err)
 {
 	struct sys_relay relay;
@@ -70,11 +88,12 @@ static int run_job(struct enter_job *j, int *ret_status, struct netlab_err *err)
 	if (pid > 0) {
 		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 			;
-		if (j->pty)
-			sys_pty_relay(j->pty, &relay, pair[0], pass_on, &pair[0]);
-		else
+		if (j->terminal) {
+			r = relay_terminal(pair[0], &relay, ret_status, err);
+		} else {
 			sys_relay_until(&relay, pair[0], pass_on, &pair[0]);
-		r = take_reports(pair[0], ret_status, err);
+			r = take_reports(pair[0], ret_status, err);
+		}
 	} else {
 		r = err_errno(err, pid, "fork");
 	}
@@ -108,7 +127,6 @@ int lab_exec(const struct lab_exec_options *o, int *ret_status, struct netlab_er
 	_cleanup_free_ char *lab_env = NULL, *node_env = NULL;
 	_cleanup_free_ const char **env = NULL;
 	struct enter_job j = { .node = o->node, .node_fd = -1 };
-	struct sys_pty pty;
 	json_t *reply = NULL;
 	int r;
 
@@ -132,17 +150,8 @@ int lab_exec(const struct lab_exec_options *o, int *ret_status, struct netlab_er
 		.user = o->user ? o->user : json_string_value(json_object_get(reply, "user")),
 	};
 	j.rootless = json_is_true(json_object_get(reply, "rootless")) && geteuid() != 0;
-	if (o->terminal) {
-		r = sys_pty_open(&pty);
-		if (r < 0) {
-			err_errno(err, r, "opening a terminal");
-			goto out;
-		}
-		j.pty = &pty;
-	}
+	j.terminal = o->terminal;
 	r = run_job(&j, ret_status, err);
-	if (j.pty)
-		sys_pty_close(&pty);
 out:
 	if (j.node_fd >= 0)
 		close(j.node_fd);

@@ -4,28 +4,69 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
+#include <sys/signalfd.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "sys/gate.h"
 
-static void copy_size(const struct sys_pty *p)
+enum {
+	LANE_BYTES = 16384,
+	/* who reads again after an end of file gets another one after so long, then after twice as long, ... */
+	EOF_AGAIN_MS = 100,
+	EOF_AGAIN_MOST_MS = 3600 * 1000,
+};
+
+/** One direction: what was read and not yet written. */
+struct lane {
+	char data[LANE_BYTES];
+	size_t start, end;
+	bool open; /**< there may be more to read */
+};
+
+struct relay {
+	int master; /**< -1 once it has hung up */
+	struct sys_relay *signals;
+	struct lane in, out;
+	bool ended;            /**< the command has */
+	bool in_line;          /**< the last byte that went in did not end a line */
+	int eof_ms;            /**< time until the next end of file; 0: none is due */
+	struct termios before; /**< of our terminal */
+	bool is_raw, was_terminal;
+};
+
+/* --- the pair --- */
+
+static void copy_size(int to)
 {
 	struct winsize size;
 
-	if (ioctl(STDIN_FILENO, TIOCGWINSZ, &size) == 0)
-		(void)ioctl(p->master, TIOCSWINSZ, &size);
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		if (ioctl(fd, TIOCGWINSZ, &size) == 0) {
+			(void)ioctl(to, TIOCSWINSZ, &size);
+			return;
+		}
+	}
 }
 
 int sys_pty_open(struct sys_pty *ret)
 {
-	struct sys_pty p = { .master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC), .slave = -1 };
+	struct sys_pty p = { .master = -1, .slave = -1 };
+	struct termios settings;
 	char name[64];
-	int r = 0;
+	int r = sys_gate("pty");
 
+	if (r < 0)
+		return r;
+	p.master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
 	if (p.master < 0)
 		return -errno;
 	if (grantpt(p.master) < 0 || unlockpt(p.master) < 0)
@@ -40,10 +81,9 @@ int sys_pty_open(struct sys_pty *ret)
 		close(p.master);
 		return r;
 	}
-	p.was_terminal = tcgetattr(STDIN_FILENO, &p.saved) == 0;
-	if (p.was_terminal)
-		(void)tcsetattr(p.slave, TCSANOW, &p.saved);
-	copy_size(&p);
+	if (tcgetattr(STDIN_FILENO, &settings) == 0)
+		(void)tcsetattr(p.slave, TCSANOW, &settings);
+	copy_size(p.slave);
 	*ret = p;
 	return 0;
 }
@@ -52,7 +92,8 @@ void sys_pty_close(struct sys_pty *p)
 {
 	if (p->slave >= 0)
 		close(p->slave);
-	close(p->master);
+	if (p->master >= 0)
+		close(p->master);
 	p->master = p->slave = -1;
 }
 
@@ -67,83 +108,191 @@ int sys_pty_attach(struct sys_pty *p)
 	return 0;
 }
 
-static bool write_all(int fd, const char *data, ssize_t n)
-{
-	while (n > 0) {
-		ssize_t w = write(fd, data, (size_t)n);
+/* --- lanes --- */
 
-		if (w < 0 && errno == EINTR)
-			continue;
-		if (w < 0)
-			return false;
-		data += w;
-		n -= w;
-	}
-	return true;
+static bool is_empty(const struct lane *l)
+{
+	return l->start == l->end;
 }
 
-/** @return false at the end of the source */
-static bool move(int from, int to)
+/** Reads what there is into an empty lane. @return false at the end of the source */
+static bool fill(struct lane *l, int fd)
 {
-	char data[4096];
-	ssize_t n = read(from, data, sizeof(data));
+	ssize_t n = read(fd, l->data, sizeof(l->data));
 
-	if (n < 0 && errno == EINTR)
+	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return true;
-	return n > 0 && write_all(to, data, n);
+	l->start = 0;
+	l->end = n > 0 ? (size_t)n : 0;
+	return n > 0;
 }
 
-static void on_signals(struct sys_pty *p, struct sys_relay *r, sys_relay_fn *fn, void *ctx)
+/** Writes as much as does not block: so much fits into whatever poll() calls writable. @return false when nobody reads */
+static bool drain(struct lane *l, int fd)
+{
+	size_t left = l->end - l->start;
+	ssize_t n = write(fd, l->data + l->start, left < PIPE_BUF ? left : PIPE_BUF);
+
+	if (n > 0)
+		l->start += (size_t)n;
+	return n >= 0 || errno == EINTR || errno == EAGAIN;
+}
+
+/* --- our terminal --- */
+
+static void set_raw(struct relay *x, bool on)
+{
+	struct termios raw = x->before;
+
+	if (!x->was_terminal || x->is_raw == on)
+		return;
+	cfmakeraw(&raw);
+	(void)tcsetattr(STDIN_FILENO, TCSADRAIN, on ? &raw : &x->before);
+	x->is_raw = on;
+}
+
+static void on_signals(struct relay *x, sys_relay_fn *fn, void *ctx)
 {
 	bool from_terminal; /* raw as it is, it sends none */
 	int signo;
 
-	while ((signo = sys_relay_next(r, &from_terminal)) > 0) {
-		if (signo == SIGWINCH)
-			copy_size(p);
-		else
+	while ((signo = sys_relay_next(x->signals, &from_terminal)) > 0) {
+		switch (signo) {
+		case SIGTSTP:
+			set_raw(x, false);
+			(void)kill(getpid(), SIGSTOP);
+			break;
+		case SIGCONT:
+			set_raw(x, true);
+			if (x->master >= 0)
+				copy_size(x->master); /* nobody told us meanwhile */
+			break;
+		case SIGWINCH:
+			if (x->master >= 0)
+				copy_size(x->master);
+			break;
+		default:
 			fn(ctx, signo);
+		}
 	}
 }
 
-static void relay(struct sys_pty *p, struct sys_relay *r, int end_fd, sys_relay_fn *fn, void *ctx)
+/** Adds job control to the signals that are caught. */
+static void catch_stops(struct sys_relay *r)
 {
-	bool ended = false, open_in = true, open_out = true;
+	sigset_t set;
 
-	/* What the command wrote last is still in the pair when it has ended: read to the end (EIO on Linux). */
-	while (!ended || open_out) {
-		struct pollfd fds[] = { { .fd = r->signal_fd, .events = POLLIN },
-					{ .fd = open_out ? p->master : -1, .events = POLLIN },
-					{ .fd = open_in && !ended ? STDIN_FILENO : -1,
-					  .events = POLLIN },
-					{ .fd = ended ? -1 : end_fd, .events = POLLIN } };
+	sys_relay_set(&set);
+	sigaddset(&set, SIGTSTP);
+	sigaddset(&set, SIGCONT);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	(void)signalfd(r->signal_fd, &set, 0);
+}
 
-		if (poll(fds, ARRAY_SIZE(fds), ended ? 0 : -1) < 0 && errno != EINTR)
-			break;
-		if (fds[0].revents)
-			on_signals(p, r, fn, ctx);
-		if (fds[1].revents)
-			open_out = move(p->master, STDOUT_FILENO);
-		else if (ended)
-			break;
-		if (fds[2].revents)
-			open_in = move(STDIN_FILENO, p->master);
-		if (fds[3].revents)
-			ended = true;
+/* --- both ways --- */
+
+static void hang_up(struct relay *x)
+{
+	close(x->master);
+	x->master = -1;
+	x->in.open = x->out.open = false;
+	x->in.start = x->in.end = x->out.start = x->out.end = 0;
+	x->eof_ms = 0;
+}
+
+/** What a terminal's user would type. In the middle of a line the first one only ends that. */
+static void send_eof(struct relay *x)
+{
+	struct termios t;
+	char eof[2];
+
+	if (tcgetattr(x->master, &t) < 0)
+		return;
+	memset(eof, t.c_cc[VEOF], sizeof(eof));
+	(void)!write(x->master, eof, x->in_line ? 2 : 1);
+	x->in_line = false;
+}
+
+static void move_in(struct relay *x, short events)
+{
+	if (events && !is_empty(&x->in) && (events & POLLOUT)) {
+		size_t last = x->in.start;
+
+		if (!drain(&x->in, x->master))
+			x->in.start = x->in.end;
+		if (x->in.start > last)
+			x->in_line = x->in.data[x->in.start - 1] != '\n';
+	}
+	if (!x->in.open && is_empty(&x->in) && x->eof_ms == 0) {
+		send_eof(x);
+		x->eof_ms = EOF_AGAIN_MS;
 	}
 }
 
-void sys_pty_relay(struct sys_pty *p, struct sys_relay *r, int end_fd, sys_relay_fn *fn, void *ctx)
+static void move_out(struct relay *x, short master, short out)
 {
-	close(p->slave); /* so that the master sees the end when the command's side closes */
-	p->slave = -1;
-	if (p->was_terminal) {
-		struct termios raw = p->saved;
-
-		cfmakeraw(&raw);
-		(void)tcsetattr(STDIN_FILENO, TCSADRAIN, &raw);
+	/* what the command wrote last is still in the pair when it has ended: read to the end (EIO on Linux) */
+	if (is_empty(&x->out) && x->out.open && (master || x->ended)) {
+		x->out.open = fill(&x->out, x->master);
+		if (x->ended && is_empty(&x->out))
+			x->out.open = false;
 	}
-	relay(p, r, end_fd, fn, ctx);
-	if (p->was_terminal)
-		(void)tcsetattr(STDIN_FILENO, TCSADRAIN, &p->saved);
+	if (!is_empty(&x->out) && out && !drain(&x->out, STDOUT_FILENO))
+		hang_up(x);
+}
+
+static void turn(struct relay *x, int end_fd, sys_relay_fn *fn, void *ctx)
+{
+	bool in_wanted = x->in.open && is_empty(&x->in) && !x->ended;
+	short of_master = (short)((x->out.open && is_empty(&x->out) ? POLLIN : 0) |
+				  (is_empty(&x->in) ? 0 : POLLOUT));
+	struct pollfd fds[] = {
+		{ .fd = x->signals->signal_fd, .events = POLLIN },
+		{ .fd = of_master ? x->master : -1, .events = of_master },
+		{ .fd = in_wanted ? STDIN_FILENO : -1, .events = POLLIN },
+		{ .fd = is_empty(&x->out) ? -1 : STDOUT_FILENO, .events = POLLOUT },
+		{ .fd = x->ended ? -1 : end_fd, .events = POLLIN },
+	};
+	bool at_once = x->ended && is_empty(&x->out);
+	int n = poll(fds, ARRAY_SIZE(fds), at_once ? 0 : x->eof_ms ? x->eof_ms : -1);
+
+	if (n < 0)
+		return;
+	if (n == 0 && x->eof_ms && !x->ended && x->master >= 0) {
+		send_eof(x);
+		if (x->eof_ms < EOF_AGAIN_MOST_MS)
+			x->eof_ms *= 2;
+	}
+	if (fds[0].revents)
+		on_signals(x, fn, ctx);
+	if (fds[4].revents)
+		x->ended = true;
+	if (fds[2].revents)
+		x->in.open = fill(&x->in, STDIN_FILENO);
+	if (x->master >= 0)
+		move_in(x, fds[1].revents);
+	if (x->master >= 0)
+		move_out(x, fds[1].revents, fds[3].revents);
+}
+
+void sys_pty_relay(int master, struct sys_relay *r, int end_fd, sys_relay_fn *fn, void *ctx)
+{
+	struct relay x = { .master = master,
+			   .signals = r,
+			   .in.open = true,
+			   .out.open = true,
+			   .was_terminal = tcgetattr(STDIN_FILENO, &x.before) == 0 };
+	struct sigaction old_pipe;
+
+	/* a reader of ours that goes away must not leave the terminal raw */
+	sigaction(SIGPIPE, &(struct sigaction){ .sa_handler = SIG_IGN }, &old_pipe);
+	catch_stops(r);
+	(void)fcntl(master, F_SETFL, fcntl(master, F_GETFL) | O_NONBLOCK);
+	set_raw(&x, true);
+	while (!x.ended || x.out.open || !is_empty(&x.out))
+		turn(&x, end_fd, fn, ctx);
+	set_raw(&x, false);
+	if (x.master >= 0)
+		close(x.master);
+	sigaction(SIGPIPE, &old_pipe, NULL);
 }
