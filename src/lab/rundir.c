@@ -27,6 +27,7 @@ enum {
 	/* A sweeper may take a directory that is just being made for one that its maker left behind. */
 	MAKE_ATTEMPTS = 100,
 	HOLDER_BYTES = 64,
+	ENDING_PATIENCE_MS = 10000,
 };
 
 static void close_dir(struct rundir *d)
@@ -146,12 +147,13 @@ static int read_holder(int state_fd, const char *name, char ret[static HOLDER_BY
 }
 
 /** @return a pidfd of the process that holds (or held) the lock, if it is still there; -ESRCH */
-static int open_holder(int state_fd, const char *name)
+static int open_holder(int state_fd, const char *name, pid_t *ret_pid)
 {
 	char text[HOLDER_BYTES];
 	uint64_t then = 0, now;
 	int pid, pidfd;
 
+	*ret_pid = 0;
 	/* the pid may be another process's by now: what it says about its start decides */
 	if (read_holder(state_fd, name, text) < 0 ||
 	    sscanf(text, HOLDER_MARK "%d started %" SCNu64, &pid, &then) != 2)
@@ -163,7 +165,26 @@ static int open_holder(int state_fd, const char *name)
 		close(pidfd);
 		return -ESRCH;
 	}
+	*ret_pid = pid;
 	return pidfd;
+}
+
+/**
+ * Of a directory whose lock is held: whether its holder is being killed. Its files are closed one after the other, and a
+ * socket may take the kernel 10 ms.
+ * @param[in] patience_ms  waits so long for its end
+ */
+static bool is_ending(int state_fd, const char *name, int patience_ms)
+{
+	pid_t pid;
+	int pidfd = open_holder(state_fd, name, &pid);
+	bool ending = pidfd >= 0 && sys_is_exiting(pid);
+
+	if (ending && patience_ms > 0)
+		ending = sys_wait_readable(pidfd, patience_ms) == 0;
+	if (pidfd >= 0)
+		close(pidfd);
+	return ending;
 }
 
 static int name_holder(int state_fd, const char *name, struct netlab_err *err)
@@ -230,8 +251,11 @@ static int publish(struct rundir *d, const char *temporary, const char *name)
 		if (r != -EEXIST)
 			return r;
 		r = take_lock(d->state_fd, name, &dir_fd, &lock_fd);
-		if (r == -EWOULDBLOCK)
-			return -EEXIST;
+		if (r == -EWOULDBLOCK) {
+			if (!is_ending(d->state_fd, name, ENDING_PATIENCE_MS))
+				return -EEXIST;
+			continue;
+		}
 		if (r == -ENODATA)
 			return -ENOTEMPTY; /* there, but not made by netlab */
 		if (r < 0 && r != -ENOENT)
@@ -315,7 +339,8 @@ int rundir_note_holder(const struct rundir *d, int proc_fd, pid_t pid)
  *  closes its files, and only then does the kernel kill the nodes. */
 static bool is_gone(int state_fd, const char *name)
 {
-	int pidfd = open_holder(state_fd, name);
+	pid_t pid;
+	int pidfd = open_holder(state_fd, name, &pid);
 	bool gone = pidfd == -ESRCH || (pidfd >= 0 && sys_wait_readable(pidfd, 0) == 0);
 
 	if (pidfd >= 0)
@@ -337,7 +362,7 @@ int rundir_check(const char *state_dir, const char *name)
 		close(lock_fd);
 		close(dir_fd);
 	} else if (r == -EWOULDBLOCK) {
-		r = RUNDIR_LIVE;
+		r = is_ending(state_fd, name, 0) ? RUNDIR_ENDING : RUNDIR_LIVE;
 	} else if (r == -ENOENT || r == -ENODATA) {
 		/* made, or unmade, by a process that died over it: goes when it is empty */
 		if (is_hidden(name))
@@ -351,10 +376,11 @@ int rundir_check(const char *state_dir, const char *name)
 int rundir_open_holder(const char *state_dir, const char *name)
 {
 	int state_fd = sys_open_dir(AT_FDCWD, state_dir), r;
+	pid_t pid;
 
 	if (state_fd < 0)
 		return state_fd == -ENOENT ? -ESRCH : state_fd;
-	r = open_holder(state_fd, name);
+	r = open_holder(state_fd, name, &pid);
 	close(state_fd);
 	return r;
 }

@@ -123,7 +123,8 @@ int sys_wait_readable(int fd, int timeout_ms)
 	return r == 0 ? -ETIME : 0;
 }
 
-int sys_start_time(int proc_fd, pid_t pid, uint64_t *ret)
+/** A number of /proc/PID/stat: `field` counts from 1, as proc_pid_stat(5) does, and is above 3. */
+static int read_stat(int proc_fd, pid_t pid, int field, uint64_t *ret)
 {
 	char path[64], text[1024];
 	const char *at;
@@ -133,11 +134,24 @@ int sys_start_time(int proc_fd, pid_t pid, uint64_t *ret)
 	n = sys_read_value(proc_fd, path, text, sizeof(text));
 	if (n < 0)
 		return n == -ENOENT ? -ESRCH : (int)n;
-	/* proc_pid_stat(5): field 2 is the name and may hold anything but ends at the last ')'; this is field 22 */
+	/* field 2 is the name and may hold anything but ends at the last ')' */
 	at = strrchr(text, ')');
-	for (int field = 2; at && field < 22; field++)
+	for (int i = 2; at && i < field; i++)
 		at = strchr(at + 1, ' ');
 	return at && sscanf(at, " %" SCNu64, ret) == 1 ? 0 : -EPROTO;
+}
+
+int sys_start_time(int proc_fd, pid_t pid, uint64_t *ret)
+{
+	return read_stat(proc_fd, pid, 22, ret);
+}
+
+bool sys_is_exiting(pid_t pid)
+{
+	const uint64_t pf_exiting = 0x4; /* PF_EXITING, include/linux/sched.h */
+	uint64_t flags;
+
+	return read_stat(AT_FDCWD, pid, 9, &flags) < 0 || (flags & pf_exiting);
 }
 
 pid_t sys_pid_seen_from(int proc_fd)

@@ -52,6 +52,8 @@ int sys_wait_readable(int fd, int timeout_ms);
 /** When a process started, in clock ticks since boot: with its pid, what no other process has.
  *  @param[in] proc_fd  the /proc to look in; AT_FDCWD = our own. @return 0; -ESRCH; ... */
 int sys_start_time(int proc_fd, pid_t pid, uint64_t *ret);
+/** Whether a process is on its way out of the kernel, or gone: it does nothing more, but may yet have files open. */
+bool sys_is_exiting(pid_t pid);
 /** The pid as the procfs at `proc_fd` numbers it, e.g. from outside our PID namespace. @return > 0, negative errno */
 pid_t sys_pid_seen_from(int proc_fd);
 
