@@ -15,6 +15,7 @@ const struct cli_backend cli_backend_real = {
 	.stats = lab_stats,
 	.link_change = lab_link_change,
 	.exec = lab_exec,
+	.copy = lab_copy,
 	.log_path = lab_log_path,
 	.verify = lab_verify,
 	.doctor = doctor_run,

@@ -29,6 +29,7 @@ struct cli_backend {
 	__typeof__(lab_stats) *stats;
 	__typeof__(lab_link_change) *link_change;
 	__typeof__(lab_exec) *exec;
+	__typeof__(lab_copy) *copy;
 	__typeof__(lab_log_path) *log_path;
 	/* lab/verify.h */
 	__typeof__(lab_verify) *verify;

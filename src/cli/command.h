@@ -141,6 +141,7 @@ int cmd_down(struct cli *c);
 int cmd_run(struct cli *c);
 int cmd_exec(struct cli *c);
 int cmd_shell(struct cli *c);
+int cmd_cp(struct cli *c);
 int cmd_ls(struct cli *c);
 int cmd_ps(struct cli *c);
 int cmd_show(struct cli *c);

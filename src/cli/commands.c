@@ -121,6 +121,21 @@ const struct cli_command cli_commands[] = {
 		.missing = "the node",
 	},
 	{
+		.name = "cp",
+		.run = cmd_cp,
+		.synopsis = "SRC... DST",
+		.purpose = "copy files and directories into nodes and out of them",
+		.details =
+			"SRC and DST are NODE:path or LAB:NODE:path in a node, else paths here (one with a ':' begins\n"
+			"with ./); - is standard input or output. Directories are copied whole, into DST where that is\n"
+			"a directory, else under its name; DIR/. means what is in DIR. Modes, times, symbolic links\n"
+			"and, as far as allowed, owners are kept. Relative paths in a node count from its cwd.\n",
+		.example = "netlab cp site/. web:/srv/www",
+		.min_args = 2,
+		.max_args = UINT_MAX,
+		.missing = "what to copy, and where to",
+	},
+	{
 		.name = "ls",
 		.run = cmd_ls,
 		.synopsis = "",

@@ -118,6 +118,23 @@ struct lab_exec_options {
  */
 int lab_exec(const struct lab_exec_options *o, int *ret_status, struct netlab_err *err);
 
+/** One end of a copy. */
+struct lab_copy_end {
+	const char *lab, *node; /**< NULL = a path of the host's */
+	const char *
+		path; /**< relative ones count from the node's cwd; "-" of the host's: standard input or output */
+	const char *shown; /**< what messages call it: as it was typed */
+};
+
+struct lab_copy {
+	const char *state_dir;
+	const struct lab_copy_end *from;
+	size_t n_from; /**< at least one; only one when either end is "-" */
+	struct lab_copy_end to;
+};
+/** Copies files and directories into nodes, out of them, between them: sys/copy.h says how. */
+int lab_copy(const struct lab_copy *c, struct netlab_err *err);
+
 /** Path of the log of a service; only checked for form. @return 0; -EINVAL */
 int lab_log_path(const char *state_dir, const char *lab, const char *node, const char *service,
 		 char ret[static 4096], struct netlab_err *err);

@@ -274,6 +274,24 @@ static int fake_exec(const struct lab_exec_options *o, int *ret_status, struct n
 	return not_executed(err);
 }
 
+static void record_end(const struct lab_copy_end *e)
+{
+	if (e->node)
+		buf_printf(&fake_lab.calls, " %s:%s:%s", e->lab, e->node, e->path);
+	else
+		buf_printf(&fake_lab.calls, " %s", e->path);
+}
+
+static int fake_copy(const struct lab_copy *c, struct netlab_err *err)
+{
+	buf_puts(&fake_lab.calls, "copy");
+	for (size_t i = 0; i < c->n_from; i++)
+		record_end(&c->from[i]);
+	record_end(&c->to);
+	buf_puts(&fake_lab.calls, "\n");
+	return fails("copy", err);
+}
+
 static int fake_log_path(const char *state_dir, const char *lab, const char *node,
 			 const char *service, char ret[static 4096], struct netlab_err *err)
 {
@@ -366,6 +384,7 @@ const struct cli_backend fake_lab_backend = {
 	.stats = fake_stats,
 	.link_change = fake_link_change,
 	.exec = fake_exec,
+	.copy = fake_copy,
 	.log_path = fake_log_path,
 	.verify = fake_verify,
 	.doctor = fake_doctor,
