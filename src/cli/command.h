@@ -45,6 +45,11 @@ enum cli_option_id {
 	OPT_STATS,
 	OPT_DURATION,
 	OPT_PLOT,
+	OPT_SEEDS,
+	OPT_JOBS,
+	OPT_UNTIL_FAIL,
+	OPT_RESUME,
+	OPT_JUNIT,
 	OPT_COUNT
 };
 
@@ -82,6 +87,7 @@ struct cli_command {
 	unsigned min_args, max_args; /**< max_args: UINT_MAX = any number */
 	const char *missing;         /**< what is missing when there are fewer than min_args */
 	enum cli_tail tail;
+	bool own_codes; /**< exit codes are netlab's although a command is run; 125 for 1, which the verb uses itself */
 };
 
 extern const struct cli_command cli_commands[];
@@ -139,6 +145,7 @@ int cmd_plan(struct cli *c);
 int cmd_up(struct cli *c);
 int cmd_down(struct cli *c);
 int cmd_run(struct cli *c);
+int cmd_sweep(struct cli *c);
 int cmd_exec(struct cli *c);
 int cmd_shell(struct cli *c);
 int cmd_cp(struct cli *c);

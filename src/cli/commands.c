@@ -91,6 +91,34 @@ const struct cli_command cli_commands[] = {
 		.tail = CLI_TAIL_AFTER_DASHES,
 	},
 	{
+		.name = "sweep",
+		.run = cmd_sweep,
+		.synopsis =
+			"TOPO --seeds A..B [--jobs N] [--until-fail] [--resume FILE] [--junit FILE]\n"
+			"                    [--in NODE] [--name N] [--engine E] [--timeout T] [--strict]\n"
+			"                    -- CMD...",
+		.purpose =
+			"run a command once per seed, labs side by side, and list the seeds that fail",
+		.details =
+			"Each seed is a lab of its own, in which CMD runs as by 'run', with NETLAB_SEED set as well;\n"
+			"its standard input is empty, and what a failing one wrote last is in the table. A seed fails\n"
+			"when CMD's exit code is not 0, or when the time of --timeout, which each has for itself, is up.\n"
+			"--resume: FILE is made where it is not there; a sweep that was interrupted, kill -9 included,\n"
+			"goes on with what it has; one of another topology, command or option is refused.\n"
+			"Exit code 0: all passed; 1: some failed; 6: none failed, but this host was too slow to trust\n"
+			"some (--strict); 125: netlab itself failed; 126, 127: CMD cannot be executed or is not found;\n"
+			"128 + N: ended by signal N.\n",
+		.example = "netlab sweep topology.json --seeds 1..200 --timeout 10s -- ./test.sh",
+		.options = (UP_OPTIONS & ~OPT_BIT(OPT_SEED)) | OPT_BIT(OPT_IN) |
+			   OPT_BIT(OPT_STRICT) | OPT_BIT(OPT_SEEDS) | OPT_BIT(OPT_JOBS) |
+			   OPT_BIT(OPT_UNTIL_FAIL) | OPT_BIT(OPT_RESUME) | OPT_BIT(OPT_JUNIT),
+		.min_args = 1,
+		.max_args = 1,
+		.missing = "the topology file",
+		.tail = CLI_TAIL_AFTER_DASHES,
+		.own_codes = true,
+	},
+	{
 		.name = "exec",
 		.run = cmd_exec,
 		.synopsis = "NODE [-u USER[:GROUP]] [-w DIR] [-e K=V]... [-t] [--] CMD...",

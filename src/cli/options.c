@@ -50,6 +50,12 @@ const struct cli_option cli_options[OPT_COUNT] = {
 			 NULL, 0 },
 	[OPT_DURATION] = { "duration", "T", "send probes for this long (default: 3s)", NULL, 0 },
 	[OPT_PLOT] = { "plot", "FILE", "draw delay, jitter and rate into an SVG file", NULL, 0 },
+	[OPT_SEEDS] = { "seeds", "A..B", "the seeds, such as 1..200 or 3,17,40..60", NULL, 0 },
+	[OPT_JOBS] = { "jobs", "N", "labs at a time (default: one per processor)", NULL, 'j' },
+	[OPT_UNTIL_FAIL] = { "until-fail", NULL, "stop at the first seed that fails", NULL, 0 },
+	[OPT_RESUME] = { "resume", "FILE", "note in FILE what is done, and go on from there", NULL,
+			 0 },
+	[OPT_JUNIT] = { "junit", "FILE", "write the results as JUnit XML", NULL, 0 },
 	[OPT_STATS] = { "stats", "FILE", "write the final statistics as JSON; - is standard output",
 			NULL, 0 },
 };

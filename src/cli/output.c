@@ -15,7 +15,8 @@
 int cli_exit_code(const struct cli *c, enum netlab_exit exit_class)
 {
 	/* where the exit code is the command's, only 125 is ours */
-	if (c->command && c->command->tail != CLI_NO_TAIL && exit_class != NETLAB_EXIT_OK)
+	if (c->command && c->command->tail != CLI_NO_TAIL && exit_class != NETLAB_EXIT_OK &&
+	    (!c->command->own_codes || exit_class == NETLAB_EXIT_RUNTIME))
 		return NETLAB_EXIT_NETLAB;
 	return (int)exit_class;
 }

@@ -35,8 +35,7 @@ static int exec_in_node(void *ctx, struct netlab_err *err)
 	return r < 0 ? NETLAB_EXIT_NETLAB : status;
 }
 
-/* Checks --in before anything is started. */
-static int check_node(struct cli *c, const struct topo *t)
+int cli_run_check(struct cli *c, const struct topo *t)
 {
 	const char *node = c->value[OPT_IN], *near;
 
@@ -154,7 +153,7 @@ int cli_run(struct cli *c, struct cli_run *run)
 {
 	const struct topo *t = run->up.topology.topo;
 	FILE *stats = NULL;
-	int code = check_node(c, t), status;
+	int code = cli_run_check(c, t), status;
 
 	run->end = CLI_RUN_FAILED;
 	if (code == 0)
@@ -167,7 +166,8 @@ int cli_run(struct cli *c, struct cli_run *run)
 			(void)fclose(stats);
 		return code;
 	}
-	cli_note(c, "lab '%s', seed %" PRIu64, t->name, t->seed);
+	if (!run->one_of_many)
+		cli_note(c, "lab '%s', seed %" PRIu64, t->name, t->seed);
 	status = run_command(c, run);
 	report_timeline(c, t);
 	code = cli_final_stats(c, t->name, stats, status);

@@ -6,6 +6,7 @@
 #ifndef NETLAB_CLI_RUN_H
 #define NETLAB_CLI_RUN_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "cli/bring_up.h"
@@ -22,8 +23,12 @@ enum cli_run_end {
 struct cli_run {
 	struct cli_bring_up up; /**< prepared; the caller ends it */
 	uint64_t start_ns;      /**< CLOCK_MONOTONIC: --timeout counts from here */
+	bool one_of_many;       /**< its name and seed are not told */
 	enum cli_run_end end;   /**< out */
 };
+
+/** Checks --in before anything is started. @return 0, or the exit code, reported */
+int cli_run_check(struct cli *c, const struct topo *t);
 
 /**
  * Brings the lab up, bound to this process, runs c->tail outside the nodes or in that of --in, looks at the statistics,

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "cli/cli.h"
@@ -108,6 +109,8 @@ static int fails(const char *name, struct netlab_err *err)
 
 static bool runs(const char *name)
 {
+	if (fake_lab.any_runs)
+		return true;
 	for (size_t i = 0; fake_lab.running[i]; i++) {
 		if (strcmp(fake_lab.running[i], name) == 0)
 			return true;
@@ -337,6 +340,18 @@ static uint64_t fake_moved_bps(const char *given, bool only_wire)
 	return fake_lab.moved_bps;
 }
 
+/* The status of a command with that environment. */
+static int status_of(const char *const *env)
+{
+	if (!fake_lab.only_env)
+		return fake_lab.status;
+	for (; env && *env; env++) {
+		if (strcmp(*env, fake_lab.only_env) == 0)
+			return fake_lab.status;
+	}
+	return 0;
+}
+
 static int fake_command_run(const struct sys_command *c, int *ret_status, bool *ret_timed_out,
 			    struct netlab_err *err)
 {
@@ -347,7 +362,9 @@ static int fake_command_run(const struct sys_command *c, int *ret_status, bool *
 	if (fails("command_run", err))
 		return err->code;
 	*ret_timed_out = fake_lab.timed_out;
-	*ret_status = c->child ? c->child(c->ctx, err) : fake_lab.status;
+	if (fake_lab.says)
+		(void)!write(STDOUT_FILENO, fake_lab.says, strlen(fake_lab.says));
+	*ret_status = c->child ? c->child(c->ctx, err) : status_of(c->env);
 	return c->child ? 0 : not_executed(err);
 }
 

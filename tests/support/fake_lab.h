@@ -26,6 +26,9 @@ struct fake_lab {
 	const char *fail;          /**< name of the function that fails, e.g. "up" */
 	struct netlab_err failure; /**< with this */
 	int status;                /**< of the command in exec and run */
+	bool any_runs;             /**< every lab runs, whatever its name */
+	const char *says;          /**< run: what the command writes */
+	const char *only_env;      /**< run: that status only where this is in its environment */
 	bool not_executed;         /**< exec and run: *err says why, as for 126 and 127 */
 	bool timed_out;            /**< run: the time was up */
 	bool ends_early;           /**< down finds no lab although it runs */
