@@ -90,6 +90,7 @@ int cli_bring_up(struct cli *c, struct cli_bring_up *u, bool bound)
 		.topo = u->topology.topo,
 		.timeout_ns = u->timeout_ns,
 		.bound_to_caller = bound,
+		.netns_names = cli_has(c, OPT_NETNS_NAMES),
 		.on_phase = on_phase,
 		.on_warning = on_warning,
 		.ctx = &p,

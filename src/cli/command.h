@@ -50,6 +50,7 @@ enum cli_option_id {
 	OPT_UNTIL_FAIL,
 	OPT_RESUME,
 	OPT_JUNIT,
+	OPT_NETNS_NAMES,
 	OPT_COUNT
 };
 

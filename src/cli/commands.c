@@ -46,13 +46,14 @@ const struct cli_command cli_commands[] = {
 	{
 		.name = "up",
 		.run = cmd_up,
-		.synopsis = "TOPO [--name N] [--seed S] [--engine E] [--timeout T]",
+		.synopsis = "TOPO [--name N] [--seed S] [--engine E] [--timeout T] [--netns-names]",
 		.purpose = "bring a lab up; returns when it is usable",
 		.details =
 			"Usable: links up, addresses valid, routes in, services started. On failure nothing remains.\n"
-			"The time that --timeout gives is for all of it (default: 60s).\n",
+			"The time that --timeout gives is for all of it (default: 60s).\n"
+			"With --netns-names 'ip netns exec LAB--NODE' finds the nodes; root only.\n",
 		.example = "netlab up topology.json",
-		.options = UP_OPTIONS,
+		.options = UP_OPTIONS | OPT_BIT(OPT_NETNS_NAMES),
 		.min_args = 1,
 		.max_args = 1,
 		.missing = "the topology file",
@@ -74,7 +75,7 @@ const struct cli_command cli_commands[] = {
 		.run = cmd_run,
 		.synopsis =
 			"TOPO [--in NODE] [--name N] [--seed S] [--engine E] [--timeout T] [--strict]\n"
-			"                  [--stats FILE] -- CMD...",
+			"                  [--stats FILE] [--netns-names] -- CMD...",
 		.purpose = "bring a lab up, run a command, take the lab down",
 		.details =
 			"CMD runs outside the nodes, or in NODE with --in. NETLAB_LAB and NETLAB_STATE_DIR are set, so\n"
@@ -84,7 +85,8 @@ const struct cli_command cli_commands[] = {
 			"executed or is not found. --strict: 6 when CMD succeeded, but this host was too slow to\n"
 			"keep what the links promise: it lost packets, or they left late.\n",
 		.example = "netlab run topology.json -- netlab exec a ping -c 1 b",
-		.options = UP_OPTIONS | OPT_BIT(OPT_IN) | OPT_BIT(OPT_STRICT) | OPT_BIT(OPT_STATS),
+		.options = UP_OPTIONS | OPT_BIT(OPT_IN) | OPT_BIT(OPT_STRICT) | OPT_BIT(OPT_STATS) |
+			   OPT_BIT(OPT_NETNS_NAMES),
 		.min_args = 1,
 		.max_args = 1,
 		.missing = "the topology file",

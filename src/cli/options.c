@@ -58,6 +58,8 @@ const struct cli_option cli_options[OPT_COUNT] = {
 	[OPT_JUNIT] = { "junit", "FILE", "write the results as JUnit XML", NULL, 0 },
 	[OPT_STATS] = { "stats", "FILE", "write the final statistics as JSON; - is standard output",
 			NULL, 0 },
+	[OPT_NETNS_NAMES] = { "netns-names", NULL, "name the nodes for ip-netns(8), as LAB--NODE",
+			      NULL, 0 },
 };
 
 const struct cli_command *cli_find_command(const char *name)

@@ -40,6 +40,7 @@ struct lab_up_options {
 	uint64_t timeout_ns;     /**< 0 = 60 s; counts the whole of up */
 	/** `run`: the lab dies with the calling process, whatever ends that */
 	bool bound_to_caller;
+	bool netns_names;           /**< names in /run/netns; root only */
 	lab_phase_fn *on_phase;     /**< may be NULL */
 	lab_warning_fn *on_warning; /**< may be NULL */
 	void *ctx;                  /**< for the two */

@@ -13,6 +13,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "lab/netns_names.h"
 #include "lab/shape.h"
 #include "lab/supervisor.h"
 #include "lab/wired.h"
@@ -555,6 +556,7 @@ int realise(struct supervisor *s, struct netlab_err *err)
 			    { "shaping", shape_all },
 			    { "wire", wired_all },
 			    { "spanning-tree", settle_trees },
+			    { "netns-names", netns_names_make },
 			    { "services", start_services } };
 	static const enum plan_op_kind fabric_ops[] = { PLAN_REDIRECT, PLAN_FABRIC_UP };
 	int r = 0;

@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "lab/netns_names.h"
 #include "sys/fs.h"
 #include "sys/proc.h"
 #include "sys/sock.h"
@@ -112,6 +113,7 @@ static void empty_locked(int dir_fd)
 	char **entries;
 	size_t n;
 
+	netns_names_sweep(dir_fd);
 	if (sys_list_dir(dir_fd, &entries, &n) < 0)
 		return;
 	for (size_t i = 0; i < n; i++) {

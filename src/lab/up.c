@@ -15,6 +15,7 @@
 #include "lab/lab.h"
 #include "lab/supervisor.h"
 #include "sys/fs.h"
+#include "sys/netns.h"
 #include "sys/sock.h"
 #include "sys/clock.h"
 
@@ -267,6 +268,16 @@ static void undo(struct coming_up *c)
 	rundir_remove(&c->dir, c->options->topo->name);
 }
 
+/** Before there is anything that would have to be undone. */
+static int refuse_names(struct netlab_err *err)
+{
+	err_set(err, EPERM, "names in " SYS_NETNS_DIR " (--netns-names) need root");
+	err_hint(err,
+		 "run as root, or do without: `netlab exec NODE`, or `nsenter -t PID -a` with a "
+		 "pid of `netlab show`");
+	return err_class(err, NETLAB_EXIT_UNSUPPORTED);
+}
+
 int lab_up(const struct lab_up_options *given, struct lab_handle *ret, struct netlab_err *err)
 {
 	struct lab_up_options o = *given;
@@ -280,6 +291,8 @@ int lab_up(const struct lab_up_options *given, struct lab_handle *ret, struct ne
 		o.timeout_ns = DEFAULT_TIMEOUT_S * 1000000000ull;
 	if (o.timeout_ns > LONGEST_TIMEOUT_S * 1000000000ull)
 		o.timeout_ns = LONGEST_TIMEOUT_S * 1000000000ull;
+	if (o.netns_names && geteuid() != 0)
+		return refuse_names(err);
 	lab_sweep(o.state_dir);
 	r = catch_signals(&c, err);
 	if (r == 0)

@@ -29,6 +29,7 @@
 #include "support/snapshot.h"
 #include "support/world.h"
 #include "sys/gate.h"
+#include "sys/netns.h"
 #include "sys/rtnl.h"
 #include "topo/model.h"
 
@@ -105,7 +106,7 @@ static struct topo *make_topo(void)
 
 static int up(struct netlab_err *err)
 {
-	struct lab_up_options o = { .state_dir = state_dir, .topo = topo };
+	struct lab_up_options o = { .state_dir = state_dir, .topo = topo, .netns_names = true };
 	struct lab_handle handle = { .pidfd = -1, .up_fd = -1 };
 	int r;
 
@@ -140,6 +141,16 @@ static void nothing_left(const struct snapshot *before, unsigned k)
 	if (difference)
 		fail_msg("operation %u ('%s', error %d) left:\n%s", k, gate->op, gate->error,
 			 difference);
+}
+
+/** The names outside of the lab, which are its own while it runs. */
+static void no_names(unsigned k)
+{
+	char target[8];
+
+	if (readlink(SYS_NETNS_DIR "/sweep--a", target, sizeof(target)) >= 0)
+		fail_msg("operation %u ('%s', error %d) left names in " SYS_NETNS_DIR, k, gate->op,
+			 gate->error);
 }
 
 /** The message must give the cause that was planted, and as what it came. */
@@ -236,6 +247,7 @@ static void sweep_up(int error, bool again)
 
 	sigprocmask(SIG_SETMASK, NULL, &mask_before);
 	nothing_left(before, 0);
+	no_names(0);
 	for (k = 1; k <= n; k++) {
 		struct netlab_err err;
 		int r;
@@ -248,6 +260,7 @@ static void sweep_up(int error, bool again)
 		else
 			true_cause(&err, k);
 		nothing_left(before, k);
+		no_names(k);
 		same_signal_mask(&mask_before);
 		if (again && k % AGAIN_EVERY == 0) {
 			arm(0, 0);

@@ -129,7 +129,9 @@ static int fake_up(const struct lab_up_options *o, struct lab_handle *ret, struc
 {
 	buf_printf(&fake_lab.calls, "up %s in %s seed=%" PRIu64 " timeout=%" PRIu64 "%s\n",
 		   o->topo->name, o->state_dir, o->topo->seed, o->timeout_ns,
-		   o->bound_to_caller ? " bound" : "");
+		   o->netns_names       ? o->bound_to_caller ? " bound names" : " names"
+		   : o->bound_to_caller ? " bound"
+					: "");
 	for (size_t i = 0; fake_lab.phases[i]; i++)
 		o->on_phase(o->ctx, fake_lab.phases[i], fake_lab.phase_ms);
 	if (fake_lab.warning)
