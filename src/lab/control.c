@@ -17,6 +17,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "lab/change.h"
+#include "lab/privileges.h"
 #include "lab/supervisor.h"
 #include "lab/timeline.h"
 #include "lab/wired.h"
@@ -181,14 +182,18 @@ static json_t *answer_exec(struct supervisor *s, const json_t *request, int *ret
 			   struct netlab_err *err)
 {
 	const struct topo_node *node;
-	json_t *env;
+	json_t *env, *privileges;
 	size_t i;
 
 	if (find_live_node(s, request, &i, err) < 0)
 		return NULL;
+	privileges = privileges_pack(s, i, err);
+	if (!privileges)
+		return NULL;
 	*ret_fd = sys_pidfd_open(s->nodes[i].pid);
 	if (*ret_fd < 0) {
 		err_errno(err, *ret_fd, "node '%s'", s->topo->nodes[i].name);
+		json_decref(privileges);
 		return NULL;
 	}
 	node = &s->topo->nodes[i];
@@ -196,8 +201,8 @@ static json_t *answer_exec(struct supervisor *s, const json_t *request, int *ret
 	for (size_t j = 0; j < node->n_env; j++)
 		json_array_append_new(env,
 				      json_sprintf("%s=%s", node->env[j].key, node->env[j].value));
-	return json_pack("{s:o,s:s?,s:s?,s:b}", "env", env, "cwd", node->cwd, "user", node->user,
-			 "rootless", s->rootless);
+	return json_pack("{s:o,s:s?,s:s?,s:b,s:o}", "env", env, "cwd", node->cwd, "user",
+			 node->user, "rootless", s->rootless, "privileges", privileges);
 }
 
 static json_t *answer(struct supervisor *s, const json_t *request, int *ret_fd,

@@ -47,10 +47,10 @@ static void fail_joining(const struct enter_job *j, int r)
 static void run_command(struct enter_job *j, pid_t monitor)
 {
 	struct enter_report why = { 0 };
-	int r;
+	int r = j->terminal ? sys_pty_attach(&j->pty) : 0;
 
 	j->command.dies_with = monitor;
-	if (j->terminal && (r = sys_pty_attach(&j->pty)) < 0) {
+	if (r < 0) {
 		err_errno(&why.err, r, "taking the terminal");
 		report(j, &why);
 		_exit(NETLAB_EXIT_NETLAB);
@@ -59,7 +59,7 @@ static void run_command(struct enter_job *j, pid_t monitor)
 	sys_close_on_exec(STDERR_FILENO + 1);
 	r = node_exec(&j->command, &why.err);
 	report(j, &why);
-	_exit(node_exec_exit_code(r));
+	_exit(node_exec_exit_code(r, &why.err));
 }
 
 /** Waits for the command; passes signals on, and its death when nobody is there any more to hear of it. */

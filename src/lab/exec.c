@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "lab/client.h"
 #include "lab/enter.h"
+#include "lab/privileges.h"
 #include "sys/proc.h"
 #include "sys/pty.h"
 #include "sys/relay.h"
@@ -127,6 +128,7 @@ int lab_exec(const struct lab_exec_options *o, int *ret_status, struct netlab_er
 	_cleanup_free_ char *lab_env = NULL, *node_env = NULL;
 	_cleanup_free_ const char **env = NULL;
 	struct enter_job j = { .node = o->node, .node_fd = -1 };
+	struct sys_filter filter = { 0 };
 	json_t *reply = NULL;
 	int r;
 
@@ -149,10 +151,15 @@ int lab_exec(const struct lab_exec_options *o, int *ret_status, struct netlab_er
 		.cwd = o->cwd ? o->cwd : json_string_value(json_object_get(reply, "cwd")),
 		.user = o->user ? o->user : json_string_value(json_object_get(reply, "user")),
 	};
+	r = privileges_unpack(json_object_get(reply, "privileges"), &j.command.privileges, &filter,
+			      err);
+	if (r < 0)
+		goto out;
 	j.rootless = json_is_true(json_object_get(reply, "rootless")) && geteuid() != 0;
 	j.terminal = o->terminal;
 	r = run_job(&j, ret_status, err);
 out:
+	sys_filter_deinit(&filter);
 	if (j.node_fd >= 0)
 		close(j.node_fd);
 	json_decref(reply);

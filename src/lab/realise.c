@@ -60,6 +60,7 @@ static int spawn(struct supervisor *s, uint32_t node, int hello_fd, struct netla
 		.host_proc_fd = s->host_proc_fd,
 		.log_dir_fd = s->log_dir_fd,
 		.nofile = s->nofile,
+		.filter = &s->filter,
 	};
 	pid_t pid = sys_clone(SYS_NS_PID | SYS_NS_NET | SYS_NS_MNT | SYS_NS_UTS | SYS_NS_IPC, NULL);
 

@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "lab/shape.h"
+#include "lab/privileges.h"
 #include "lab/supervisor.h"
 #include "lab/timeline.h"
 #include "sys/clock.h"
@@ -123,6 +124,10 @@ static json_t *report_node(const struct supervisor *s, size_t index)
 		      topo->hostname, "pid", (json_int_t)(node->pid ? node->host_pid : 0), "state",
 		      node->pid ? "running" : "dead", "interfaces", interfaces, "services",
 		      services);
+	if (topo->privileges.all)
+		json_object_set_new(o, "privileged", json_true());
+	else
+		json_object_set_new(o, "capabilities", privileges_report(topo));
 	if (topo->n_commands == 0)
 		return o;
 	commands = json_array();

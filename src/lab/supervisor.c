@@ -19,6 +19,7 @@
 
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "lab/privileges.h"
 #include "lab/trace_store.h"
 #include "node/init.h"
 #include "sys/fs.h"
@@ -355,6 +356,9 @@ static int come_up(struct supervisor *s, struct netlab_err *err)
 	if (r < 0)
 		return r;
 	r = make_tables(s, err);
+	if (r < 0)
+		return r;
+	r = privileges_prepare(s, err);
 	if (r < 0)
 		return r;
 	supervisor_phase(s, "plan");

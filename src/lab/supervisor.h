@@ -22,6 +22,7 @@
 #include "plan/plan.h"
 #include "sys/proc.h"
 #include "sys/rtnl.h"
+#include "sys/syscall_filter.h"
 #include "wire/wire.h"
 
 enum up_message_kind { UP_PHASE, UP_WARNING, UP_READY, UP_FAILED };
@@ -114,6 +115,7 @@ struct supervisor {
 	struct rt_batch batch;
 	pid_t host_pid; /**< our own, as the host's /proc numbers it */
 	struct sys_nofile nofile;
+	struct sys_filter filter; /**< owned; made when it is first needed (privileges.c) */
 	struct lab_node *nodes;
 	struct lab_link *links;
 	struct wire wire;

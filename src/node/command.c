@@ -85,7 +85,7 @@ int node_exec(const struct node_command *c, struct netlab_err *err)
 		r = err_errno(err, errno, "cannot change to the directory '%s'", cwd);
 		return r == -ENOENT ? -EINVAL : r;
 	}
-	r = c->user ? sys_user_become(&user, err) : 0;
+	r = node_privileges_apply(&c->privileges, c->user ? &user : NULL, err);
 	sys_user_deinit(&user);
 	if (r < 0)
 		return r;
@@ -96,7 +96,9 @@ int node_exec(const struct node_command *c, struct netlab_err *err)
 	return err_errno(err, sys_exec_error(c->argv[0], errno), "cannot run '%s'", c->argv[0]);
 }
 
-int node_exec_exit_code(int error)
+int node_exec_exit_code(int error, const struct netlab_err *err)
 {
+	if (err->exit == NETLAB_EXIT_NETLAB)
+		return NETLAB_EXIT_NETLAB;
 	return error == -ENOENT ? NETLAB_EXIT_NOTFOUND : NETLAB_EXIT_NOEXEC;
 }

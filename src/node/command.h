@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include "netlab/err.h"
+#include "node/privilege.h"
 
 /** What a program in a node starts with. All strings borrowed. */
 struct node_command {
@@ -17,7 +18,8 @@ struct node_command {
 		env; /**< "K=V", NULL-terminated: set over the caller's environment, later ones win */
 	const char *cwd;  /**< NULL = "/" */
 	const char *user; /**< "USER[:GROUP]", names or numbers; NULL = as we are */
-	pid_t dies_with;  /**< our parent, by whose death the program shall die too; 0 = nobody */
+	struct node_privileges privileges;
+	pid_t dies_with; /**< our parent, by whose death the program shall die too; 0 = nobody */
 };
 
 /**
@@ -26,7 +28,8 @@ struct node_command {
  */
 int node_exec(const struct node_command *c, struct netlab_err *err);
 
-/** The exit code that a shell gives for what node_exec() returned: 127 not found, else 126. */
-int node_exec_exit_code(int error);
+/** The exit code for what node_exec() returned and said: 125 where it is netlab's failure (class NETLAB_EXIT_NETLAB), else
+ *  what a shell gives, 127 not found or 126. */
+int node_exec_exit_code(int error, const struct netlab_err *err);
 
 #endif

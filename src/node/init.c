@@ -51,6 +51,8 @@ static int write_sysctl(const char *key, const char *value, struct netlab_err *e
 	if (r < 0)
 		return r;
 	r = sys_write_value(path, value);
+	if (r == -EINVAL && strcmp(value, PLAN_PING_GROUPS) == 0)
+		r = node_allow_ping();
 	if (r < 0) {
 		err_errno(err, r, "sysctl '%s' = '%s'", key, value);
 		if (r == -ENOENT)

@@ -17,6 +17,7 @@
 #include <sys/types.h>
 
 #include "netlab/err.h"
+#include "node/privilege.h"
 #include "plan/plan.h"
 #include "sys/proc.h"
 
@@ -64,10 +65,11 @@ struct node_event {
 struct node_boot {
 	const struct plan *plan;
 	uint32_t node;
-	int hello_fd;             /**< supervisor's hello socket, write end */
-	int host_proc_fd;         /**< directory of the host's /proc */
-	int log_dir_fd;           /**< directory for this lab's logs */
-	struct sys_nofile nofile; /**< limits to give back to services */
+	int hello_fd;                    /**< supervisor's hello socket, write end */
+	int host_proc_fd;                /**< directory of the host's /proc */
+	int log_dir_fd;                  /**< directory for this lab's logs */
+	struct sys_nofile nofile;        /**< limits to give back to services */
+	const struct sys_filter *filter; /**< for services; NULL where there are none */
 };
 
 /** Runs as PID 1 of the node until killed. */

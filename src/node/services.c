@@ -82,8 +82,12 @@ static void run_service(struct services *s, const struct topo_service *service, 
 	(void)node_exec(&(struct node_command){ .argv = service->run,
 						.env = (const char *const *)env,
 						.cwd = s->topo->cwd,
-						.user = s->topo->user },
+						.user = s->topo->user,
+						.privileges = node_privileges_of(
+							&s->topo->privileges, s->boot->filter) },
 			&err);
+	if (err.exit == NETLAB_EXIT_NETLAB) /* that is for commands whose exit code is told */
+		(void)err_class(&err, NETLAB_EXIT_RUNTIME);
 fail:
 	(void)!write(failure_fd, &err, sizeof(err));
 	_exit(NETLAB_EXIT_NOTFOUND);

@@ -30,6 +30,10 @@ static const struct plan_sysctl with_ipv6[] = {
 	{ "net.ipv6.conf.default.accept_ra", "0" },
 };
 
+static const struct plan_sysctl of_all[] = {
+	{ "net.ipv4.ping_group_range", PLAN_PING_GROUPS },
+};
+
 static const struct plan_sysctl router_ipv6[] = {
 	{ "net.ipv6.conf.all.forwarding", "1" },
 };
@@ -134,8 +138,8 @@ static int add_sysctls(struct build *b, size_t index)
 {
 	const struct topo_node *about = &b->topo->nodes[index];
 	struct plan_node *n = &b->plan->nodes[index];
-	const size_t most = COUNT(of_router) + COUNT(with_ipv6) + COUNT(router_ipv6) +
-			    COUNT(ecmp_ipv4) + COUNT(ecmp_ipv6);
+	const size_t most = COUNT(of_all) + COUNT(of_router) + COUNT(with_ipv6) +
+			    COUNT(router_ipv6) + COUNT(ecmp_ipv4) + COUNT(ecmp_ipv6);
 
 	n->sysctls = arena_array(&b->plan->arena, most + about->n_sysctls, sizeof(*n->sysctls));
 	if (!n->sysctls)
@@ -144,6 +148,7 @@ static int add_sysctls(struct build *b, size_t index)
 		APPEND(n,
 		       without_ipv6); /* a bridge has no business with addresses or MLD of its own */
 	} else {
+		APPEND(n, of_all);
 		if (about->kind == TOPO_ROUTER)
 			APPEND(n, of_router);
 		else

@@ -184,6 +184,10 @@ struct plan {
 	const char *hosts;
 };
 
+/** net.ipv4.ping_group_range of every host and router: all users may ping. ping's own ways to become able to, a setuid
+ *  bit or a capability of the file, mean nothing in a node. */
+#define PLAN_PING_GROUPS "0 2147483647"
+
 /** What the host can do, as far as the plan depends on it. */
 struct plan_host {
 	/** the kernel has no sch_netem: links that shape are the wire's */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/capabilities.h"
 #include "plan/build.h"
 #include "plan/print_sh.h"
 
@@ -337,12 +338,26 @@ static void put_offload(struct script *s, const struct plan_op *op)
 		op->node, interface_name(s, op, op->interface));
 }
 
+/** What a shell can do of it: the system calls stay. */
+static void put_privileges(struct script *s, const struct topo_privileges *p)
+{
+	if (p->all)
+		return;
+	buf_puts(s->b, "setpriv --no-new-privs --bounding-set=-all");
+	for (unsigned c = 0; c < CAPABILITIES; c++) {
+		if (p->kept & CAPABILITY_BIT(c))
+			buf_printf(s->b, ",+%s", capability_name(c));
+	}
+	buf_puts(s->b, " ");
+}
+
 static void put_service(struct script *s, const struct plan_op *op)
 {
 	const struct topo_node *about = &s->p->topo->nodes[op->node];
 	const struct topo_service *service = &about->services[op->service];
 
 	buf_printf(s->b, "\tinside \"$n%u\" ", op->node);
+	put_privileges(s, &about->privileges);
 	if (about->user) {
 		buf_puts(s->b, "runuser -u ");
 		put_word(s->b, about->user);

@@ -62,6 +62,14 @@ struct topo_service {
 	size_t n_env;
 };
 
+/** What the programs of a node may do; sets of capabilities as in base/capabilities.h. */
+struct topo_privileges {
+	bool all;      /**< "privileged" */
+	uint64_t kept; /**< capabilities */
+	uint64_t
+		asked; /**< those of them that the file names: a host that lacks one is no host for it */
+};
+
 struct topo_node {
 	const char *name;
 	enum topo_kind kind;
@@ -78,6 +86,7 @@ struct topo_node {
 	const char *hostname; /**< never NULL: the node's name when not given */
 	const char *cwd;      /**< absolute; NULL = "/" */
 	const char *user;     /**< NULL = root of the node */
+	struct topo_privileges privileges;
 	const struct topo_service *services;
 	size_t n_services;
 	/** what the timeline runs here: services that start later, named "timeline--N", N being the event's number from 1 */

@@ -19,6 +19,8 @@ enum node_key {
 	NODE_CWD,
 	NODE_USER,
 	NODE_SERVICES,
+	NODE_CAPABILITIES,
+	NODE_PRIVILEGED,
 };
 
 struct interface_list {
@@ -46,11 +48,21 @@ struct node_draft {
 	struct pair_list sysctls, env;
 	const char *hostname, *cwd, *user;
 	struct service_list services;
+	struct topo_privileges capabilities;
+	bool privileged;
 };
 
 extern const struct value_type type_interfaces; /**< struct interface_list */
 extern const struct value_type type_routes;     /**< struct route_list */
 extern const struct value_type type_services;   /**< struct service_list */
+
+extern const struct value_type type_capabilities; /**< struct topo_privileges */
+
+/** @return whether an object's keys about privileges go together; if not, a diagnostic was added */
+bool node_check_privileges(struct parser *p, const struct path *at, const struct node_draft *draft);
+/** What a draft and the defaults come to. */
+void node_merge_privileges(const struct node_draft *draft, const struct node_draft *defaults,
+			   struct topo_privileges *ret);
 
 /** Makes the node of a draft and the defaults; the name is not set. @return false when out of memory (p->oom) */
 bool node_merge(struct parser *p, const struct node_draft *draft, const struct node_draft *defaults,

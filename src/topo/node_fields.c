@@ -157,13 +157,17 @@ static const struct field node_fields[] = {
 	{ .name = "rootfs", .help = "Root.", .later = "a root file system of a node's own" },
 	{ .name = "limits", .help = "Limits.", .later = "limits by cgroup" },
 	{ .name = "capabilities",
-	  .help = "Capabilities.",
-	  .later = "choosing a node's capabilities" },
+	  .help = "Capabilities that its processes keep, or a change of the default ones.",
+	  .type = &type_capabilities,
+	  OFFSET(capabilities),
+	  .bit = NODE_CAPABILITIES },
 	{ .name = "dns", .help = "Resolver.", .later = "resolv.conf of a node's own" },
 	{ .name = "share", .help = "Shared namespaces.", .later = "sharing namespaces" },
 	{ .name = "privileged",
-	  .help = "All capabilities.",
-	  .later = "choosing a node's capabilities" },
+	  .help = "Its processes may do all that netlab may. Default: false.",
+	  .type = &type_bool,
+	  OFFSET(privileged),
+	  .bit = NODE_PRIVILEGED },
 };
 
 #undef OFFSET
@@ -231,6 +235,7 @@ bool node_merge(struct parser *p, const struct node_draft *draft, const struct n
 	node.hostname = draft->hostname ? draft->hostname : d->hostname;
 	node.cwd = draft->cwd ? draft->cwd : d->cwd;
 	node.user = draft->user ? draft->user : d->user;
+	node_merge_privileges(draft, d, &node.privileges);
 	node.services = draft->set & 1u << NODE_SERVICES ? draft->services.items
 							 : d->services.items;
 	node.n_services = draft->set & 1u << NODE_SERVICES ? draft->services.n : d->services.n;

@@ -24,9 +24,14 @@ static void check_switch(struct document *d, const struct path *at, const struct
 		unsigned bit;
 		const char *key;
 	} keys[] = {
-		{ NODE_ROUTES, "routes" }, { NODE_SYSCTLS, "sysctls" },
-		{ NODE_ENV, "env" },       { NODE_CWD, "cwd" },
-		{ NODE_USER, "user" },     { NODE_SERVICES, "services" },
+		{ NODE_ROUTES, "routes" },
+		{ NODE_SYSCTLS, "sysctls" },
+		{ NODE_ENV, "env" },
+		{ NODE_CWD, "cwd" },
+		{ NODE_USER, "user" },
+		{ NODE_SERVICES, "services" },
+		{ NODE_CAPABILITIES, "capabilities" },
+		{ NODE_PRIVILEGED, "privileged" },
 	};
 	const struct path interfaces = { .up = at, .key = "interfaces" };
 
@@ -64,6 +69,7 @@ static void parse_node(struct document *d, const struct path *at, const json_t *
 		diag_error(&d->p.diags, at, wrong, "'%s' is no name that can be used for a node",
 			   diag_quote(&d->p.diags, at->key));
 	(void)object_parse(&d->p, at, v, &node_spec, &draft);
+	(void)node_check_privileges(&d->p, at, &draft);
 	if (d->p.oom || !node_merge(&d->p, &draft, &d->defaults.node, &node))
 		return;
 	/* a name that is no good still stands in messages about the node: made fit for those */

@@ -191,7 +191,7 @@ static bool parse_node_defaults(struct parser *p, const struct path *at, const j
 				const struct field *f, void *out)
 {
 	(void)f;
-	return object_parse(p, at, v, &node_spec, out);
+	return object_parse(p, at, v, &node_spec, out) && node_check_privileges(p, at, out);
 }
 
 static bool parse_link_defaults(struct parser *p, const struct path *at, const json_t *v,

@@ -15,6 +15,7 @@ lab='lan'
 state=${NETLAB_SH_STATE:-/run/netlab-sh}/$lab
 
 of_host='
+	net/ipv4/ping_group_range=0 2147483647
 	net/ipv4/ip_forward=0
 	net/ipv4/conf/all/rp_filter=0
 	net/ipv4/conf/default/rp_filter=0
@@ -59,11 +60,14 @@ node() {
 		trap "echo failed >&3" EXIT
 		echo "$1" >/proc/sys/kernel/hostname
 		[ ! -e "$2" ] || mount --bind "$2" /etc/hosts
-		shift 2
+		echo "$3" | while read -r setting; do # a line each
+			[ ! "$setting" ] || echo "${setting#*=}" >"/proc/sys/${setting%%=*}"
+		done
+		shift 3
 		for setting; do echo "${setting#*=}" >"/proc/sys/${setting%%=*}"; done
 		echo up >&3
 		exec sleep infinity 3>&-
-	' "node $name" "$hostname" "$state/hosts" $settings "$@" </dev/null >>"$state/log" 2>&1 &
+	' "node $name" "$hostname" "$state/hosts" "$settings" "$@" </dev/null >>"$state/log" 2>&1 &
 	echo $! >"$state/pid/$name"
 }
 
@@ -268,7 +272,7 @@ neighbour replace fd00:6e6c::3 lladdr 02:6e:6c:00:00:04 dev eth0 nud permanent
 END
 
 	# services, their output kept in the state directory
-	inside "$n4" env --chdir=/usr/share python3 -m http.server 80 </dev/null >"$state/web.http.log" 2>&1 3>&- &
+	inside "$n4" setpriv --no-new-privs --bounding-set=-all,+chown,+dac_override,+fowner,+fsetid,+kill,+setgid,+setuid,+setpcap,+net_bind_service,+net_broadcast,+net_admin,+net_raw,+sys_chroot,+audit_write env --chdir=/usr/share python3 -m http.server 80 </dev/null >"$state/web.http.log" 2>&1 3>&- &
 	trap - EXIT HUP INT TERM
 }
 

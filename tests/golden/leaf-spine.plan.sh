@@ -15,6 +15,7 @@ lab='leaf-spine'
 state=${NETLAB_SH_STATE:-/run/netlab-sh}/$lab
 
 of_host='
+	net/ipv4/ping_group_range=0 2147483647
 	net/ipv4/ip_forward=0
 	net/ipv4/conf/all/rp_filter=0
 	net/ipv4/conf/default/rp_filter=0
@@ -28,6 +29,7 @@ of_host='
 '
 
 of_router='
+	net/ipv4/ping_group_range=0 2147483647
 	net/ipv4/ip_forward=1
 	net/ipv4/conf/all/rp_filter=0
 	net/ipv4/conf/default/rp_filter=0
@@ -70,11 +72,14 @@ node() {
 		trap "echo failed >&3" EXIT
 		echo "$1" >/proc/sys/kernel/hostname
 		[ ! -e "$2" ] || mount --bind "$2" /etc/hosts
-		shift 2
+		echo "$3" | while read -r setting; do # a line each
+			[ ! "$setting" ] || echo "${setting#*=}" >"/proc/sys/${setting%%=*}"
+		done
+		shift 3
 		for setting; do echo "${setting#*=}" >"/proc/sys/${setting%%=*}"; done
 		echo up >&3
 		exec sleep infinity 3>&-
-	' "node $name" "$hostname" "$state/hosts" $settings "$@" </dev/null >>"$state/log" 2>&1 &
+	' "node $name" "$hostname" "$state/hosts" "$settings" "$@" </dev/null >>"$state/log" 2>&1 &
 	echo $! >"$state/pid/$name"
 }
 

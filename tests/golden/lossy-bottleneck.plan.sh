@@ -15,6 +15,7 @@ lab='lossy-bottleneck'
 state=${NETLAB_SH_STATE:-/run/netlab-sh}/$lab
 
 of_host='
+	net/ipv4/ping_group_range=0 2147483647
 	net/ipv4/ip_forward=0
 	net/ipv4/conf/all/rp_filter=0
 	net/ipv4/conf/default/rp_filter=0
@@ -54,11 +55,14 @@ node() {
 		trap "echo failed >&3" EXIT
 		echo "$1" >/proc/sys/kernel/hostname
 		[ ! -e "$2" ] || mount --bind "$2" /etc/hosts
-		shift 2
+		echo "$3" | while read -r setting; do # a line each
+			[ ! "$setting" ] || echo "${setting#*=}" >"/proc/sys/${setting%%=*}"
+		done
+		shift 3
 		for setting; do echo "${setting#*=}" >"/proc/sys/${setting%%=*}"; done
 		echo up >&3
 		exec sleep infinity 3>&-
-	' "node $name" "$hostname" "$state/hosts" $settings "$@" </dev/null >>"$state/log" 2>&1 &
+	' "node $name" "$hostname" "$state/hosts" "$settings" "$@" </dev/null >>"$state/log" 2>&1 &
 	echo $! >"$state/pid/$name"
 }
 
@@ -186,7 +190,7 @@ qdisc replace dev L0.a root netem limit 250 delay 30000us 5000us distribution no
 END
 
 	# services, their output kept in the state directory
-	inside "$n1" env --chdir=/ python3 -m http.server 80 </dev/null >"$state/server.echo.log" 2>&1 3>&- &
+	inside "$n1" setpriv --no-new-privs --bounding-set=-all,+chown,+dac_override,+fowner,+fsetid,+kill,+setgid,+setuid,+setpcap,+net_bind_service,+net_broadcast,+net_admin,+net_raw,+sys_chroot,+audit_write env --chdir=/ python3 -m http.server 80 </dev/null >"$state/server.echo.log" 2>&1 3>&- &
 	trap - EXIT HUP INT TERM
 }
 

@@ -35,8 +35,8 @@ def read(path):
 
 
 def node_lab():
-    """A lab whose node 'a' has a /mnt of its own: what is there, the host does not see."""
-    lab = Lab(topology({"a": {}, "b": {}}, [["a", "b"]]))
+    """A lab whose nodes have a /mnt of their own: what is there, the host does not see. Only privileged ones may mount."""
+    lab = Lab(topology({"a": {"privileged": True}, "b": {"privileged": True}}, [["a", "b"]]))
     for node in "ab":
         lab.exec(node, "mount", "-t", "tmpfs", "none", "/mnt")
     return lab

@@ -169,7 +169,7 @@ static void test_schema_content(void **state)
 		{ NULL, "faults", false },
 		{ "node", "services", true },
 		{ "node", "mounts", false },
-		{ "node", "privileged", false },
+		{ "node", "privileged", true },
 		{ "service", "run", true },
 		{ "service", "ready", false },
 		{ "link", "endpoints", true },
