@@ -28,6 +28,9 @@ struct cli_backend {
 	__typeof__(lab_processes) *processes;
 	__typeof__(lab_stats) *stats;
 	__typeof__(lab_link_change) *link_change;
+	__typeof__(lab_fault_add) *fault_add;
+	__typeof__(lab_fault_remove) *fault_remove;
+	__typeof__(lab_faults) *faults;
 	__typeof__(lab_exec) *exec;
 	__typeof__(lab_copy) *copy;
 	__typeof__(lab_log_path) *log_path;

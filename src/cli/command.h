@@ -51,6 +51,13 @@ enum cli_option_id {
 	OPT_RESUME,
 	OPT_JUNIT,
 	OPT_NETNS_NAMES,
+	OPT_MATCH,
+	OPT_NTH,
+	OPT_EVERY,
+	OPT_FIRST,
+	OPT_AFTER,
+	OPT_FOR,
+	OPT_DO,
 	OPT_COUNT
 };
 
@@ -155,6 +162,7 @@ int cmd_ps(struct cli *c);
 int cmd_show(struct cli *c);
 int cmd_logs(struct cli *c);
 int cmd_link(struct cli *c);
+int cmd_fault(struct cli *c);
 int cmd_stats(struct cli *c);
 int cmd_verify(struct cli *c);
 int cmd_doctor(struct cli *c);

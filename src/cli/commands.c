@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 
+static const char *const fault_actions[] = { "add", "ls", "rm", NULL };
 static const char *const link_actions[] = { "show", "set", "clear", "down", "up", NULL };
 
 #define UP_OPTIONS \
@@ -223,6 +224,31 @@ const struct cli_command cli_commands[] = {
 		.min_args = 1,
 		.max_args = UINT_MAX,
 		.missing = "what to do (show, set, clear, down, up)",
+	},
+	{
+		.name = "fault",
+		.run = cmd_fault,
+		.synopsis =
+			"add LINK [--from NODE] [--match EXPR] [--nth LIST|--every N|--first N]\n"
+			"                     [--after T] [--for T] --do ACTION\n"
+			"       netlab fault ls [LAB]\n"
+			"       netlab fault rm ID|--all [LAB]",
+		.purpose = "do something to chosen packets, while the lab runs",
+		.details =
+			"Rules as in the topology's 'faults', see netlab-topology(5). LINK is a link's name or LAB:link, ID\n"
+			"a rule's number or LAB:number.\n"
+			"  add LINK    prints the rule's number; its times count from now\n"
+			"  ls          the rules, how many packets matched and on how many they acted (there + back)\n"
+			"  rm          what the rule holds goes on its way\n" LAB_TEXT,
+		.example =
+			"netlab fault add a--b --match 'tcp[tcpflags] & tcp-syn != 0' --nth 1 --do drop",
+		.actions = fault_actions,
+		.options = OPT_BIT(OPT_FROM) | OPT_BIT(OPT_MATCH) | OPT_BIT(OPT_NTH) |
+			   OPT_BIT(OPT_EVERY) | OPT_BIT(OPT_FIRST) | OPT_BIT(OPT_AFTER) |
+			   OPT_BIT(OPT_FOR) | OPT_BIT(OPT_DO) | OPT_BIT(OPT_ALL),
+		.min_args = 1,
+		.max_args = UINT_MAX,
+		.missing = "what to do (add, ls, rm)",
 	},
 	{
 		.name = "stats",

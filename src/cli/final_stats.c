@@ -8,6 +8,7 @@
 
 #include "base/err.h"
 #include "cli/describe.h"
+#include "cli/faults.h"
 #include "cli/stats.h"
 #include "cli/target.h"
 
@@ -111,6 +112,7 @@ int cli_final_stats(struct cli *c, const char *lab, FILE *out, int status)
 			(void)fclose(out);
 		goto end;
 	}
+	cli_note_idle_faults(c, json_object_get(stats, "faults"));
 	if (c->verbose)
 		print_table(c, stats, shown);
 	if (out)

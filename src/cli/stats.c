@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "base/units.h"
+#include "cli/faults.h"
 #include "cli/target.h"
 #include "sys/clock.h"
 
@@ -228,6 +229,8 @@ int cmd_stats(struct cli *c)
 		code = cli_fail(c, &c->err);
 	else
 		code = w.is_watching ? run_watch(&w) : print(&w);
+	if (r == 0 && !w.is_watching && !w.at.name)
+		cli_note_idle_faults(c, json_object_get(w.now, "faults"));
 	json_decref(w.shown);
 	json_decref(w.now);
 	json_decref(w.before);

@@ -44,6 +44,14 @@ bool hold_take(struct pipe *p, const uint64_t *counter, bool all, struct pipe_ho
 	return false;
 }
 
+void pipe_recount(struct pipe *p, const uint64_t *hold_counter, const uint64_t *new_counter)
+{
+	for (size_t i = 0; i < p->n_holds; i++) {
+		if (p->holds[i].counter == hold_counter)
+			p->holds[i].counter = new_counter;
+	}
+}
+
 void hold_deinit(struct pipe *p)
 {
 	for (size_t i = 0; i < p->n_holds; i++)

@@ -225,6 +225,8 @@ void pipe_offer(struct pipe *p, uint64_t arrival_ns, void *packet, uint32_t len)
  * @param[in] now_ns  when that is
  */
 void pipe_let_go(struct pipe *p, const uint64_t *hold_counter, uint64_t now_ns);
+/** What is held by one counter is held by another from now on, which is as far. */
+void pipe_recount(struct pipe *p, const uint64_t *hold_counter, const uint64_t *new_counter);
 /** The caller lost a packet before it could offer it. */
 void pipe_count_host_loss(struct pipe *p, uint64_t n);
 /** @return when pipe_take() is to be called next: it moves what is inside, and may yet have no packet; PIPE_NEVER */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "lab/faults.h"
 #include "lab/shape.h"
 #include "lab/trace_store.h"
 #include "lab/wired.h"
@@ -283,12 +284,14 @@ static int choose_join(struct supervisor *s, const struct wanted *w, struct plan
 	const struct topo_link *topo = &s->topo->links[w->link];
 	const struct lab_link *link = &s->links[w->link];
 	enum topo_join wish = topo->join == TOPO_JOIN_PATCH ? TOPO_JOIN_AUTO : topo->join;
+	bool faulty = faults_on(s, w->link);
 	int r = 0;
 
-	if (is_shaping(w->asked))
+	if (is_shaping(w->asked) && !faulty)
 		r = supervisor_probe(s, err);
 	if (r == 0)
-		r = plan_choose_join(wish, s->topo->engine, w->asked, &s->host, ret, err);
+		r = plan_choose_join(wish, s->topo->engine, w->asked,
+				     faulty ? plan_fault_rules : NULL, &s->host, ret, err);
 	if (r < 0)
 		return err_wrap(err, "link '%s'", topo->name);
 	if (ret->join == PLAN_JOIN_NETEM && link->join == PLAN_JOIN_PATCH &&
@@ -424,7 +427,9 @@ static int carry_out(struct supervisor *s, const struct wanted *w, struct netlab
 
 	if (r == 0)
 		r = change_offloads(s, w->link,
-				    is_shaping(w->asked) && !s->topo->links[w->link].offload, err);
+				    (is_shaping(w->asked) || faults_on(s, w->link)) &&
+					    !s->topo->links[w->link].offload,
+				    err);
 	if (r == 0)
 		r = carry_out_join(s, w, &choice, err);
 	if (r == 0) {

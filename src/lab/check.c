@@ -59,6 +59,18 @@ static void check_event(struct check *c, const struct topo_event *e, size_t numb
 		check_trace(c, &e->keys[d], c->topo->links[e->link].name);
 }
 
+static void check_fault(struct check *c, const struct topo_fault *f, size_t number)
+{
+	struct sys_match match = { 0 };
+	struct netlab_err err = { 0 };
+
+	if (sys_match_compile(f->match, &match, &err) < 0) {
+		(void)err_wrap(&err, "faults: rule %zu", number);
+		problem(c, &err);
+	}
+	sys_match_deinit(&match);
+}
+
 static void check_rate(const struct topo_link *link, uint64_t max_bps, lab_problem_fn *tell,
 		       void *ctx)
 {
@@ -100,6 +112,8 @@ int lab_check(const struct topo *t, uint64_t max_rate_bps, lab_problem_fn *tell,
 	lab_check_rates(t, max_rate_bps, tell, ctx);
 	for (size_t i = 0; i < t->n_events; i++)
 		check_event(&c, &t->timeline[i], i + 1);
+	for (size_t i = 0; i < t->n_faults; i++)
+		check_fault(&c, &t->faults[i], i + 1);
 	map_deinit(&c.traces);
 	return c.result;
 }

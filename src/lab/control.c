@@ -17,6 +17,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "lab/change.h"
+#include "lab/faults.h"
 #include "lab/privileges.h"
 #include "lab/supervisor.h"
 #include "lab/timeline.h"
@@ -220,6 +221,12 @@ static json_t *answer(struct supervisor *s, const json_t *request, int *ret_fd,
 		return answer_exec(s, request, ret_fd, err);
 	if (op && strcmp(op, "link") == 0)
 		return link_change(s, request, err) < 0 ? NULL : json_object();
+	if (op && strcmp(op, "fault add") == 0)
+		return fault_add(s, request, err);
+	if (op && strcmp(op, "fault rm") == 0)
+		return fault_remove(s, request, err);
+	if (op && strcmp(op, "faults") == 0)
+		return json_pack("{s:o}", "faults", faults_report(s));
 	if (op && strcmp(op, "down") == 0) {
 		supervisor_stop(s);
 		return json_object();

@@ -151,7 +151,8 @@ static int measure(struct probe *p, struct netlab_err *err)
 	struct wire w = { .fd = -1 };
 	struct wire_link l = { .ifindex = { IFINDEX, IFINDEX + 1 },
 			       .mtu = MTU,
-			       .trace_fd = { -1, -1 } };
+			       .trace_fd = { -1, -1 },
+			       .rules_fd = -1 };
 	struct sys_test_port port = { .fd = -1 };
 	double unused;
 	int r = make_links(p, err);

@@ -101,6 +101,20 @@ struct lab_link_change {
 int lab_link_change(const char *state_dir, const char *name, const struct lab_link_change *c,
 		    struct netlab_err *err);
 
+/**
+ * Adds a fault rule to a running lab: nothing is lost by the change itself.
+ * @param[in]  rule    an entry of the topology's `faults`; its windows count from now
+ * @param[out] ret_id  may be NULL
+ * @return 0; -ENOENT no such link or node; -EINVAL (class USAGE) a rule that is none; -EOPNOTSUPP netem carries the link
+ */
+int lab_fault_add(const char *state_dir, const char *name, const json_t *rule, uint32_t *ret_id,
+		  struct netlab_err *err);
+/** Removes a rule, or with id 0 all. @param[out] ret_removed  how many; may be NULL. @return 0; -ENOENT */
+int lab_fault_remove(const char *state_dir, const char *name, uint32_t id, size_t *ret_removed,
+		     struct netlab_err *err);
+/** The rules with what they counted, as lab/faults.h says. New reference. */
+int lab_faults(const char *state_dir, const char *name, json_t **ret, struct netlab_err *err);
+
 struct lab_exec_options {
 	const char *state_dir, *lab, *node;
 	/** NULL-terminated, at least one; PATH of the node's env is searched */

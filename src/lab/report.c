@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "lab/faults.h"
 #include "lab/shape.h"
 #include "lab/privileges.h"
 #include "lab/supervisor.h"
@@ -367,6 +368,8 @@ json_t *report_lab(struct supervisor *s, struct netlab_err *err)
 		json_object_set_new(lab, "wire", report_process(s));
 	json_object_set_new(lab, "nodes", nodes);
 	json_object_set_new(lab, "links", links);
+	if (s->faults)
+		json_object_set_new(lab, "faults", faults_report(s));
 	if (s->timeline)
 		json_object_set_new(lab, "timeline", timeline_report(s->timeline));
 	return lab;

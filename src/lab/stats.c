@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "lab/faults.h"
 #include "lab/shape.h"
 
 /* What is known of a direction: the wire's counters, with those of the kernel added, and what is not known. */
@@ -297,5 +298,7 @@ json_t *stats_report(struct supervisor *s, struct netlab_err *err)
 		json_object_set_new(o, "wire",
 				    json_pack("{s:I}", "restarts", (json_int_t)s->wire.restarts));
 	json_object_set_new(o, "links", links);
+	if (s->faults)
+		json_object_set_new(o, "faults", faults_report(s));
 	return o;
 }

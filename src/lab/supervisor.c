@@ -19,6 +19,7 @@
 
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "lab/faults.h"
 #include "lab/privileges.h"
 #include "lab/trace_store.h"
 #include "node/init.h"
@@ -316,6 +317,8 @@ static int open_fabric(struct supervisor *s, struct netlab_err *err)
 
 static int make_tables(struct supervisor *s, struct netlab_err *err)
 {
+	int r;
+
 	s->nodes = calloc(s->topo->n_nodes + 1, sizeof(*s->nodes));
 	s->links = calloc(s->topo->n_links + 1, sizeof(*s->links));
 	if (!s->nodes || !s->links)
@@ -338,7 +341,8 @@ static int make_tables(struct supervisor *s, struct netlab_err *err)
 		s->links[i].no_offload = s->plan->links[i].no_offload;
 	}
 	stats_begin(s);
-	return trace_store_load(s, err);
+	r = faults_load(s, err);
+	return r < 0 ? r : trace_store_load(s, err);
 }
 
 static int come_up(struct supervisor *s, struct netlab_err *err)
@@ -430,6 +434,7 @@ void supervisor_main(const struct supervisor_boot *boot)
 		fail(&s, &err);
 	s.ready_ns = sys_monotonic_ns();
 	s.started_s = (int64_t)time(NULL);
+	faults_begin(&s);
 	timeline_start(s.timeline);
 	hand_over(&s);
 	if (control_loop(&s)) /* nobody is there who would */

@@ -99,6 +99,7 @@ struct lab_link {
 	bool no_offload; /**< the node ends' segmentation offloads are off */
 	bool handover;   /**< between the wire and a patch: the wire holds frames back */
 	struct lab_counts counts[2];
+	struct wire_rules *rules; /**< owned; NULL = it has no fault rules (faults.c) */
 };
 
 struct supervisor {
@@ -133,6 +134,7 @@ struct supervisor {
 	bool rootless;     /**< in a user namespace: our uid 0 is the owner */
 	bool stopping;
 	uint64_t stop_deadline_ns;
+	struct lab_faults *faults; /**< owned; NULL = none; faults.c */
 	struct timeline *timeline; /**< owned; NULL = none (lab/timeline.h) */
 };
 

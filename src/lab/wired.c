@@ -27,6 +27,7 @@ static struct wire_link describe(const struct supervisor *s, size_t link,
 		.offload = !s->links[link].no_offload,
 		.asked = { asked[0], asked[1] },
 		.trace_fd = { trace_store_fd(s, &asked[0]), trace_store_fd(s, &asked[1]) },
+		.rules_fd = wire_rules_fd(s->links[link].rules),
 	};
 }
 

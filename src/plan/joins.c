@@ -20,6 +20,8 @@ const char *plan_join_name(enum plan_join join)
 	return "?";
 }
 
+const char plan_fault_rules[] = "fault rules: netem has none";
+
 static const char no_sch_netem[] = "this kernel has no sch_netem";
 
 static int no_netem(const char *why, enum topo_join wish, struct netlab_err *err)
@@ -33,19 +35,23 @@ static int no_netem(const char *why, enum topo_join wish, struct netlab_err *err
 }
 
 int plan_choose_join(enum topo_join wish, enum topo_engine engine, const struct impairment asked[2],
-		     const struct plan_host *host, struct plan_choice *ret, struct netlab_err *err)
+		     const char *needs_wire, const struct plan_host *host, struct plan_choice *ret,
+		     struct netlab_err *err)
 {
-	const char *beyond = impairment_beyond_netem(&asked[0]), *why;
+	const char *beyond = needs_wire, *why;
 
 	if (!beyond)
+		beyond = impairment_beyond_netem(&asked[0]);
+	if (!beyond)
 		beyond = impairment_beyond_netem(&asked[1]);
-	why = host && host->no_netem ? no_sch_netem : beyond;
+	why = host && host->no_netem && !needs_wire ? no_sch_netem : beyond;
 	if (wish == TOPO_JOIN_WIRE) {
 		*ret = (struct plan_choice){ PLAN_JOIN_WIRE, "the file says \"join\": \"wire\"" };
 		return 0;
 	}
 	if (wish != TOPO_JOIN_NETEM) {
-		if (!impairment_is_shaping(&asked[0]) && !impairment_is_shaping(&asked[1])) {
+		if (!needs_wire && !impairment_is_shaping(&asked[0]) &&
+		    !impairment_is_shaping(&asked[1])) {
 			*ret = (struct plan_choice){ PLAN_JOIN_PATCH, "nothing is asked of it" };
 			return 0;
 		}
@@ -117,7 +123,17 @@ static bool *find_changed(struct build *b)
 	return changed;
 }
 
-static int make_join(struct build *b, size_t l, bool changes)
+/** @return per link whether it has fault rules; NULL: no memory */
+static bool *find_faulty(struct build *b)
+{
+	bool *faulty = arena_array(&b->scratch, b->topo->n_links + 1, sizeof(*faulty));
+
+	for (size_t i = 0; faulty && i < b->topo->n_faults; i++)
+		faulty[b->topo->faults[i].link] = true;
+	return faulty;
+}
+
+static int make_join(struct build *b, size_t l, bool changes, bool faulty)
 {
 	const struct topo_link *link = &b->topo->links[l];
 	struct plan_link *p = &b->plan->links[l];
@@ -131,7 +147,13 @@ static int make_join(struct build *b, size_t l, bool changes)
 		plan_invalid(b, "link '%s' is to be a plain patch, and to shape", link->name);
 		return err_hint(b->err, "leave out \"join\": \"patch\", or the impairments");
 	}
-	r = plan_choose_join(link->join, b->topo->engine, link->dir, b->host, &choice, b->err);
+	if (link->join == TOPO_JOIN_PATCH && faulty) {
+		plan_invalid(b, "link '%s' is to be a plain patch, and has fault rules",
+			     link->name);
+		return err_hint(b->err, "leave out \"join\": \"patch\", or the rules");
+	}
+	r = plan_choose_join(link->join, b->topo->engine, link->dir,
+			     faulty ? plan_fault_rules : NULL, b->host, &choice, b->err);
 	if (r < 0)
 		return err_wrap(b->err, "link '%s'", link->name);
 	if (link->join != TOPO_JOIN_NETEM && link->join != TOPO_JOIN_WIRE &&
@@ -147,7 +169,7 @@ static int make_join(struct build *b, size_t l, bool changes)
 			return r;
 	}
 	/* One loss decision for each packet on the wire, not for 64 KB that the sender had not cut up yet. */
-	p->no_offload = !link->offload && (shapes[0] || shapes[1] || forced);
+	p->no_offload = !link->offload && (shapes[0] || shapes[1] || forced || faulty);
 	for (end_id end = (end_id)l * 2; end < l * 2 + 2; end++)
 		interface_of(b, end)->no_offload = p->no_offload;
 	return 0;
@@ -155,12 +177,12 @@ static int make_join(struct build *b, size_t l, bool changes)
 
 int plan_make_joins(struct build *b)
 {
-	const bool *changed = find_changed(b);
+	const bool *changed = find_changed(b), *faulty = find_faulty(b);
 
-	if (!changed)
+	if (!changed || !faulty)
 		return err_set(b->err, ENOMEM, "out of memory");
 	for (size_t l = 0; l < b->topo->n_links; l++) {
-		int r = make_join(b, l, changed[l]);
+		int r = make_join(b, l, changed[l], faulty[l]);
 
 		if (r < 0)
 			return r;

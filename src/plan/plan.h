@@ -222,6 +222,9 @@ int plan_sysctl_path(const char *key, char *ret, size_t size);
 /** "patch", "netem", "wire" */
 const char *plan_join_name(enum plan_join join);
 
+/** Why a link with fault rules is the wire's. */
+extern const char plan_fault_rules[];
+
 /** How a link is joined, and why. */
 struct plan_choice {
 	enum plan_join join;
@@ -233,11 +236,13 @@ struct plan_choice {
  * asked; otherwise the wire. Also used by `link set` at run time.
  * @param[in] wish    the link's own; PATCH counts as AUTO
  * @param[in] engine  the lab's
+ * @param[in] needs_wire  what else is asked that only the wire can do, plan_fault_rules; NULL = nothing
  * @param[in] host    may be NULL: a host that can do everything
  * @return 0; -EOPNOTSUPP with class UNSUPPORTED: netem is asked for and cannot do it
  */
 int plan_choose_join(enum topo_join wish, enum topo_engine engine, const struct impairment asked[2],
-		     const struct plan_host *host, struct plan_choice *ret, struct netlab_err *err);
+		     const char *needs_wire, const struct plan_host *host, struct plan_choice *ret,
+		     struct netlab_err *err);
 
 /**
  * Decides the qdisc of one direction that netem can do; also used by `link set` at run time.

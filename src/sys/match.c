@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <pcap/pcap.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -15,10 +16,13 @@
 #include <linux/if_packet.h>
 
 #include "base/err.h"
+#include "sys/clock.h"
 #include "sys/gate.h"
+#include "sys/match_place.h"
 
 /* Of a frame that matches, a byte is queued: only that it came counts. */
 enum { SNAPLEN = 65535, KEPT_BYTES = 1 };
+#define SEARCH_NS 1000000000u
 
 static int out_of_memory(struct netlab_err *err)
 {
@@ -45,6 +49,50 @@ static int take_program(const struct bpf_program *p, struct sys_match *ret)
 	return 0;
 }
 
+/** Looking for the place of an error: words may be taken for names, which a name server that is away makes take long. */
+struct search {
+	pcap_t *pcap;
+	uint64_t deadline_ns;
+	bool late;
+};
+
+static bool compiles(void *ctx, const char *text)
+{
+	struct search *s = ctx;
+	struct bpf_program program;
+
+	s->late = s->late || sys_monotonic_ns() > s->deadline_ns;
+	if (s->late)
+		return true;
+	if (pcap_compile(s->pcap, &program, text, 0, PCAP_NETMASK_UNKNOWN) < 0)
+		return false;
+	pcap_freecode(&program);
+	return true;
+}
+
+static void explain(pcap_t *pcap, const char *expression, struct netlab_err *err)
+{
+	struct search search = { .pcap = pcap, .deadline_ns = sys_monotonic_ns() + SEARCH_NS };
+	char why[PCAP_ERRBUF_SIZE];
+	size_t at, len;
+
+	(void)snprintf(why, sizeof(why), "%s", pcap_geterr(pcap));
+	(void)err_set(err, EINVAL, "'%.200s' is no pcap expression that can be used: %s",
+		      expression, why);
+	(void)err_hint(err, "see pcap-filter(7); hosts are given by their addresses");
+	/* of anything else libpcap says itself what it means */
+	if (!strstr(why, "syntax error"))
+		return;
+	at = match_place(expression, compiles, &search, &len);
+	if (search.late)
+		return;
+	if (len)
+		(void)err_hint(err, "it goes wrong at '%.*s', character %zu; see pcap-filter(7)",
+			       (int)(len < 40 ? len : 40), &expression[at], at + 1);
+	else
+		(void)err_hint(err, "something is missing at its end; see pcap-filter(7)");
+}
+
 int sys_match_compile(const char *expression, struct sys_match *ret, struct netlab_err *err)
 {
 	pcap_t *pcap = pcap_open_dead(DLT_EN10MB, SNAPLEN);
@@ -54,9 +102,7 @@ int sys_match_compile(const char *expression, struct sys_match *ret, struct netl
 	if (!pcap)
 		return out_of_memory(err);
 	if (pcap_compile(pcap, &program, expression, 1, PCAP_NETMASK_UNKNOWN) < 0) {
-		(void)err_set(err, EINVAL, "'%.200s' is no pcap expression that can be used: %s",
-			      expression, pcap_geterr(pcap));
-		(void)err_hint(err, "see pcap-filter(7); hosts are given by their addresses");
+		explain(pcap, expression, err);
 		(void)err_class(err, NETLAB_EXIT_INVALID);
 		r = -EINVAL;
 	} else if (program.bf_len > BPF_MAXINSNS) {
@@ -72,6 +118,17 @@ int sys_match_compile(const char *expression, struct sys_match *ret, struct netl
 	pcap_freecode(&program);
 	pcap_close(pcap);
 	return r;
+}
+
+_Static_assert(sizeof(struct bpf_insn) == sizeof(struct sock_filter), "one instruction for both");
+_Static_assert(sizeof(struct sock_filter) == SYS_MATCH_INSN_BYTES, "as said");
+
+bool sys_match_frame(const struct sys_match *m, const void *frame, size_t len)
+{
+	const unsigned n = len > UINT32_MAX ? UINT32_MAX : (unsigned)len;
+
+	/* no program is one that matches everything, to bpf_filter() as well */
+	return bpf_filter(m->n ? m->insns : NULL, frame, n, n) != 0;
 }
 
 void sys_match_deinit(struct sys_match *m)

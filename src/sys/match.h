@@ -6,10 +6,13 @@
 #ifndef NETLAB_SYS_MATCH_H
 #define NETLAB_SYS_MATCH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "netlab/err.h"
+
+enum { SYS_MATCH_INSN_BYTES = 8 /**< of an instruction */ };
 
 /** A compiled expression, for frames with an Ethernet header. */
 struct sys_match {
@@ -23,6 +26,8 @@ struct sys_match {
  * @return 0; -EINVAL with libpcap's words in *err (class INVALID)
  */
 int sys_match_compile(const char *expression, struct sys_match *ret, struct netlab_err *err);
+/** @return whether a frame, which begins with its Ethernet header, matches */
+bool sys_match_frame(const struct sys_match *m, const void *frame, size_t len);
 /** Idempotent. */
 void sys_match_deinit(struct sys_match *m);
 

@@ -13,6 +13,7 @@
 
 #include "base/arena.h"
 #include "base/ip.h"
+#include "topo/fault.h"
 #include "topo/impairment.h"
 
 enum {
@@ -21,6 +22,7 @@ enum {
 	TOPO_NODES_MAX = 100000,
 	TOPO_LINKS_MAX = 100000,
 	TOPO_EVENTS_MAX = 10000,
+	TOPO_FAULTS_MAX = 1000,
 	TOPO_REGEX_MAX = 256, /* bytes */
 	TOPO_MTU_MIN = 68,    /* RFC 791; 1280 with IPv6 (RFC 8200), which the checker says */
 	TOPO_MTU_MAX = 65535, /* veth's max_mtu is 65535: drivers/net/veth.c, ETH_MAX_MTU */
@@ -169,6 +171,8 @@ struct topo {
 	size_t n_links;
 	const struct topo_event *timeline; /**< in file order */
 	size_t n_events;
+	const struct topo_fault *faults; /**< in file order */
+	size_t n_faults;
 	struct topo_index *index; /**< names to indexes, topo.c's; NULL = search one by one */
 };
 

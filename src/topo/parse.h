@@ -37,6 +37,7 @@ enum top_key {
 	TOP_NODES,
 	TOP_LINKS,
 	TOP_TIMELINE,
+	TOP_FAULTS,
 };
 
 /** What the top level says. */
@@ -48,7 +49,7 @@ struct top_draft {
 	uint64_t seed;
 	int engine, routing;
 	bool ecmp, hosts;
-	struct section defaults, nodes, links, timeline;
+	struct section defaults, nodes, links, timeline, faults;
 };
 
 /** What `defaults` says. */
@@ -84,6 +85,8 @@ void parse_links(struct document *d);
 void resolve_interfaces(struct document *d);
 /** Parses `timeline` into the topology; nodes and links have to be there. */
 void parse_timeline(struct document *d);
+/** Parses `faults` into the topology; nodes and links have to be there. */
+void parse_faults(struct document *d);
 /** Checks what a timeline makes of its links. */
 void check_timeline(struct document *d);
 /** Checks that only the whole allows: references, addresses used twice, what cannot work together. */
@@ -91,6 +94,8 @@ void check_document(struct document *d);
 /** The part of it that is about addresses. */
 void check_addresses(struct document *d);
 
+/** Finds a link by its name; says so if there is none. @return whether there is one */
+bool find_link(struct document *d, const struct path *at, const char *name, size_t *ret);
 /** Says that there is no node of that name, with the nearest that there is. */
 void missing_node(struct document *d, const struct path *at, const char *name);
 

@@ -24,7 +24,7 @@ static bool find_node(struct document *d, const struct path *at, const char *nam
 	return *ret != MAP_NONE;
 }
 
-static bool find_link(struct document *d, const struct path *at, const char *name, size_t *ret)
+bool find_link(struct document *d, const struct path *at, const char *name, size_t *ret)
 {
 	const struct topo *t = d->p.topo;
 	const char *nearest = NULL;

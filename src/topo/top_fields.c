@@ -43,6 +43,14 @@ static const struct value_type type_timeline = {
 	NULL,
 };
 
+static const struct value_type type_faults = {
+	keep_section,
+	"faults",
+	"{\"description\":\"Rules for chosen packets; tried in this order, before anything random.\",\"type\":\"array\","
+	"\"items\":{\"$ref\":\"#/$defs/fault\"},\"maxItems\":1000}",
+	NULL,
+};
+
 static const struct choice engines[] = {
 	{ "auto", TOPO_ENGINE_AUTO, NULL },
 	{ "netem", TOPO_ENGINE_NETEM, NULL },
@@ -296,7 +304,11 @@ static const struct field top_fields[] = {
 	  .type = &type_timeline,
 	  OFFSET(timeline),
 	  .bit = TOP_TIMELINE },
-	{ .name = "faults", .help = "Faults by rule.", .later = "faults by rule" },
+	{ .name = "faults",
+	  .help = "What is done to chosen packets, by rule.",
+	  .type = &type_faults,
+	  OFFSET(faults),
+	  .bit = TOP_FAULTS },
 };
 
 static const char *const top_required[] = { "nodes", NULL };

@@ -109,6 +109,8 @@ static void parse_document(struct document *d, const json_t *root, const char *f
 	if (!d->p.oom)
 		parse_timeline(d);
 	if (!d->p.oom)
+		parse_faults(d);
+	if (!d->p.oom)
 		check_document(d);
 }
 

@@ -211,6 +211,16 @@ void frame_corrupt(struct frame *f, uint32_t random)
 	f->data[at] ^= (uint8_t)(0x10u << (random % 4));
 }
 
+void frame_damage(struct frame *f, uint64_t at, uint8_t mask)
+{
+	if (at >= f->len)
+		return;
+	/* of a GSO frame each part gets its checksum later: damage to what it covers is covered up */
+	if (f->vnet.gso_size == 0)
+		complete_checksum(f);
+	f->data[at] ^= mask;
+}
+
 bool frame_mark(struct frame *f)
 {
 	uint16_t type;

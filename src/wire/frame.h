@@ -59,6 +59,8 @@ uint32_t frame_wire_len(const struct frame *f);
  * the receiver can find out.
  */
 void frame_corrupt(struct frame *f, uint32_t random);
+/** Flips the bits of a mask in a byte, from 0; one past the end is nothing. Checksums as by frame_corrupt(). */
+void frame_damage(struct frame *f, uint64_t at, uint8_t mask);
 /** Sets Congestion Experienced. @return false when the frame is not of an ECN-capable transport */
 bool frame_mark(struct frame *f);
 

@@ -21,6 +21,60 @@ static void on_corrupt(void *ctx, void *packet, uint32_t random)
 	frame_corrupt(packet, random);
 }
 
+static void on_corrupt_at(void *ctx, void *packet, enum pipe_damage damage, uint64_t at)
+{
+	(void)ctx;
+	if (damage == PIPE_DAMAGE_BIT)
+		frame_damage(packet, at / 8, (uint8_t)(0x80u >> at % 8));
+	else
+		frame_damage(packet, at, 0xff);
+}
+
+/* --- rules --- */
+
+struct tried {
+	const struct lane *lane;
+	const struct frame *frame;
+};
+
+static bool matches(void *ctx, size_t i)
+{
+	const struct tried *t = ctx;
+
+	return sys_match_frame(&t->lane->rules->matches[t->lane->dir][i], t->frame->data,
+			       t->frame->len);
+}
+
+static void on_rule(void *ctx, void *packet, const struct pipe_arrival *about,
+		    struct pipe_ruling *ret)
+{
+	struct lane *l = ctx;
+	struct tried t = { l, packet };
+
+	if (l->rules)
+		rules_decide(l->rules->rules[l->dir], l->rules->n[l->dir], about, matches, &t, ret);
+}
+
+/** Rules that stay go on with their counts and with what they hold; those that go let go of it. */
+static void change_rules(struct lane *l, const struct rule_map *new, uint64_t now_ns)
+{
+	const struct rule_map *old = l->rules;
+
+	for (size_t i = 0; old && i < old->n[l->dir]; i++) {
+		const struct rule *was = &old->rules[l->dir][i],
+				  *is = rule_map_find(new, l->dir, was->id);
+
+		if (is) {
+			rule_write(&is->counts->matched, was->counts->matched);
+			rule_write(&is->counts->acted, was->counts->acted);
+			pipe_recount(&l->pipe, &was->counts->matched, &is->counts->matched);
+		} else {
+			pipe_let_go(&l->pipe, &was->counts->matched, now_ns);
+		}
+	}
+	l->rules = new;
+}
+
 static bool on_mark(void *ctx, void *packet)
 {
 	(void)ctx;
@@ -70,6 +124,8 @@ int lane_init(struct lane *l, const struct lane_setup *setup)
 		.mark = on_mark,
 		.drop = on_drop,
 		.ctx = l,
+		.rule = on_rule,
+		.corrupt_at = on_corrupt_at,
 	};
 	struct pipe_setup of_pipe = pipe_setup_of(setup, setup->trace);
 
@@ -80,6 +136,8 @@ int lane_init(struct lane *l, const struct lane_setup *setup)
 		.link = setup->link,
 		.pool = setup->pool,
 		.trace = setup->trace,
+		.rules = setup->rules,
+		.dir = setup->dir,
 		.slot = setup->slot,
 	};
 	stats_read(l->slot, &l->base);
@@ -111,6 +169,7 @@ void lane_change(struct lane *l, const struct lane_setup *setup)
 	l->mtu = setup->asked->mtu;
 	of_pipe = pipe_setup_of(setup, new);
 	pipe_change(&l->pipe, &of_pipe);
+	change_rules(l, setup->rules, setup->now_ns);
 	l->trace = new;
 	trace_map_free(old);
 }

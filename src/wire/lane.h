@@ -13,6 +13,7 @@
 #include "impair/pipe.h"
 #include "wire/agenda.h"
 #include "wire/frame.h"
+#include "wire/rule_map.h"
 #include "wire/stats.h"
 #include "wire/trace_map.h"
 #include "wire/wire.h"
@@ -32,7 +33,9 @@ struct lane {
 	struct link *link; /**< borrowed: it has this lane */
 	struct frame_pool *pool;
 	struct pipe pipe;
-	struct trace_map *trace; /**< owned; NULL = none */
+	struct trace_map *trace;      /**< owned; NULL = none */
+	const struct rule_map *rules; /**< of the link; NULL = none */
+	unsigned dir;
 	struct wire_slot *slot;
 	struct wire_counters
 		base;      /**< of earlier times: before a restart, before the link was a patch */
@@ -56,6 +59,8 @@ struct lane_setup {
 	struct wire_slot *slot;
 	struct frame_pool *pool;
 	struct link *link;
+	const struct rule_map
+		*rules; /**< borrowed until the lane is changed or freed; NULL = none */
 	uint64_t now_ns;
 };
 

@@ -13,6 +13,9 @@
 #include "netlab/err.h"
 #include "wire/wire.h"
 
+/** Descriptors that may come along with an order: two traces, the rules. */
+enum { WIRE_LINK_FDS = 3 };
+
 enum order_kind { ORDER_ADD, ORDER_COMMIT, ORDER_CHANGE, ORDER_RELEASE };
 
 struct order {
@@ -21,7 +24,7 @@ struct order {
 	enum order_kind kind;
 	size_t number; /**< of the link, in the lab */
 	struct wire_link
-		link; /**< ADD, CHANGE; its trace_fd are indexes of the descriptors that come along, or -1 */
+		link; /**< ADD, CHANGE; its trace_fd and rules_fd are indexes of the descriptors that come along, or -1 */
 	uint64_t timeout_ns; /**< RELEASE */
 };
 

@@ -80,8 +80,8 @@ static int choose_worker(struct process *p, size_t number, struct worker **ret,
 
 /* --- orders --- */
 
-static int map_traces(const struct order *o, const int *fds, unsigned n_fds, struct task *t,
-		      struct netlab_err *err)
+static int map_fds(const struct order *o, const int *fds, unsigned n_fds, struct task *t,
+		   struct netlab_err *err)
 {
 	bool has_link = o->kind == ORDER_ADD || o->kind == ORDER_CHANGE;
 
@@ -96,6 +96,14 @@ static int map_traces(const struct order *o, const int *fds, unsigned n_fds, str
 		r = trace_map_new(fds[index], &t->traces[d]);
 		if (r < 0)
 			return err_errno(err, r, "wire: link %zu: its trace", o->number);
+	}
+	if (has_link && o->link.rules_fd >= 0) {
+		int index = o->link.rules_fd, r = -EMFILE;
+
+		if ((unsigned)index < n_fds)
+			r = rule_map_new(fds[index], &t->rules);
+		if (r < 0)
+			return err_errno(err, r, "wire: link %zu: its fault rules", o->number);
 	}
 	return 0;
 }
@@ -191,8 +199,8 @@ static void serve(struct process *p)
 	struct order o;
 	struct answer a = { 0 };
 	struct task t = { .order = &o, .close_fd = -1 };
-	int fds[2];
-	unsigned n_fds = 2;
+	int fds[WIRE_LINK_FDS];
+	unsigned n_fds = WIRE_LINK_FDS;
 	ssize_t n = sys_sock_recv(p->order_fd, &o, sizeof(o), fds, &n_fds);
 
 	if (n == 0)
@@ -200,12 +208,13 @@ static void serve(struct process *p)
 	if (n != (ssize_t)sizeof(o))
 		_exit(1);
 	a.serial = o.serial;
-	if (map_traces(&o, fds, n_fds, &t, &a.err) == 0)
+	if (map_fds(&o, fds, n_fds, &t, &a.err) == 0)
 		(void)carry_out(p, &o, &t, &a.err);
 	for (unsigned i = 0; i < n_fds; i++)
 		close(fds[i]);
 	for (unsigned d = 0; d < 2; d++)
 		trace_map_free(t.traces[d]);
+	rule_map_free(t.rules);
 	if (sys_sock_send(p->order_fd, &a, sizeof(a), NULL, 0) < 0)
 		_exit(1);
 	if (t.close_fd >= 0)

@@ -153,7 +153,7 @@ static int give_link(struct wire *w, enum order_kind kind, size_t link, const st
 		     struct netlab_err *err)
 {
 	struct order o = { .kind = kind, .number = link, .link = *l };
-	int fds[2];
+	int fds[WIRE_LINK_FDS];
 	unsigned n_fds = 0;
 
 	for (unsigned dir = 0; dir < 2; dir++) {
@@ -162,6 +162,10 @@ static int give_link(struct wire *w, enum order_kind kind, size_t link, const st
 			continue;
 		fds[n_fds] = l->trace_fd[dir];
 		o.link.trace_fd[dir] = (int)n_fds++;
+	}
+	if (l->rules_fd >= 0) {
+		fds[n_fds] = l->rules_fd;
+		o.link.rules_fd = (int)n_fds++;
 	}
 	return give(w, &o, fds, n_fds, err);
 }

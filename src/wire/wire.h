@@ -26,6 +26,9 @@
 #include "topo/impairment.h"
 
 struct wire_shared; /* wire/stats.h */
+struct wire_rules;  /* wire/rule_map.c */
+struct fault;
+struct sys_match;
 
 /** The supervisor's end. Zero-initialise with { .pid = 0, .fd = -1 }. */
 struct wire {
@@ -45,6 +48,8 @@ struct wire_link {
 	struct impairment asked[2];
 	/** memfds with a trace each (wire_pack_trace()); -1 = none. Borrowed: the process gets its own. */
 	int trace_fd[2];
+	/** wire_rules_fd() of its fault rules; -1 = none. Borrowed likewise; rules that it had before keep their counts. */
+	int rules_fd;
 	/**
 	 * The link is a patch now, with frames flowing: what comes is held back, and compared with what the redirect still
 	 * sends, until wire_commit(). Nothing is lost or doubled by the change.
@@ -96,6 +101,29 @@ struct wire_counters {
 
 /** Consistent within a direction, at any time, whether the process lives or not. */
 void wire_read(const struct wire *w, size_t link, unsigned dir, struct wire_counters *ret);
+
+/** A fault rule of a link, for wire_rules_new(), which copies it. */
+struct wire_rule {
+	uint32_t id; /**< not 0; one of a link's */
+	const struct fault *fault;
+	const struct sys_match *match;
+	bool dirs[2];
+	uint64_t
+		since_ns; /**< CLOCK_MONOTONIC that its window counts from; UINT64_MAX: wire_rules_begin() will say */
+	uint64_t matched[2], acted[2]; /**< counted so far */
+};
+
+/** The rules of a link, in the order in which they are tried, in memory shared with the wire. @return 0; negative errno */
+int wire_rules_new(const struct wire_rule *rules, size_t n, struct wire_rules **ret);
+/** NULL is nothing. The wire keeps its own. */
+struct wire_rules *wire_rules_free(struct wire_rules *w);
+/** @return for wire_link.rules_fd; borrowed; -1 for NULL */
+int wire_rules_fd(const struct wire_rules *w);
+/** Begins the windows of rules that have not begun. */
+void wire_rules_begin(struct wire_rules *w, uint64_t since_ns);
+/** What a rule has counted in a direction, at any time; 0 for one that is not there. */
+void wire_rules_read(const struct wire_rules *w, uint32_t id, unsigned dir, uint64_t *ret_matched,
+		     uint64_t *ret_acted);
 
 /** Puts a parsed trace into a memfd for wire_link.trace_fd. @return descriptor; negative errno */
 int wire_pack_trace(const struct trace *t);

@@ -60,6 +60,7 @@ void worker_drop_link(struct worker *w, struct link *l)
 		lookup_remove(&w->lookup, &l->lanes[d]);
 		lane_deinit(&l->lanes[d]);
 	}
+	l->rules = rule_map_free(l->rules);
 	w->n_links--;
 }
 
@@ -92,6 +93,7 @@ static struct lane_setup lane_setup_of(struct worker *w, struct task *t, unsigne
 		.slot = t->slots ? &t->slots[dir] : NULL,
 		.pool = &w->pool,
 		.link = t->link,
+		.rules = t->link->rules,
 		.now_ns = w->now_ns,
 	};
 }
@@ -113,6 +115,8 @@ static int add_link(struct worker *w, struct task *t)
 	int r = agenda_reserve(&w->agenda, 2 * (w->n_links + 1));
 
 	w->n_links++;
+	l->rules = t->rules;
+	t->rules = NULL;
 	for (unsigned d = 0; d < 2 && r == 0; d++)
 		r = add_lane(w, t, d);
 	/* the observer first: what the socket hears, and the redirects take, must not go unseen */
@@ -132,12 +136,17 @@ static int add_link(struct worker *w, struct task *t)
 
 static void change_link(struct worker *w, struct task *t)
 {
+	struct rule_map *before = t->link->rules;
+
+	t->link->rules = t->rules;
+	t->rules = NULL;
 	for (unsigned d = 0; d < 2; d++) {
 		struct lane_setup setup = lane_setup_of(w, t, d);
 
 		lane_change(&t->link->lanes[d], &setup);
 		worker_touch(w, &t->link->lanes[d]);
 	}
+	rule_map_free(before);
 }
 
 static void begin_task(struct worker *w, struct task *t)

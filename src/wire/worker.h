@@ -24,11 +24,13 @@
 #include "wire/lane.h"
 #include "wire/lookup.h"
 #include "wire/order.h"
+#include "wire/rule_map.h"
 
 /** A link and how it is just now. */
 struct link {
 	size_t number; /**< of the lab */
 	struct lane lanes[2];
+	struct rule_map *rules; /**< of both lanes; owned; NULL = none */
 	struct handover handover;
 	struct link *next_handover; /**< in worker.handovers */
 };
@@ -38,6 +40,7 @@ struct task {
 	const struct order *order;
 	struct link *link;           /**< ADD: new, the worker's if it succeeds */
 	struct trace_map *traces[2]; /**< ADD, CHANGE: the worker's from now on */
+	struct rule_map *rules;      /**< ADD, CHANGE: likewise */
 	struct wire_slot *slots;     /**< ADD: of both directions */
 	int close_fd; /**< out: to be closed by the main thread, for it takes long; -1 = none */
 	bool link_is_gone;     /**< out: the link was given back, it may be freed */

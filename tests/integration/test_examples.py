@@ -5,6 +5,7 @@ import glob
 import json
 import os
 import re
+import subprocess
 
 from support import (PROBE, TOP, Lab, check, equal, load, main, matches, netlab, run, topology,
                      wait_for)
@@ -68,6 +69,30 @@ def test_dumbbell():
         limits.append(lab.link_show("bottleneck")["in_force"]["->"]["limit_packets"])
     check(limits[0] < limits[1], "a longer queue", limits)
     pings(lab, "s2", "r2")
+
+
+def test_faults():
+    lab = example("faults")
+    server = lab.popen("a", "python3", "-c", """
+import socket
+s = socket.create_server(("", 80))
+s.accept()""")
+    out = wait_for(lambda: lab.exec("b", "python3", "-c", f"""
+import socket, time
+t = time.monotonic()
+socket.create_connection(("{lab.address('a')}", 80), timeout=30)
+print(time.monotonic() - t)""", status=None).stdout, "the server")
+    check(float(out) > 0.9, f"connected in {out} s")
+    server.wait(timeout=30)
+    dump = lab.popen("a", "tcpdump", "-lnU", "-c", "5", "udp dst port 4433", stdout=subprocess.PIPE,
+                     stderr=subprocess.PIPE, text=True)
+    wait_for(lambda: "listening" in dump.stderr.readline(), "tcpdump")
+    lab.exec("b", "python3", "-c", f"""
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for size in range(1, 5):
+    s.sendto(bytes(size), ("{lab.address('a')}", 4433))""")
+    equal(re.findall(r"length (\d+)", dump.communicate(timeout=60)[0]), ["1", "2", "2", "4", "3"])
 
 
 def test_star():

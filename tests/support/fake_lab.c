@@ -251,6 +251,43 @@ static int fake_link_change(const char *state_dir, const char *name,
 	return fails("link_change", err);
 }
 
+static int fake_fault_add(const char *state_dir, const char *name, const json_t *rule,
+			  uint32_t *ret_id, struct netlab_err *err)
+{
+	char *text = json_dumps(rule, JSON_COMPACT | JSON_SORT_KEYS);
+
+	(void)state_dir;
+	buf_printf(&fake_lab.calls, "fault add %s %s\n", name, text);
+	free(text);
+	*ret_id = 3;
+	return fails("fault_add", err);
+}
+
+static int fake_fault_remove(const char *state_dir, const char *name, uint32_t id,
+			     size_t *ret_removed, struct netlab_err *err)
+{
+	(void)state_dir;
+	buf_printf(&fake_lab.calls, "fault rm %s %u\n", name, id);
+	*ret_removed = id ? 1 : 2;
+	return fails("fault_remove", err);
+}
+
+static int fake_faults(const char *state_dir, const char *name, json_t **ret,
+		       struct netlab_err *err)
+{
+	(void)state_dir;
+	buf_printf(&fake_lab.calls, "faults %s\n", name);
+	if (fails("faults", err))
+		return err->code;
+	*ret = json_loads(
+		"[{\"id\": 1, \"link\": \"a--b\", \"from\": \"b\", \"match\": \"icmp\", \"packets\": "
+		"\"1,3-5\", \"action\": \"drop\", \"<-\": {\"matched\": 4, \"acted\": 2}}, {\"id\": 2, "
+		"\"link\": \"a--b\", \"packets\": \"all\", \"action\": \"delay 1ms\", \"->\": {\"matched\": 7, "
+		"\"acted\": 7}, \"<-\": {\"matched\": 0, \"acted\": 0}}]",
+		0, NULL);
+	return 0;
+}
+
 static void record_words(const char *what, const char *const *words)
 {
 	buf_printf(&fake_lab.calls, " %s=[", what);
@@ -402,6 +439,9 @@ const struct cli_backend fake_lab_backend = {
 	.processes = fake_processes,
 	.stats = fake_stats,
 	.link_change = fake_link_change,
+	.fault_add = fake_fault_add,
+	.fault_remove = fake_fault_remove,
+	.faults = fake_faults,
 	.exec = fake_exec,
 	.copy = fake_copy,
 	.log_path = fake_log_path,

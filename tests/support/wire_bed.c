@@ -211,6 +211,7 @@ struct wire_link bed_link(const struct bed *b, size_t i)
 		.ifindex = { BED_FABRIC + 2 * (uint32_t)i, BED_FABRIC + 2 * (uint32_t)i + 1 },
 		.mtu = b->mtu,
 		.trace_fd = { -1, -1 },
+		.rules_fd = -1,
 	};
 }
 

@@ -49,6 +49,36 @@ static void test_compile(void **state)
 	}
 }
 
+/** libpcap says that there is a syntax error; where, is found out. */
+static void test_place(void **state)
+{
+	static const struct {
+		const char *expression, *hint;
+	} cases[] = {
+		{ "tcp prt 80", "at 'prt', character 5;" },
+		{ "tcp dst port 80 adn udp", "at 'adn', character 17;" },
+		{ "tcp port 1 and (udp prot 5)", "at 'prot', character 21;" },
+		{ "tcp[13 & 3 != 0", "at '!=', character 12;" },
+		{ "tcp[13] & tcp-syn !== 0", "at '!==', character 19;" },
+		{ "tcp[tcpflags] & (tcp-syn|tcp-akc) != 0", "at 'tcp-akc', character 26;" },
+		{ "tcp)", "at ')', character 4;" },
+		{ "tcp port", "at its end" },
+		{ "(icmp", "at its end" },
+		{ "ether[0]", "at its end" },
+		{ "udp dst port 99999", "see pcap-filter(7)" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct sys_match m = { 0 };
+		struct netlab_err err = { 0 };
+
+		assert_int_equal(sys_match_compile(cases[i].expression, &m, &err), -EINVAL);
+		if (!strstr(err.hint, cases[i].hint))
+			fail_msg("%s: %s: %s", cases[i].expression, err.message, err.hint);
+	}
+}
+
 /* A datagram to ourselves: it comes into the loopback interface. */
 static void send_datagram(uint16_t port)
 {
@@ -93,6 +123,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_compile),
+		cmocka_unit_test(test_place),
 		cmocka_unit_test(test_count),
 	};
 

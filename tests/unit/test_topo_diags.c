@@ -166,7 +166,8 @@ static void test_schema_content(void **state)
 	} cases[] = {
 		{ NULL, "nodes", true },
 		{ NULL, "timeline", true },
-		{ NULL, "faults", false },
+		{ NULL, "faults", true },
+		{ "fault", "match", true },
 		{ "node", "services", true },
 		{ "node", "mounts", false },
 		{ "node", "privileged", true },

@@ -93,7 +93,7 @@ static void test_keys(void **state)
 		&top_spec,   &addressing_spec, &defaults_spec,   &node_spec,       &interface_spec,
 		&route_spec, &service_spec,    &link_spec,       &impairment_spec, &loss_spec,
 		&burst_spec, &gemodel_spec,    &state_spec,      &slot_spec,       &trace_spec,
-		&event_spec, &when_spec,       &event_exec_spec,
+		&event_spec, &when_spec,       &event_exec_spec, &fault_spec,
 	};
 	_cleanup_buf_ struct buf md = { 0 }, man = { 0 };
 
