@@ -31,6 +31,8 @@ struct cli_backend {
 	__typeof__(lab_fault_add) *fault_add;
 	__typeof__(lab_fault_remove) *fault_remove;
 	__typeof__(lab_faults) *faults;
+	__typeof__(lab_record_start) *record_start;
+	__typeof__(lab_record_stop) *record_stop;
 	__typeof__(lab_exec) *exec;
 	__typeof__(lab_copy) *copy;
 	__typeof__(lab_log_path) *log_path;

@@ -9,6 +9,7 @@
 #include "cli/target.h"
 #include "lab/check.h"
 #include "sys/clock.h"
+#include "sys/fs.h"
 
 /* A progress line is shown from here on. */
 #define PROGRESS_AFTER_MS 500.0
@@ -85,12 +86,17 @@ int cli_bring_up_prepare(struct cli *c, struct cli_bring_up *u)
 int cli_bring_up(struct cli *c, struct cli_bring_up *u, bool bound)
 {
 	struct phases p = { .c = c };
+	char dir[4096];
 	struct lab_up_options o = {
 		.state_dir = c->state_dir,
 		.topo = u->topology.topo,
 		.timeout_ns = u->timeout_ns,
 		.bound_to_caller = bound,
 		.netns_names = cli_has(c, OPT_NETNS_NAMES),
+		.source = u->topology.text,
+		.source_len = u->topology.len,
+		.source_dir = sys_dir_of(u->topology.file, dir, sizeof(dir)),
+		.record = u->record,
 		.on_phase = on_phase,
 		.on_warning = on_warning,
 		.ctx = &p,

@@ -58,6 +58,7 @@ enum cli_option_id {
 	OPT_AFTER,
 	OPT_FOR,
 	OPT_DO,
+	OPT_RECORD,
 	OPT_COUNT
 };
 
@@ -165,6 +166,7 @@ int cmd_link(struct cli *c);
 int cmd_fault(struct cli *c);
 int cmd_stats(struct cli *c);
 int cmd_verify(struct cli *c);
+int cmd_record(struct cli *c);
 int cmd_doctor(struct cli *c);
 int cmd_schema(struct cli *c);
 int cmd_help(struct cli *c);

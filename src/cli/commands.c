@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 
 static const char *const fault_actions[] = { "add", "ls", "rm", NULL };
+static const char *const record_actions[] = { "start", "stop", NULL };
 static const char *const link_actions[] = { "show", "set", "clear", "down", "up", NULL };
 
 #define UP_OPTIONS \
@@ -76,7 +77,7 @@ const struct cli_command cli_commands[] = {
 		.run = cmd_run,
 		.synopsis =
 			"TOPO [--in NODE] [--name N] [--seed S] [--engine E] [--timeout T] [--strict]\n"
-			"                  [--stats FILE] [--netns-names] -- CMD...",
+			"                  [--stats FILE] [--record DIR] [--netns-names] -- CMD...",
 		.purpose = "bring a lab up, run a command, take the lab down",
 		.details =
 			"CMD runs outside the nodes, or in NODE with --in. NETLAB_LAB and NETLAB_STATE_DIR are set, so\n"
@@ -84,10 +85,12 @@ const struct cli_command cli_commands[] = {
 			"this ends. The exit code is CMD's (128 + N for signal N); 124 when the time of --timeout, which\n"
 			"counts from the start, is up; 125 when netlab itself failed; 126, 127 when CMD cannot be\n"
 			"executed or is not found. --strict: 6 when CMD succeeded, but this host was too slow to\n"
-			"keep what the links promise: it lost packets, or they left late.\n",
+			"keep what the links promise: it lost packets, or they left late. --record: every packet, and what\n"
+			"was decided about it, goes to a new directory, for Wireshark and 'netlab replay'; every link is then\n"
+			"the wire's.\n",
 		.example = "netlab run topology.json -- netlab exec a ping -c 1 b",
 		.options = UP_OPTIONS | OPT_BIT(OPT_IN) | OPT_BIT(OPT_STRICT) | OPT_BIT(OPT_STATS) |
-			   OPT_BIT(OPT_NETNS_NAMES),
+			   OPT_BIT(OPT_NETNS_NAMES) | OPT_BIT(OPT_RECORD),
 		.min_args = 1,
 		.max_args = 1,
 		.missing = "the topology file",
@@ -281,6 +284,21 @@ const struct cli_command cli_commands[] = {
 		.example = "netlab verify topology.json --plot links.svg",
 		.options = UP_OPTIONS | OPT_BIT(OPT_DURATION) | OPT_BIT(OPT_PLOT),
 		.max_args = UINT_MAX,
+	},
+	{
+		.name = "record",
+		.run = cmd_record,
+		.synopsis = "start DIR [LAB] | stop [LAB]",
+		.purpose = "record every packet of a running lab",
+		.details =
+			"DIR is a new directory, or an empty one. packets.pcapng in it is for Wireshark and tshark: what\n"
+			"did not pass untouched has a comment; 'decisions' says what was decided, a line each. All links go\n"
+			"to the wire while the lab is recorded, without losing a packet. See also run --record.\n" LAB_TEXT,
+		.example = "netlab record start trouble",
+		.actions = record_actions,
+		.min_args = 1,
+		.max_args = 3,
+		.missing = "what to do (start, stop)",
 	},
 	{
 		.name = "doctor",

@@ -15,6 +15,7 @@
 #include "base/err.h"
 #include "cli/final_stats.h"
 #include "cli/output.h"
+#include "cli/recording.h"
 #include "sys/clock.h"
 
 /* What timeout(1) exits with; no class of netlab's own, for the command may use any other code. */
@@ -152,16 +153,21 @@ static int take_down(struct cli *c, struct cli_run *run, int code)
 int cli_run(struct cli *c, struct cli_run *run)
 {
 	const struct topo *t = run->up.topology.topo;
+	struct cli_recording recording = { .record.dir_fd = -1 };
 	FILE *stats = NULL;
 	int code = cli_run_check(c, t), status;
 
 	run->end = CLI_RUN_FAILED;
 	if (code == 0)
 		code = cli_final_stats_open(c, &stats);
-	if (code)
-		return code;
-	code = cli_bring_up(c, &run->up, true);
+	if (code == 0)
+		code = cli_recording_open(c, &run->up, &recording);
+	if (recording.path)
+		run->up.record = &recording.record;
+	if (code == 0)
+		code = cli_bring_up(c, &run->up, true);
 	if (code) {
+		cli_recording_discard(&recording);
 		if (stats && stats != c->io->out)
 			(void)fclose(stats);
 		return code;
@@ -170,6 +176,7 @@ int cli_run(struct cli *c, struct cli_run *run)
 		cli_note(c, "lab '%s', seed %" PRIu64, t->name, t->seed);
 	status = run_command(c, run);
 	report_timeline(c, t);
+	status = cli_recording_close(c, t->name, &recording, status);
 	code = cli_final_stats(c, t->name, stats, status);
 	if (status == 0 && code)
 		run->end = code == NETLAB_EXIT_UNTRUSTED ? CLI_RUN_UNTRUSTED : CLI_RUN_FAILED;

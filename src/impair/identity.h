@@ -12,8 +12,7 @@
  *   ip     addresses, protocol, fragment offset, length: other protocols, and fragments but the first
  *   frame  Ethernet type, length: what is not IP
  *
- * A port that is ephemeral (32768 and above, as Linux picks them, unless the other one is as high: then both are) is left
- * out ("*"); `flow` counts the flows that differ in it only, from 1, in the order in which they appear. A SYN with another
+ * A port that is ephemeral (32768 and above, as Linux picks them) is left out ("*"); `flow` counts the flows that differ in it only, from 1, in the order in which they appear. A SYN with another
  * sequence number begins a new flow. What is not TCP also has a digest of its payload, and `nth_data` counts the class with
  * that digest: a packet that is sent again is the second of its own, and those after it keep their numbers. A payload that
  * differs from run to run (a time stamp, a DNS identifier, encryption) leaves the class and `nth`.

@@ -204,6 +204,7 @@ static void enter(struct pipe *p, const struct pipe_arrival *a, void *packet,
 
 	f->extra_ns = r->extra_ns;
 	f->held = r->hold_counter != NULL;
+	f->hold_for = f->held ? r->hold_until - *r->hold_counter : 0;
 	/* delayed, it is nobody to overtake others */
 	f->overtakes = f->overtakes && r->extra_ns == 0;
 	p->stats.held++;
@@ -256,6 +257,8 @@ static void corrupt(struct pipe *p, void *packet, const struct pipe_ruling *r, s
 	if (!r->corrupt)
 		return;
 	f->corrupted = true;
+	f->damage = r->damage;
+	f->damage_at = r->at;
 	if (r->damage == PIPE_DAMAGE_BIT || r->damage == PIPE_DAMAGE_BYTE) {
 		p->owner.corrupt_at(p->owner.ctx, packet, r->damage, r->at);
 		return;

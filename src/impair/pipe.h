@@ -51,6 +51,14 @@ enum pipe_cause {
 	PIPE_CAUSES
 };
 
+/** Where a rule damages a packet. */
+enum pipe_damage {
+	PIPE_DAMAGE_SEEDED, /**< one bit, which the pipe draws (not from the decisions' stream) */
+	PIPE_DAMAGE_RANDOM, /**< one bit, `at` being what was drawn: pipe_fate.corrupt_random of another run */
+	PIPE_DAMAGE_BIT, /**< flips bit `at`, counted as on the wire: 0 is the first byte's most significant */
+	PIPE_DAMAGE_BYTE, /**< inverts byte `at`, from 0 */
+};
+
 /** What became of a packet, and why. */
 struct pipe_fate {
 	uint64_t index; /**< of the packet among those offered, from 1; a copy has its original's */
@@ -64,17 +72,13 @@ struct pipe_fate {
 	int64_t travel_ns; /**< the delay that was drawn, if it goes on and does not overtake */
 	uint32_t
 		corrupt_random; /**< if corrupted by dice, or by a rule without a place: what said which bit */
-	uint32_t rule;    /**< as the ruling said: the rule that acted on it, from 1; 0 = none */
-	int64_t extra_ns; /**< what a rule added to the delay */
-	bool held;        /**< a rule holds it: it goes on later, see pipe_ruling.hold_counter */
-};
-
-/** Where a rule damages a packet. */
-enum pipe_damage {
-	PIPE_DAMAGE_SEEDED, /**< one bit, which the pipe draws (not from the decisions' stream) */
-	PIPE_DAMAGE_RANDOM, /**< one bit, `at` being what was drawn: pipe_fate.corrupt_random of another run */
-	PIPE_DAMAGE_BIT, /**< flips bit `at`, counted as on the wire: 0 is the first byte's most significant */
-	PIPE_DAMAGE_BYTE, /**< inverts byte `at`, from 0 */
+	uint32_t rule;     /**< as the ruling said: the rule that acted on it, from 1; 0 = none */
+	int64_t extra_ns;  /**< what a rule added to the delay */
+	bool held;         /**< a rule holds it: it goes on later, see pipe_ruling.hold_counter */
+	uint64_t hold_for; /**< if held: how many have to be counted until then */
+	/** if a rule corrupted it: where; see struct pipe_ruling. PIPE_DAMAGE_SEEDED otherwise */
+	enum pipe_damage damage;
+	uint64_t damage_at;
 };
 
 /** What the owner has decided about a packet before the dice. Zero = nothing. */

@@ -287,7 +287,7 @@ static int choose_join(struct supervisor *s, const struct wanted *w, struct plan
 	bool faulty = faults_on(s, w->link);
 	int r = 0;
 
-	if (is_shaping(w->asked) && !faulty)
+	if (is_shaping(w->asked) && !faulty && !s->host.recorded)
 		r = supervisor_probe(s, err);
 	if (r == 0)
 		r = plan_choose_join(wish, s->topo->engine, w->asked,
@@ -426,10 +426,11 @@ static int carry_out(struct supervisor *s, const struct wanted *w, struct netlab
 	int r = choose_join(s, w, &choice, err);
 
 	if (r == 0)
-		r = change_offloads(s, w->link,
-				    (is_shaping(w->asked) || faults_on(s, w->link)) &&
-					    !s->topo->links[w->link].offload,
-				    err);
+		r = change_offloads(
+			s, w->link,
+			(is_shaping(w->asked) || faults_on(s, w->link) || s->host.recorded) &&
+				!s->topo->links[w->link].offload,
+			err);
 	if (r == 0)
 		r = carry_out_join(s, w, &choice, err);
 	if (r == 0) {

@@ -200,7 +200,9 @@ static int copy_error(const json_t *e, struct netlab_err *err)
 	return r;
 }
 
-int lab_request_fd(int fd, json_t *request, json_t **ret, int *ret_fd, struct netlab_err *err)
+/** @param[in] pass_fd  goes with the request; -1 = none */
+static int request_fd(int fd, json_t *request, int pass_fd, json_t **ret, int *ret_fd,
+		      struct netlab_err *err)
 {
 	_cleanup_free_ char *text = request ? json_dumps(request, JSON_COMPACT) : NULL;
 	_cleanup_buf_ struct buf answer = { 0 };
@@ -210,7 +212,7 @@ int lab_request_fd(int fd, json_t *request, json_t **ret, int *ret_fd, struct ne
 	json_decref(request);
 	if (!text)
 		return err_set(err, ENOMEM, "out of memory");
-	r = sys_sock_send(fd, text, strlen(text), NULL, 0);
+	r = sys_sock_send(fd, text, strlen(text), &pass_fd, pass_fd >= 0);
 	if (r < 0)
 		return err_errno(err, r, "asking the lab");
 	r = receive_answer(fd, &answer, ret_fd, err);
@@ -226,6 +228,25 @@ int lab_request_fd(int fd, json_t *request, json_t **ret, int *ret_fd, struct ne
 		*ret = json_incref(json_object_get(reply, "result"));
 	json_decref(reply);
 	return r;
+}
+
+int lab_request_fd(int fd, json_t *request, json_t **ret, int *ret_fd, struct netlab_err *err)
+{
+	return request_fd(fd, request, -1, ret, ret_fd, err);
+}
+
+int lab_request_passing(const char *state_dir, const char *name, json_t *request, int pass_fd,
+			json_t **ret, struct netlab_err *err)
+{
+	int fd = connect_lab(state_dir, name, err), r;
+
+	if (fd < 0) {
+		json_decref(request);
+		return fd;
+	}
+	r = request_fd(fd, request, pass_fd, ret, NULL, err);
+	close(fd);
+	return r < 0 ? r : 0;
 }
 
 int lab_request(const char *state_dir, const char *name, json_t *request, json_t **ret, int *ret_fd,

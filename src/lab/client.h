@@ -19,6 +19,9 @@
  */
 int lab_request(const char *state_dir, const char *name, json_t *request, json_t **ret, int *ret_fd,
 		struct netlab_err *err);
+/** The same with a descriptor that goes along; borrowed. */
+int lab_request_passing(const char *state_dir, const char *name, json_t *request, int pass_fd,
+			json_t **ret, struct netlab_err *err);
 /** The same over a connection. */
 int lab_request_fd(int fd, json_t *request, json_t **ret, int *ret_fd, struct netlab_err *err);
 /** Removes what dead labs left in the state directory. */

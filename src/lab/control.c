@@ -206,7 +206,8 @@ static json_t *answer_exec(struct supervisor *s, const json_t *request, int *ret
 			 node->user, "rootless", s->rootless, "privileges", privileges);
 }
 
-static json_t *answer(struct supervisor *s, const json_t *request, int *ret_fd,
+/** @param[in] in_fd  came with the request; -1 = none */
+static json_t *answer(struct supervisor *s, const json_t *request, int in_fd, int *ret_fd,
 		      struct netlab_err *err)
 {
 	const char *op = json_string_value(json_object_get(request, "op"));
@@ -227,6 +228,10 @@ static json_t *answer(struct supervisor *s, const json_t *request, int *ret_fd,
 		return fault_remove(s, request, err);
 	if (op && strcmp(op, "faults") == 0)
 		return json_pack("{s:o}", "faults", faults_report(s));
+	if (op && strcmp(op, "record-start") == 0)
+		return recording_start(s, request, in_fd, err);
+	if (op && strcmp(op, "record-stop") == 0)
+		return recording_stop(s, ret_fd, err);
 	if (op && strcmp(op, "down") == 0) {
 		supervisor_stop(s);
 		return json_object();
@@ -244,7 +249,9 @@ static void serve(struct loop *l, unsigned i)
 	struct client *c = &l->clients[i];
 	struct netlab_err err = { 0 };
 	json_t *request, *result = NULL, *reply;
-	ssize_t n = sys_sock_recv(c->fd, text, sizeof(text), NULL, NULL);
+	int in_fd = -1;
+	unsigned n_fds = 1;
+	ssize_t n = sys_sock_recv(c->fd, text, sizeof(text), &in_fd, &n_fds);
 
 	if (n == -EAGAIN)
 		return;
@@ -254,9 +261,11 @@ static void serve(struct loop *l, unsigned i)
 	}
 	request = json_loadb(text, (size_t)n, 0, NULL);
 	if (request)
-		result = answer(l->s, request, &c->pass_fd, &err);
+		result = answer(l->s, request, n_fds == 1 ? in_fd : -1, &c->pass_fd, &err);
 	else
 		err_set(&err, EPROTO, "malformed request");
+	if (n_fds == 1)
+		close(in_fd);
 	json_decref(request);
 	reply = result ? json_pack("{s:o}", "result", result)
 		       : json_pack("{s:o}", "error", report_error(&err));
@@ -284,6 +293,7 @@ static void on_signals(struct loop *l)
 			supervisor_stop(l->s);
 	}
 	wired_restore(l->s);
+	recording_settle(l->s);
 	/* whoever waits for a bound lab's command learns of it by the lab's end */
 	if (l->s->failure[0] && l->s->options->bound_to_caller)
 		l->ended = true;
@@ -317,7 +327,7 @@ static bool all_stopped(const struct supervisor *s)
 		if (s->nodes[i].pid && !s->nodes[i].stopped)
 			return false;
 	}
-	return true;
+	return s->recording.pid == 0; /* it writes what it has */
 }
 
 /** Milliseconds until the stop's time is over; -1 while nobody stops; 0 = it is over. */

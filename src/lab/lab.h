@@ -34,16 +34,27 @@ typedef void lab_phase_fn(void *ctx, const char *phase, double elapsed_ms);
 /** Something the user should know but that stops nothing. */
 typedef void lab_warning_fn(void *ctx, const char *text);
 
+/** `run --record`: the lab is recorded from its first packet on. */
+struct lab_record {
+	int dir_fd; /**< of record_dir_create() (repro/record_dir.h); borrowed for the call */
+};
+
 struct lab_up_options {
 	const char *state_dir;
 	const struct topo *topo; /**< borrowed for the call */
 	uint64_t timeout_ns;     /**< 0 = 60 s; counts the whole of up */
 	/** `run`: the lab dies with the calling process, whatever ends that */
 	bool bound_to_caller;
-	bool netns_names;           /**< names in /run/netns; root only */
-	lab_phase_fn *on_phase;     /**< may be NULL */
-	lab_warning_fn *on_warning; /**< may be NULL */
-	void *ctx;                  /**< for the two */
+	bool netns_names; /**< names in /run/netns; root only */
+	/** The topology's text, for a recording to keep; borrowed for the call. NULL = unknown: it cannot be recorded */
+	const char *source;
+	size_t source_len;
+	const char *
+		source_dir; /**< what relative paths in it count from, ending in '/'; may be NULL */
+	const struct lab_record *record; /**< NULL = not recorded */
+	lab_phase_fn *on_phase;          /**< may be NULL */
+	lab_warning_fn *on_warning;      /**< may be NULL */
+	void *ctx;                       /**< for the two */
 };
 
 /** A lab that this process brought up. */
@@ -114,6 +125,19 @@ int lab_fault_remove(const char *state_dir, const char *name, uint32_t id, size_
 		     struct netlab_err *err);
 /** The rules with what they counted, as lab/faults.h says. New reference. */
 int lab_faults(const char *state_dir, const char *name, json_t **ret, struct netlab_err *err);
+
+/**
+ * Begins to record a running lab (docs/reproducing.md). All its links go to the wire, without loss, until the recording ends.
+ * @param[in] dir_fd  empty directory (record_dir_make()); the caller's
+ * @return 0; -EBUSY: it is being recorded; -EOPNOTSUPP: netem carries a link; ...
+ */
+int lab_record_start(const char *state_dir, const char *name, int dir_fd, struct netlab_err *err);
+/**
+ * Ends it, and waits until all of it is written. What was recorded stays readable also when this fails.
+ * @param[out] ret  {"state", "packets", "bytes", "decisions", "lost_records", "error"}, a new reference; may be NULL
+ * @return 0; -ENOENT: the lab does not run, or nothing was recorded; -EIO: the recording is incomplete, *err says why
+ */
+int lab_record_stop(const char *state_dir, const char *name, json_t **ret, struct netlab_err *err);
 
 struct lab_exec_options {
 	const char *state_dir, *lab, *node;

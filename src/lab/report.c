@@ -370,6 +370,8 @@ json_t *report_lab(struct supervisor *s, struct netlab_err *err)
 	json_object_set_new(lab, "links", links);
 	if (s->faults)
 		json_object_set_new(lab, "faults", faults_report(s));
+	if (s->recording.tape)
+		json_object_set_new(lab, "recording", recording_report(s));
 	if (s->timeline)
 		json_object_set_new(lab, "timeline", timeline_report(s->timeline));
 	return lab;

@@ -129,6 +129,10 @@ bool supervisor_reap(struct supervisor *s)
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (pid == s->recording.pid) {
+			recording_reaped(s, status);
+			continue;
+		}
 		if (pid == s->wire.pid) {
 			s->wire_ended = true;
 			s->wire_status = status;
@@ -216,6 +220,7 @@ void supervisor_stop(struct supervisor *s)
 	if (s->stopping)
 		return;
 	s->stopping = true;
+	recording_end(s);
 	s->stop_deadline_ns = sys_monotonic_ns() + STOP_GRACE_MS * 1000000ull;
 	for (size_t i = 0; i < s->topo->n_nodes; i++) {
 		/* without services there is nothing to ask */
@@ -232,10 +237,16 @@ static int open_log(const struct rundir *dir)
 	return sys_open(dir->fd, RUNDIR_LOG, O_WRONLY | O_CREAT | O_APPEND);
 }
 
+static int record_fd(const struct lab_up_options *o)
+{
+	return o->record ? o->record->dir_fd : -1;
+}
+
 /** Leaves the caller's terminal, files and signals. */
 static int detach(struct supervisor *s, struct netlab_err *err)
 {
-	int keep[] = { s->up_fd, s->dir->state_fd, s->dir->fd, s->dir->lock_fd, s->caller_fd };
+	int keep[] = { s->up_fd,        s->dir->state_fd, s->dir->fd,
+		       s->dir->lock_fd, s->caller_fd,     record_fd(s->options) };
 	sigset_t all, handled;
 	int log_fd, r;
 
@@ -356,6 +367,7 @@ static int come_up(struct supervisor *s, struct netlab_err *err)
 	if (r < 0)
 		return r;
 	supervisor_phase(s, "start");
+	s->host.recorded = s->options->record != NULL;
 	r = plan_build(s->topo, &s->host, &s->plan, err);
 	if (r < 0)
 		return r;
@@ -366,7 +378,11 @@ static int come_up(struct supervisor *s, struct netlab_err *err)
 	if (r < 0)
 		return r;
 	supervisor_phase(s, "plan");
-	return realise(s, err);
+	if (s->options->record) {
+		r = recording_begin(s, s->options->record->dir_fd, err);
+		close(s->options->record->dir_fd);
+	}
+	return r < 0 ? r : realise(s, err);
 }
 
 static int listen_control(struct supervisor *s, struct netlab_err *err)
@@ -415,6 +431,7 @@ void supervisor_main(const struct supervisor_boot *boot)
 		.listen_fd = -1,
 		.fabric_fd = -1,
 		.wire = { .pid = 0, .fd = -1 },
+		.recording = { .tape_fd = -1, .wake_fd = -1 },
 	};
 	struct netlab_err err = { 0 };
 	char reply = 0;

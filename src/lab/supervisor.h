@@ -17,6 +17,7 @@
 #include <sys/types.h>
 
 #include "lab/lab.h"
+#include "lab/recording.h"
 #include "lab/rundir.h"
 #include "netlab/err.h"
 #include "plan/plan.h"
@@ -136,6 +137,7 @@ struct supervisor {
 	uint64_t stop_deadline_ns;
 	struct lab_faults *faults; /**< owned; NULL = none; faults.c */
 	struct timeline *timeline; /**< owned; NULL = none (lab/timeline.h) */
+	struct lab_recording recording;
 };
 
 /** What lab_up() hands to its child. */

@@ -38,7 +38,7 @@ static int wrap(struct supervisor *s, size_t link, int r, struct netlab_err *err
 	return r;
 }
 
-static int start(struct supervisor *s, struct netlab_err *err)
+int wired_start(struct supervisor *s, struct netlab_err *err)
 {
 	int r, pidfd;
 
@@ -51,7 +51,7 @@ static int start(struct supervisor *s, struct netlab_err *err)
 	s->wire_host_pid = pidfd < 0 ? 0 : sys_pidfd_seen_from(s->host_proc_fd, pidfd);
 	if (pidfd >= 0)
 		close(pidfd);
-	return 0;
+	return recording_attach(s, err);
 }
 
 static int add(struct supervisor *s, size_t link, const struct impairment asked[2], bool from_patch,
@@ -72,7 +72,7 @@ int wired_all(struct supervisor *s, struct netlab_err *err)
 	for (size_t i = 0; i < s->topo->n_links && r == 0; i++) {
 		if (s->links[i].join != PLAN_JOIN_WIRE)
 			continue;
-		r = start(s, err);
+		r = wired_start(s, err);
 		if (r == 0)
 			r = add(s, i, s->links[i].asked, false, err);
 	}
@@ -82,7 +82,7 @@ int wired_all(struct supervisor *s, struct netlab_err *err)
 int wired_take(struct supervisor *s, size_t link, const struct impairment asked[2],
 	       struct netlab_err *err)
 {
-	int r = start(s, err);
+	int r = wired_start(s, err);
 
 	return r < 0 ? r : add(s, link, asked, true, err);
 }
@@ -151,6 +151,7 @@ void wired_restore(struct supervisor *s)
 	s->wire_ended = false;
 	held = count_held(s);
 	wire_died(&s->wire);
+	recording_wire_died(s);
 	(void)wired_explain_end(s, &err);
 	supervisor_log("%s; with it %llu packets that it held", err.message, held);
 	if (s->stopping || s->failure[0])

@@ -9,6 +9,8 @@
 
 #include "lab/supervisor.h"
 
+/** Starts the wire if it does not run. @return 0; negative errno */
+int wired_start(struct supervisor *s, struct netlab_err *err);
 /** Starts the wire if the plan has a link for it, with all of those. @return 0; negative errno */
 int wired_all(struct supervisor *s, struct netlab_err *err);
 /**

@@ -34,6 +34,26 @@ static int no_netem(const char *why, enum topo_join wish, struct netlab_err *err
 	return -EOPNOTSUPP;
 }
 
+/** Only the wire can be recorded, and replay decisions. */
+static int choose_recorded(enum topo_join wish, enum topo_engine engine, struct plan_choice *ret,
+			   struct netlab_err *err)
+{
+	bool by_link = wish == TOPO_JOIN_NETEM;
+
+	if (!by_link && (engine != TOPO_ENGINE_NETEM || wish == TOPO_JOIN_WIRE)) {
+		*ret = (struct plan_choice){ PLAN_JOIN_WIRE, "the lab is recorded, or replayed" };
+		return 0;
+	}
+	(void)err_set(
+		err, EOPNOTSUPP,
+		"%s asks for netem, in the kernel, where packets cannot be recorded or replayed",
+		by_link ? "its \"join\"" : "the lab's engine");
+	(void)err_class(err, NETLAB_EXIT_UNSUPPORTED);
+	(void)err_hint(err, "leave out \"%s\": \"netem\"%s", by_link ? "join" : "engine",
+		       by_link ? "" : " (--engine netem)");
+	return -EOPNOTSUPP;
+}
+
 int plan_choose_join(enum topo_join wish, enum topo_engine engine, const struct impairment asked[2],
 		     const char *needs_wire, const struct plan_host *host, struct plan_choice *ret,
 		     struct netlab_err *err)
@@ -44,6 +64,8 @@ int plan_choose_join(enum topo_join wish, enum topo_engine engine, const struct 
 		beyond = impairment_beyond_netem(&asked[0]);
 	if (!beyond)
 		beyond = impairment_beyond_netem(&asked[1]);
+	if (host && host->recorded)
+		return choose_recorded(wish, engine, ret, err);
 	why = host && host->no_netem && !needs_wire ? no_sch_netem : beyond;
 	if (wish == TOPO_JOIN_WIRE) {
 		*ret = (struct plan_choice){ PLAN_JOIN_WIRE, "the file says \"join\": \"wire\"" };
@@ -169,7 +191,8 @@ static int make_join(struct build *b, size_t l, bool changes, bool faulty)
 			return r;
 	}
 	/* One loss decision for each packet on the wire, not for 64 KB that the sender had not cut up yet. */
-	p->no_offload = !link->offload && (shapes[0] || shapes[1] || forced || faulty);
+	p->no_offload = !link->offload && (shapes[0] || shapes[1] || forced || faulty ||
+					   (b->host && b->host->recorded));
 	for (end_id end = (end_id)l * 2; end < l * 2 + 2; end++)
 		interface_of(b, end)->no_offload = p->no_offload;
 	return 0;

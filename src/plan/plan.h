@@ -192,6 +192,7 @@ struct plan {
 struct plan_host {
 	/** the kernel has no sch_netem: links that shape are the wire's */
 	bool no_netem;
+	bool recorded; /**< every link is the wire's, so that it can be recorded or replayed */
 };
 
 /**

@@ -16,6 +16,8 @@
  *   drop            the packet is lost; nothing else then, but a copy that was made goes on
  *   mark            Congestion Experienced was set
  *   corrupt=N       one bit was flipped: the number that frame_corrupt() was given (without GSO the bit is N modulo bits)
+ *   corrupt-bit=N   bit N was flipped, counted as on the wire: 0 is the first byte's most significant
+ *   corrupt-byte=N  byte N was inverted, from 0
  *   ahead           it went before all others, past queue and delay
  *   delay=+NNNns    it was so much later (or, "-", earlier) than the link's own delay has it
  *   hold=N          it was held until N of its direction had passed
@@ -66,12 +68,15 @@ enum {
 	VERDICT_COPY_CORRUPT = 1 << 7,
 	VERDICT_COPY_AHEAD = 1 << 8,
 	VERDICT_COPY_DELAY = 1 << 9,
+	VERDICT_CORRUPT_BIT = 1 << 10,
+	VERDICT_CORRUPT_BYTE = 1 << 11,
 };
 
 /** What happened to a packet. What its `actions` do not name is 0. */
 struct verdict {
 	unsigned actions;      /**< VERDICT_*; never none */
 	uint32_t corrupt;      /**< CORRUPT */
+	uint32_t corrupt_at;   /**< CORRUPT_BIT or CORRUPT_BYTE, of which there is one at most */
 	uint32_t copy_corrupt; /**< COPY_CORRUPT */
 	uint32_t hold;         /**< HOLD; at least 1 */
 	int64_t delay_ns;      /**< DELAY: added to the link's own delay; not 0 */

@@ -79,7 +79,7 @@ static json_t *about_json(const struct record_about *a)
 			 "in", a->in_node, "from_start", a->from_start);
 }
 
-static int write_about(int fd, const struct record_about *a, struct netlab_err *err)
+int record_dir_describe(int fd, const struct record_about *a, struct netlab_err *err)
 {
 	json_t *about = about_json(a);
 	_cleanup_free_ char *text = about ? json_dumps(about, JSON_INDENT(2)) : NULL;
@@ -92,7 +92,11 @@ static int write_about(int fd, const struct record_about *a, struct netlab_err *
 	if (r < 0)
 		return err_errno(err, r, "writing '" RECORD_TOPOLOGY "'");
 	r = sys_write_file(fd, RECORD_ABOUT, text, strlen(text));
-	return r < 0 ? err_errno(err, r, "writing '" RECORD_ABOUT "'") : 0;
+	if (r < 0) {
+		(void)unlinkat(fd, RECORD_TOPOLOGY, 0);
+		return err_errno(err, r, "writing '" RECORD_ABOUT "'");
+	}
+	return 0;
 }
 
 /** @return 0 when the directory is empty */
@@ -113,27 +117,17 @@ static int check_empty(int fd, struct netlab_err *err)
 	return err_hint(err, "a recording wants a directory of its own: name a new one");
 }
 
-int record_dir_create(const char *path, const struct record_about *about, int *ret_fd,
-		      struct netlab_err *err)
+int record_dir_make(const char *path, int *ret_fd, bool *ret_made, struct netlab_err *err)
 {
 	int made = sys_mkdir(AT_FDCWD, path), r = 0, fd;
 
-	if (made < 0 && made != -EEXIST) {
-		(void)err_errno(err, made, "recording to '%s'", path);
-		return made;
-	}
+	if (made < 0 && made != -EEXIST)
+		return err_errno(err, made, "recording to '%s'", path);
 	fd = open_named(path);
 	if (fd < 0)
 		r = err_errno(err, fd, "opening the directory");
 	if (r == 0)
 		r = check_empty(fd, err);
-	if (r == 0) {
-		r = write_about(fd, about, err);
-		if (r < 0) {
-			(void)unlinkat(fd, RECORD_TOPOLOGY, 0);
-			(void)unlinkat(fd, RECORD_ABOUT, 0);
-		}
-	}
 	if (r < 0) {
 		if (fd >= 0)
 			close(fd);
@@ -142,7 +136,41 @@ int record_dir_create(const char *path, const struct record_about *about, int *r
 		return err_wrap(err, "recording to '%s'", path);
 	}
 	*ret_fd = fd;
+	if (ret_made)
+		*ret_made = made == 0;
 	return 0;
+}
+
+int record_dir_create(const char *path, const struct record_about *about, int *ret_fd,
+		      struct netlab_err *err)
+{
+	bool made = false;
+	int fd = -1, r = record_dir_make(path, &fd, &made, err);
+
+	if (r < 0)
+		return r;
+	r = record_dir_describe(fd, about, err);
+	if (r < 0) {
+		close(fd);
+		if (made)
+			(void)sys_rmdir(AT_FDCWD, path);
+		return err_wrap(err, "recording to '%s'", path);
+	}
+	*ret_fd = fd;
+	return 0;
+}
+
+void record_dir_discard(const char *path, int fd)
+{
+	static const char *const files[] = { RECORD_ABOUT,     RECORD_TOPOLOGY,   RECORD_PACKETS,
+					     RECORD_DECISIONS, RECORD_IDENTITIES, RECORD_SUMMARY,
+					     RECORD_STATISTICS };
+
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
+		(void)unlinkat(fd, files[i], 0);
+	close(fd);
+	if (path)
+		(void)sys_rmdir(AT_FDCWD, path);
 }
 
 /* --- opening one --- */

@@ -54,12 +54,27 @@ struct record_about {
 };
 
 /**
+ * Makes the directory, which must not exist or be empty.
+ * @param[out] ret_fd    of the directory, the caller's
+ * @param[out] ret_made  whether it did not exist before; may be NULL
+ * @return 0; -ENOTEMPTY, -EROFS, -EACCES, ...; nothing that was made is left then
+ */
+int record_dir_make(const char *path, int *ret_fd, bool *ret_made, struct netlab_err *err);
+/** Writes record.json and topology.json into it. @return 0; -ENOSPC, ...; neither is left then */
+int record_dir_describe(int fd, const struct record_about *about, struct netlab_err *err);
+/**
  * Makes the directory, which must not exist or be empty, and writes record.json and topology.json.
  * @param[out] ret_fd  of the directory, the caller's
  * @return 0; -ENOTEMPTY, -EROFS, -EACCES, -ENOSPC...; nothing that was made is left then
  */
 int record_dir_create(const char *path, const struct record_about *about, int *ret_fd,
 		      struct netlab_err *err);
+
+/**
+ * Nothing was recorded: removes what record_dir_create() made, and closes the directory.
+ * @param[in] path  to remove it as well; NULL = it was there before
+ */
+void record_dir_discard(const char *path, int fd);
 
 /** A recording that was opened. */
 struct record_dir {

@@ -18,6 +18,8 @@ static const struct {
 	{ VERDICT_DROP, "drop", VALUE_NONE, 0 },
 	{ VERDICT_MARK, "mark", VALUE_NONE, 0 },
 	{ VERDICT_CORRUPT, "corrupt", VALUE_U32, offsetof(struct verdict, corrupt) },
+	{ VERDICT_CORRUPT_BIT, "corrupt-bit", VALUE_U32, offsetof(struct verdict, corrupt_at) },
+	{ VERDICT_CORRUPT_BYTE, "corrupt-byte", VALUE_U32, offsetof(struct verdict, corrupt_at) },
 	{ VERDICT_AHEAD, "ahead", VALUE_NONE, 0 },
 	{ VERDICT_DELAY, "delay", VALUE_DELAY, offsetof(struct verdict, delay_ns) },
 	{ VERDICT_HOLD, "hold", VALUE_U32, offsetof(struct verdict, hold) },
@@ -110,6 +112,8 @@ static const char *check(const struct verdict *v)
 	if ((v->actions & VERDICT_DROP) &&
 	    (v->actions & ~(VERDICT_DROP | VERDICT_DUPLICATE | of_copy)))
 		return "what is dropped cannot be anything else";
+	if ((v->actions & VERDICT_CORRUPT_BIT) && (v->actions & VERDICT_CORRUPT_BYTE))
+		return "either a bit or a byte is corrupted at a place";
 	if ((v->actions & of_copy) && !(v->actions & VERDICT_DUPLICATE))
 		return "there is a copy only with 'dup'";
 	if ((v->actions & VERDICT_AHEAD) && (v->actions & (VERDICT_DELAY | VERDICT_HOLD)))
@@ -137,7 +141,7 @@ int verdict_parse(const char *text, struct verdict *ret, const char **ret_why)
 		at = read_value(from + n, i, &v);
 	}
 	if (!at || *at || !v.actions)
-		why = "it is some of drop mark corrupt=N ahead delay=+Nns hold=N dup copy-corrupt=N copy-ahead "
+		why = "it is some of drop mark corrupt=N corrupt-bit=N corrupt-byte=N ahead delay=+Nns hold=N dup copy-corrupt=N copy-ahead "
 		      "copy-delay=+Nns, in this order";
 	else
 		why = check(&v);

@@ -96,6 +96,13 @@ int sys_write_file(int dir_fd, const char *name, const void *data, size_t len)
 	return r;
 }
 
+int sys_write_all(int fd, const void *data, size_t len)
+{
+	int r = sys_gate("write");
+
+	return r < 0 ? r : write_all(fd, data, len);
+}
+
 int sys_write_value(const char *path, const char *value)
 {
 	int fd, r = sys_gate("write value");

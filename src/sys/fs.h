@@ -30,6 +30,8 @@ int sys_open_dir(int dir_fd, const char *name);
 int sys_open(int dir_fd, const char *name, int flags);
 /** Writes a whole file: NAME.tmp, then rename, so that a reader sees all or nothing. @return 0, negative errno */
 int sys_write_file(int dir_fd, const char *name, const void *data, size_t len);
+/** Writes all of it to an open file. @return 0, negative errno */
+int sys_write_all(int fd, const void *data, size_t len);
 /** Writes to an existing file in one write (sysctls, maps). @return 0, negative errno */
 int sys_write_value(const char *path, const char *value);
 /** Reads a small file whole, NUL-terminated, trailing newline cut. @return length, negative errno */

@@ -176,16 +176,21 @@ static uint16_t sum16(const uint8_t *data, size_t len)
 	return (uint16_t)sum;
 }
 
+void frame_make_checksum(uint8_t *data, size_t len, const struct sys_vnet *vnet)
+{
+	size_t start = vnet->csum_start, at = start + vnet->csum_offset;
+
+	if ((vnet->flags & SYS_VNET_NEEDS_CSUM) && at + 2 <= len) {
+		/* the field holds the pseudo header's sum now, which belongs to the whole */
+		uint16_t sum = (uint16_t)~sum16(data + start, len - start);
+
+		put16(data + at, sum ? sum : 0xffff); /* 0 would say "none" in UDP */
+	}
+}
+
 static void complete_checksum(struct frame *f)
 {
-	size_t start = f->vnet.csum_start, at = start + f->vnet.csum_offset;
-
-	if ((f->vnet.flags & SYS_VNET_NEEDS_CSUM) && at + 2 <= f->len) {
-		/* the field holds the pseudo header's sum now, which belongs to the whole */
-		uint16_t sum = (uint16_t)~sum16(f->data + start, f->len - start);
-
-		put16(f->data + at, sum ? sum : 0xffff); /* 0 would say "none" in UDP */
-	}
+	frame_make_checksum(f->data, f->len, &f->vnet);
 	f->vnet = (struct sys_vnet){ 0 };
 }
 

@@ -61,6 +61,8 @@ uint32_t frame_wire_len(const struct frame *f);
 void frame_corrupt(struct frame *f, uint32_t random);
 /** Flips the bits of a mask in a byte, from 0; one past the end is nothing. Checksums as by frame_corrupt(). */
 void frame_damage(struct frame *f, uint64_t at, uint8_t mask);
+/** Makes a checksum that was left to the hardware, in a frame's bytes. */
+void frame_make_checksum(uint8_t *data, size_t len, const struct sys_vnet *vnet);
 /** Sets Congestion Experienced. @return false when the frame is not of an ECN-capable transport */
 bool frame_mark(struct frame *f);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "wire/tables.h"
+#include "wire/witness.h"
 
 /* --- what the pipe does to frames --- */
 
@@ -81,6 +82,11 @@ static bool on_mark(void *ctx, void *packet)
 	return frame_mark(packet);
 }
 
+static void on_fate(void *ctx, void *packet, const struct pipe_fate *fate)
+{
+	witness_fate(ctx, packet, fate);
+}
+
 static void on_drop(void *ctx, void *packet, enum pipe_cause cause)
 {
 	lane_settle(ctx, packet, (int)cause);
@@ -94,6 +100,7 @@ void lane_settle(struct lane *l, struct frame *f, int fate)
 
 void lane_settle_unsent(struct lane *l, struct frame *f, enum pipe_cause cause)
 {
+	witness_unsent(l, f, cause);
 	l->unsent[cause]++;
 	l->unsent_bytes += frame_wire_len(f);
 	lane_settle(l, f, (int)cause);
@@ -123,6 +130,7 @@ int lane_init(struct lane *l, const struct lane_setup *setup)
 		.corrupt = on_corrupt,
 		.mark = on_mark,
 		.drop = on_drop,
+		.fate = on_fate,
 		.ctx = l,
 		.rule = on_rule,
 		.corrupt_at = on_corrupt_at,
@@ -139,6 +147,7 @@ int lane_init(struct lane *l, const struct lane_setup *setup)
 		.rules = setup->rules,
 		.dir = setup->dir,
 		.slot = setup->slot,
+		.tape = setup->tape,
 	};
 	stats_read(l->slot, &l->base);
 	return pipe_init(&l->pipe, &of_pipe, &owner);
@@ -177,7 +186,9 @@ void lane_change(struct lane *l, const struct lane_setup *setup)
 void lane_offer(struct lane *l, struct frame *f, uint64_t arrival_ns)
 {
 	f->number = ++l->n_frames;
+	witness_offer(l, f, arrival_ns);
 	pipe_offer(&l->pipe, arrival_ns, f, frame_wire_len(f));
+	witness_end(l);
 }
 
 void lane_count_lost(struct lane *l, uint64_t n)

@@ -15,6 +15,7 @@
 #include "wire/frame.h"
 #include "wire/rule_map.h"
 #include "wire/stats.h"
+#include "wire/tape.h"
 #include "wire/trace_map.h"
 #include "wire/wire.h"
 
@@ -37,6 +38,7 @@ struct lane {
 	const struct rule_map *rules; /**< of the link; NULL = none */
 	unsigned dir;
 	struct wire_slot *slot;
+	struct tape_writer *tape; /**< the worker's; borrowed */
 	struct wire_counters
 		base;      /**< of earlier times: before a restart, before the link was a patch */
 	uint64_t n_frames; /**< taken in: the last one's number */
@@ -60,7 +62,8 @@ struct lane_setup {
 	struct frame_pool *pool;
 	struct link *link;
 	const struct rule_map
-		*rules; /**< borrowed until the lane is changed or freed; NULL = none */
+		*rules;           /**< borrowed until the lane is changed or freed; NULL = none */
+	struct tape_writer *tape; /**< lane_init() only */
 	uint64_t now_ns;
 };
 

@@ -16,7 +16,7 @@
 /** Descriptors that may come along with an order: two traces, the rules. */
 enum { WIRE_LINK_FDS = 3 };
 
-enum order_kind { ORDER_ADD, ORDER_COMMIT, ORDER_CHANGE, ORDER_RELEASE };
+enum order_kind { ORDER_ADD, ORDER_COMMIT, ORDER_CHANGE, ORDER_RELEASE, ORDER_RECORD };
 
 struct order {
 	uint32_t

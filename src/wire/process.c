@@ -27,11 +27,66 @@ struct process {
 	struct wire_shared *shared;
 	struct worker **workers; /**< made as links come */
 	unsigned n_workers, max_workers;
+	struct tape *tape; /**< of the recorder; owned; NULL = nobody records */
+	int tape_wake_fd;  /**< owned, with it */
 	struct carried {
 		struct link *link;
 		struct worker *worker;
 	} * links; /**< by number; link NULL = not the wire's */
 };
+
+/* --- recording --- */
+
+/** Has a worker tell the recorder, or nobody, from now on. */
+static void record(const struct process *p, unsigned worker)
+{
+	const struct order o = { .kind = ORDER_RECORD };
+	struct task t = {
+		.order = &o, .tape = p->tape, .tape_ring = worker, .tape_wake_fd = p->tape_wake_fd
+	};
+
+	worker_do(p->workers[worker], &t);
+}
+
+static void record_all(struct process *p, struct tape *tape, int wake_fd)
+{
+	struct tape *old = p->tape;
+	int old_fd = p->tape_wake_fd;
+
+	p->tape = tape;
+	p->tape_wake_fd = wake_fd;
+	for (unsigned i = 0; i < p->n_workers; i++)
+		record(p, i);
+	if (old) {
+		(void)tape_unmap(old);
+		close(old_fd);
+	}
+}
+
+/** Begins to record with two descriptors, which are its own from now on, or ends it without. */
+static int begin_record(struct process *p, int *fds, unsigned *n_fds, struct netlab_err *err)
+{
+	struct tape *tape = NULL;
+	int r;
+
+	if (*n_fds == 0) {
+		record_all(p, NULL, -1);
+		return 0;
+	}
+	if (*n_fds != 2)
+		return err_set(err, EMFILE, "wire: the recorder's descriptors did not come along");
+	r = tape_map(fds[0], &tape);
+	if (r == 0 && tape->n_rings < p->max_workers) {
+		(void)tape_unmap(tape);
+		r = -EINVAL;
+	}
+	if (r < 0)
+		return err_errno(err, r, "wire: the recorder's memory");
+	close(fds[0]);
+	*n_fds = 0;
+	record_all(p, tape, fds[1]);
+	return 0;
+}
 
 /* --- which worker --- */
 
@@ -59,6 +114,7 @@ static int choose_worker(struct process *p, size_t number, struct worker **ret,
 
 		if (r == 0) {
 			p->workers[p->n_workers++] = *ret;
+			record(p, p->n_workers - 1);
 			return 0;
 		}
 		if (p->n_workers == 0) {
@@ -119,6 +175,8 @@ static const char *doing(enum order_kind kind)
 		return "changing it";
 	case ORDER_RELEASE:
 		return "giving it back";
+	case ORDER_RECORD:
+		return "recording it";
 	}
 	return "?";
 }
@@ -208,7 +266,9 @@ static void serve(struct process *p)
 	if (n != (ssize_t)sizeof(o))
 		_exit(1);
 	a.serial = o.serial;
-	if (map_fds(&o, fds, n_fds, &t, &a.err) == 0)
+	if (o.kind == ORDER_RECORD)
+		(void)begin_record(p, fds, &n_fds, &a.err);
+	else if (map_fds(&o, fds, n_fds, &t, &a.err) == 0)
 		(void)carry_out(p, &o, &t, &a.err);
 	for (unsigned i = 0; i < n_fds; i++)
 		close(fds[i]);
@@ -223,7 +283,7 @@ static void serve(struct process *p)
 
 void process_main(int order_fd, struct wire_shared *shared, pid_t parent)
 {
-	struct process p = { .order_fd = order_fd, .shared = shared };
+	struct process p = { .order_fd = order_fd, .shared = shared, .tape_wake_fd = -1 };
 	sigset_t all;
 
 	(void)sys_die_with_parent(true);
@@ -236,9 +296,7 @@ void process_main(int order_fd, struct wire_shared *shared, pid_t parent)
 	sigprocmask(SIG_BLOCK, &all, NULL);
 	sys_exact_timeouts();
 	sys_prefer_me();
-	p.max_workers = sys_cpus_allowed();
-	if (p.max_workers > shared->n_links)
-		p.max_workers = shared->n_links > 0 ? (unsigned)shared->n_links : 1;
+	p.max_workers = wire_workers(shared->n_links);
 	p.workers = calloc(p.max_workers + 1, sizeof(struct worker *));
 	p.links = calloc(shared->n_links + 1, sizeof(*p.links));
 	if (!p.workers || !p.links)

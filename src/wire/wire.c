@@ -194,6 +194,30 @@ int wire_release(struct wire *w, size_t link, uint64_t timeout_ns, struct netlab
 	return give(w, &o, NULL, 0, err);
 }
 
+int wire_record(struct wire *w, int tape_fd, int wake_fd, struct netlab_err *err)
+{
+	struct order o = { .kind = ORDER_RECORD };
+	const int fds[] = { tape_fd, wake_fd };
+
+	return give(w, &o, fds, 2, err);
+}
+
+int wire_record_end(struct wire *w, struct netlab_err *err)
+{
+	struct order o = { .kind = ORDER_RECORD };
+
+	return give(w, &o, NULL, 0, err);
+}
+
+unsigned wire_workers(size_t n_links)
+{
+	unsigned n = sys_cpus_allowed();
+
+	if (n > n_links)
+		n = n_links > 0 ? (unsigned)n_links : 1;
+	return n;
+}
+
 void wire_read(const struct wire *w, size_t link, unsigned dir, struct wire_counters *ret)
 {
 	*ret = (struct wire_counters){ 0 };

@@ -84,6 +84,17 @@ int wire_change(struct wire *w, size_t link, const struct wire_link *l, struct n
  */
 int wire_release(struct wire *w, size_t link, uint64_t timeout_ns, struct netlab_err *err);
 
+/**
+ * Tells a recorder about every packet of all links that it carries, now and later, until wire_record_end() or its death.
+ * @param[in] tape_fd  of tape_new() (wire/tape.h), with a ring for each worker: wire_workers()
+ * @param[in] wake_fd  eventfd of the recorder. Both borrowed: the process gets its own
+ */
+int wire_record(struct wire *w, int tape_fd, int wake_fd, struct netlab_err *err);
+/** Tells no more; what was told is all in the tape when this returns. */
+int wire_record_end(struct wire *w, struct netlab_err *err);
+/** @return how many workers it has at most, for so many links */
+unsigned wire_workers(size_t n_links);
+
 /** What happened to packets of one direction. offered + duplicated = delivered + dropped_* + queued. */
 struct wire_counters {
 	uint64_t offered, offered_bytes;

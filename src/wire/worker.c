@@ -94,6 +94,7 @@ static struct lane_setup lane_setup_of(struct worker *w, struct task *t, unsigne
 		.pool = &w->pool,
 		.link = t->link,
 		.rules = t->link->rules,
+		.tape = &w->tape,
 		.now_ns = w->now_ns,
 	};
 }
@@ -175,6 +176,9 @@ static void begin_task(struct worker *w, struct task *t)
 		r = handover_begin(w, t->link, true);
 		later = r == 0 && t->link->handover.stage == HANDOVER_EMPTYING;
 		break;
+	case ORDER_RECORD:
+		tape_attach(&w->tape, t->tape, t->tape_ring, t->tape_wake_fd);
+		break;
 	}
 	t->err.code = r;
 	if (!later)
@@ -230,6 +234,8 @@ static void *run(void *arg)
 		if (w->handovers)
 			handover_step(w);
 		publish(w);
+		if (w->tape.tape)
+			tape_wake(&w->tape);
 		if (!w->is_behind && next_of(w) > w->now_ns)
 			sleep_until(w, next_of(w));
 	}

@@ -25,6 +25,7 @@
 #include "wire/lookup.h"
 #include "wire/order.h"
 #include "wire/rule_map.h"
+#include "wire/tape.h"
 
 /** A link and how it is just now. */
 struct link {
@@ -43,6 +44,9 @@ struct task {
 	struct rule_map *rules;      /**< ADD, CHANGE: likewise */
 	struct wire_slot *slots;     /**< ADD: of both directions */
 	int close_fd; /**< out: to be closed by the main thread, for it takes long; -1 = none */
+	struct tape *tape; /**< RECORD: borrowed until the next; NULL = nobody records */
+	unsigned tape_ring;
+	int tape_wake_fd;
 	bool link_is_gone;     /**< out: the link was given back, it may be freed */
 	uint64_t deadline_ns;  /**< RELEASE */
 	struct netlab_err err; /**< out */
@@ -82,6 +86,7 @@ struct worker {
 	unsigned n_sending;
 	unsigned retries; /**< of sending, since a frame got through */
 	/* both */
+	struct tape_writer tape; /**< of a recorder */
 	uint64_t now_ns;
 	struct lane *dirty;
 	/* tasks */

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file recording.h
+ * What `run --record` and `record stop` make of a recording's directory.
+ */
+#ifndef NETLAB_CLI_RECORDING_H
+#define NETLAB_CLI_RECORDING_H
+
+#include "cli/run.h"
+#include "lab/lab.h"
+
+/** A directory that `run` records to. Zero-initialise with .record.dir_fd = -1. */
+struct cli_recording {
+	const char *path; /**< of --record; NULL = none */
+	struct lab_record record;
+};
+
+/** Makes the directory of --record, if given. @return 0, or the exit code, reported */
+int cli_recording_open(struct cli *c, const struct cli_bring_up *u, struct cli_recording *ret);
+/** The lab did not come up: what was made goes. */
+void cli_recording_discard(struct cli_recording *r);
+/**
+ * Ends the recording of the lab, while it runs still, puts its statistics and output beside it, and says what there is.
+ * @param[in] status  exit code so far
+ * @return the exit code of the whole: `status`, or where that is 0 and the recording is incomplete 125
+ */
+int cli_recording_close(struct cli *c, const char *lab, struct cli_recording *r, int status);
+
+/** Ends a recording and says what there is; `dir` as for people. @return 0, or the exit code, reported */
+int cli_recording_stop(struct cli *c, const char *lab, const char *dir);
+/** Writes the lab's statistics and what its services wrote into a record's directory. @return 0; negative errno */
+int cli_recording_keep(struct cli *c, const char *lab, int dir_fd, struct netlab_err *err);
+
+#endif
