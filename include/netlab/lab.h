@@ -93,6 +93,16 @@ NETLAB_API const char *netlab_lab_name(const struct netlab_lab *lab);
 NETLAB_API const char *netlab_lab_state_dir(const struct netlab_lab *lab);
 
 /**
+ * The seed of everything that is random in the lab: what to print when a test fails, and to give to netlab_up() to have the
+ * same packets lost again.
+ * @param[in]  lab  the lab
+ * @param[out] ret  untouched on failure
+ * @param[out] err  what failed
+ * @return 0; -ENOENT when it does not run any more; other negative errno
+ */
+NETLAB_API int netlab_lab_seed(struct netlab_lab *lab, uint64_t *ret, struct netlab_err *err);
+
+/**
  * The labs that run.
  * @param[in]  state_dir  NULL = the default
  * @param[out] ret        a JSON array as `netlab ls --json` prints it; free with netlab_free()
@@ -221,6 +231,31 @@ NETLAB_API int netlab_link_down(struct netlab_lab *lab, const char *link, const 
 /** Mends it. Parameters and errors: netlab_link_set(). */
 NETLAB_API int netlab_link_up(struct netlab_lab *lab, const char *link, const char *from,
 			      struct netlab_err *err);
+
+/* --- statistics --- */
+
+/**
+ * What became of the packets of every link and direction.
+ * @param[in]  lab  the lab
+ * @param[out] ret  a JSON object as `netlab stats LAB --json` prints it; free with netlab_free()
+ * @param[out] err  what failed
+ * @return 0; -ENOENT when it does not run any more; other negative errno
+ */
+NETLAB_API int netlab_stats(struct netlab_lab *lab, char **ret, struct netlab_err *err);
+
+/**
+ * One of these figures.
+ * @param[in]  lab      the lab
+ * @param[in]  link     name of the link
+ * @param[in]  from     node whose outgoing direction is meant; NULL = the sum of both
+ * @param[in]  counter  "offered", "delivered", "dropped_loss", "dropped_queue", "dropped_fault", "dropped_down",
+ *                      "dropped_host", "duplicated", "corrupted", "reordered", "queued", "bytes_offered", "bytes_delivered"
+ * @param[out] ret      untouched on failure
+ * @param[out] err      what failed
+ * @return 0; -ENOENT no such link, node or lab; -EINVAL no such counter; -EOPNOTSUPP: what carries this link cannot tell
+ */
+NETLAB_API int netlab_stats_count(struct netlab_lab *lab, const char *link, const char *from,
+				  const char *counter, uint64_t *ret, struct netlab_err *err);
 
 #ifdef __cplusplus
 }

@@ -243,6 +243,35 @@ static void links(struct netlab_lab *lab)
 }
 
 /* What the lab's supervisor is, as seen by pidfd: it tells the end of the lab. */
+static void statistics(struct netlab_lab *lab)
+{
+	uint64_t before = 0, after = 0, both = 0, seed = 0;
+	char *text = NULL;
+
+	MUST(netlab_stats_count(lab, "a--b", "a", "offered", &before, &err));
+	CHECK(ping(lab) == 0);
+	MUST(netlab_stats_count(lab, "a--b", "a", "offered", &after, &err));
+	CHECK(after > before);
+	MUST(netlab_stats_count(lab, "a--b", NULL, "offered", &both, &err));
+	CHECK(both > after);
+	MUST(netlab_stats(lab, &text, &err));
+	CHECK(strstr(text, "\"a--b\"") != NULL && strstr(text, "\"offered\"") != NULL);
+	netlab_free(text);
+
+	both = 4711;
+	CHECK(netlab_stats_count(lab, "a--z", NULL, "offered", &both, &err) == -ENOENT);
+	CHECK(strcmp(err.hint, "did you mean 'a--b'?") == 0);
+	CHECK(netlab_stats_count(lab, "a--b", NULL, "ofered", &both, &err) == -EINVAL);
+	CHECK(strcmp(err.hint, "did you mean 'offered'?") == 0);
+	CHECK(netlab_stats_count(lab, "a--b", "z", "offered", &both, &err) == -ENOENT);
+	CHECK(strstr(err.message, "no end at node 'z'") != NULL);
+	CHECK(netlab_stats_count(lab, "a--b", NULL, "lateness_us", &both, NULL) < 0);
+	CHECK(both == 4711);
+
+	MUST(netlab_lab_seed(lab, &seed, &err));
+	CHECK(seed != 0);
+}
+
 static int lab_pidfd(const char *name)
 {
 	struct netlab_lab *lab = NULL;
@@ -371,6 +400,7 @@ static void running_labs(void)
 	CHECK(ping(two) == 0);
 	commands(one);
 	processes(one);
+	statistics(one);
 	links(one);
 	dies_with_its_process(t);
 

@@ -119,8 +119,7 @@ struct receiver {
 	uint8_t block[WINDOW][BLOCK_BYTES];
 	size_t n[WINDOW]; /* bytes; 0 = has not come */
 	uint32_t expected;
-	uint8_t *data;
-	size_t len, size;
+	struct bytes got;
 };
 
 static void deliver(struct receiver *r)
@@ -128,14 +127,7 @@ static void deliver(struct receiver *r)
 	for (; r->n[r->expected % WINDOW] > 0; r->expected++) {
 		size_t *n = &r->n[r->expected % WINDOW];
 
-		if (r->len + *n > r->size) {
-			r->size = 2 * (r->len + *n);
-			r->data = realloc(r->data, r->size);
-			if (!r->data)
-				die_errno("receiving");
-		}
-		memcpy(r->data + r->len, r->block[r->expected % WINDOW], *n);
-		r->len += *n;
+		append(&r->got, r->block[r->expected % WINDOW], *n);
 		*n = 0;
 	}
 }
@@ -170,14 +162,14 @@ static void receive_file(const char *port, const char *path)
 		if (r.expected < get32(packet + 4)) {
 			take(&r, get32(packet), packet + HEADER_BYTES, (size_t)n - HEADER_BYTES);
 			if (r.expected == get32(packet + 4)) {
-				write_output(path, r.data, r.len);
+				write_output(path, r.got.data, r.got.len);
 				wait_ms = LINGER_MS;
 			}
 		}
 		put32(ack, get32(packet));
 		(void)!sendto(fd, ack, sizeof(ack), 0, (struct sockaddr *)&from, from_len);
 	}
-	free(r.data);
+	free(r.got.data);
 	(void)close(fd);
 }
 

@@ -86,8 +86,7 @@ static void send_file(const char *host, const char *port, const char *path)
 static void receive_file(const char *port, const char *path)
 {
 	int fd = bound_socket(SOCK_DGRAM, port);
-	size_t len = 0, size = 0;
-	uint8_t *data = NULL;
+	struct bytes got = { 0 };
 	uint32_t expected = 0;
 
 	go_to_background();
@@ -105,25 +104,16 @@ static void receive_file(const char *port, const char *path)
 		if (number > expected)
 			continue; /* of another sender: ours waits */
 		if (number == expected) {
-			size_t more = (size_t)n - HEADER_BYTES;
-
-			if (len + more > size) {
-				size = 2 * (len + more);
-				data = realloc(data, size);
-				if (!data)
-					die_errno("%s", path);
-			}
-			memcpy(data + len, packet + HEADER_BYTES, more);
-			len += more;
+			append(&got, packet + HEADER_BYTES, (size_t)n - HEADER_BYTES);
 			expected++;
 			done = (get32(packet) & LAST) != 0;
 			if (done)
-				write_output(path, data, len);
+				write_output(path, got.data, got.len);
 		}
 		put32(ack, number);
 		(void)!sendto(fd, ack, sizeof(ack), 0, (struct sockaddr *)&from, from_len);
 	}
-	free(data);
+	free(got.data);
 	(void)close(fd);
 }
 

@@ -15,34 +15,36 @@
 #include <time.h>
 #include <unistd.h>
 
-static void say(int error, const char *fmt, va_list ap)
+static void say(const char *text, int error) __attribute__((noreturn));
+
+static void say(const char *text, int error)
 {
-	(void)fprintf(stderr, "%s: ", program_invocation_short_name);
-	(void)vfprintf(stderr, fmt, ap);
-	if (error)
-		(void)fprintf(stderr, ": %s", strerror(error));
-	(void)fputc('\n', stderr);
+	(void)fprintf(stderr, "%s: %s%s%s\n", program_invocation_short_name, text,
+		      error ? ": " : "", error ? strerror(error) : "");
+	exit(1);
 }
 
 void die(const char *fmt, ...)
 {
+	char text[512];
 	va_list ap;
 
 	va_start(ap, fmt);
-	say(0, fmt, ap);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	exit(1);
+	say(text, 0);
 }
 
 void die_errno(const char *fmt, ...)
 {
 	int error = errno;
+	char text[512];
 	va_list ap;
 
 	va_start(ap, fmt);
-	say(error, fmt, ap);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	exit(1);
+	say(text, error);
 }
 
 static struct addrinfo *resolve(int type, const char *host, const char *port)
@@ -114,6 +116,21 @@ void go_to_background(void)
 	null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	for (int fd = 0; fd < 3 && null >= 0; fd++)
 		(void)dup2(null, fd);
+}
+
+void append(struct bytes *b, const void *data, size_t len)
+{
+	if (b->len + len > b->size) {
+		size_t size = 2 * (b->len + len);
+		uint8_t *more = realloc(b->data, size);
+
+		if (!more)
+			die_errno("%zu bytes", size);
+		b->data = more;
+		b->size = size;
+	}
+	memcpy(b->data + b->len, data, len);
+	b->len += len;
 }
 
 uint8_t *read_input(const char *path, size_t *ret_len)

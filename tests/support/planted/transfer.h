@@ -25,6 +25,15 @@ int connecting_socket(const char *host, const char *port);
 /** The parent exits with 0: who started us knows that we are ready. */
 void go_to_background(void);
 
+/** Bytes that grow. Zero-initialise; free data. */
+struct bytes {
+	uint8_t *data;
+	size_t len, size;
+};
+
+/** Adds some. */
+void append(struct bytes *b, const void *data, size_t len);
+
 /** All that a file holds. */
 uint8_t *read_input(const char *path, size_t *ret_len);
 /** Writes a file whole. */
