@@ -13,6 +13,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "lab/names.h"
 #include "lab/netns_names.h"
 #include "lab/shape.h"
 #include "lab/supervisor.h"
@@ -59,6 +60,7 @@ static int spawn(struct supervisor *s, uint32_t node, int hello_fd, struct netla
 		.hello_fd = hello_fd,
 		.host_proc_fd = s->host_proc_fd,
 		.log_dir_fd = s->log_dir_fd,
+		.lab_dir = s->dir->path,
 		.nofile = s->nofile,
 		.filter = &s->filter,
 	};
@@ -488,33 +490,6 @@ static int prepare_fabric(struct supervisor *s, struct netlab_err *err)
 	return 0;
 }
 
-static int write_hosts(struct supervisor *s, struct netlab_err *err)
-{
-	_cleanup_free_ char *path = NULL;
-	int r;
-
-	if (!s->plan->hosts)
-		return 0;
-	r = sys_write_file(s->dir->fd, RUNDIR_HOSTS, s->plan->hosts, strlen(s->plan->hosts));
-	/* By path: a descriptor of the caller's would lead to the caller's mounts, which cannot be bound here. */
-	if (r == 0 && asprintf(&path, "%s/" RUNDIR_HOSTS, s->dir->path) < 0) {
-		path = NULL;
-		r = -ENOMEM;
-	}
-	if (r < 0)
-		return err_errno(err, r, "writing the lab's hosts file");
-	/* Before the nodes are cloned: each inherits the bind with its copy of this mount namespace. */
-	r = sys_bind_ro(path, "/etc/hosts");
-	if (r < 0) {
-		err_errno(err, r, "binding the lab's hosts file over /etc/hosts");
-		if (r == -ENOENT)
-			err_hint(
-				err,
-				"make an empty /etc/hosts on this machine, or say \"hosts\": false");
-	}
-	return r;
-}
-
 /** A part that died meanwhile is the cause of whatever failed, and reason enough to fail when nothing did. */
 static int blame_dead_part(struct supervisor *s, int r, struct netlab_err *err)
 {
@@ -548,7 +523,7 @@ int realise(struct supervisor *s, struct netlab_err *err)
 		const char *phase;
 		int (*run)(struct supervisor *s, struct netlab_err *err);
 	} before_links[] = { { "fabric", prepare_fabric },
-			     { "hosts", write_hosts },
+			     { "names", names_make },
 			     { "nodes", make_nodes },
 			     { "settings", settle_nodes } },
 	  after_links[] = { { "addresses", configure_nodes },

@@ -15,6 +15,7 @@
 
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "node/names.h"
 #include "node/services.h"
 #include "sys/fs.h"
 #include "sys/rtnl.h"
@@ -119,6 +120,9 @@ static int set_up(struct init *n, struct netlab_err *err)
 	r = sys_mount("sysfs", "/sys");
 	if (r < 0)
 		return err_errno(err, r, "mounting /sys");
+	r = node_names_make(n->boot, err);
+	if (r < 0)
+		return r;
 	r = write_sysctls(n, false, &n->unsettled, err);
 	if (r < 0)
 		return r;

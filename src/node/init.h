@@ -68,6 +68,7 @@ struct node_boot {
 	int hello_fd;                    /**< supervisor's hello socket, write end */
 	int host_proc_fd;                /**< directory of the host's /proc */
 	int log_dir_fd;                  /**< directory for this lab's logs */
+	const char *lab_dir;             /**< the lab's run directory */
 	struct sys_nofile nofile;        /**< limits to give back to services */
 	const struct sys_filter *filter; /**< for services; NULL where there are none */
 };

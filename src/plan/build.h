@@ -114,6 +114,8 @@ int plan_make_segments(struct build *b);
 int plan_make_addresses(struct build *b);
 int plan_make_joins(struct build *b);
 int plan_make_nodes(struct build *b);
+/** resolv.conf of nodes with `dns`. */
+int plan_make_resolvers(struct build *b);
 int plan_make_subnets(struct build *b);
 int plan_make_ops(struct build *b);
 

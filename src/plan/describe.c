@@ -118,6 +118,8 @@ static void describe_inside(struct buf *b, const struct plan *p, const struct pl
 	case PLAN_NODE:
 		buf_printf(b, "namespaces of node '%s' (%s)", p->topo->nodes[op->node].name,
 			   topo_kind_name(p->topo->nodes[op->node].kind));
+		if (p->nodes[op->node].resolv_conf)
+			buf_puts(b, ", resolv.conf of its own");
 		break;
 	case PLAN_VETH:
 		describe_veth(b, p, op);

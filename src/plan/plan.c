@@ -30,8 +30,8 @@ int plan_build(const struct topo *topo, const struct plan_host *host, struct pla
 	       struct netlab_err *err)
 {
 	static int (*const steps[])(struct build *) = {
-		plan_make_interfaces, plan_make_segments, plan_make_addresses, plan_make_joins,
-		plan_make_nodes,      plan_make_subnets,  plan_make_ops,
+		plan_make_interfaces, plan_make_segments,  plan_make_addresses, plan_make_joins,
+		plan_make_nodes,      plan_make_resolvers, plan_make_subnets,   plan_make_ops,
 	};
 	struct netlab_err ignored = { 0 };
 	struct build b = { .topo = topo, .host = host, .err = err ? err : &ignored };

@@ -112,7 +112,14 @@ struct plan_node {
 	size_t n_sysctls;
 	/** first IPv4 and IPv6 address (what /etc/hosts says); family 0 = none */
 	struct ip_addr address[2];
+	const char *resolv_conf; /**< content of its /etc/resolv.conf; NULL = PLAN_RESOLV_CONF */
 };
+
+/** No server, so that nothing of the host's is asked: resolvers then try the node itself (resolv.conf(5)), and hear at
+ *  once that nobody listens there. */
+#define PLAN_RESOLV_CONF                                                                            \
+	"# No server. Names of the lab are in /etc/hosts; \"dns\" in the topology gives servers.\n" \
+	"options timeout:1 attempts:1\n"
 
 struct plan_nexthop {
 	struct ip_addr via; /**< family 0 = on link */

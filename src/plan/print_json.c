@@ -56,6 +56,8 @@ static void put_node(struct buf *b, const struct plan *p, const struct plan_op *
 
 	put_member(b, "kind", topo_kind_name(about->kind));
 	put_member(b, "hostname", about->hostname);
+	if (n->resolv_conf)
+		put_member(b, "resolv_conf", n->resolv_conf);
 	buf_puts(b, ",\"sysctls\":[");
 	for (size_t i = 0; i < n->n_sysctls; i++) {
 		buf_puts(b, i ? ",[" : "[");

@@ -526,6 +526,18 @@ static void put_shaping(struct script *s)
 	each(s, PLAN_QDISC, put_qdisc);
 }
 
+static void put_resolvers(struct script *s)
+{
+	buf_puts(s->b, "\tcat >\"$state/resolv.conf\" <<'END'\n" PLAN_RESOLV_CONF "END\n");
+	for (uint32_t n = 0; n < s->p->topo->n_nodes; n++) {
+		if (!s->p->nodes[n].resolv_conf)
+			continue;
+		buf_puts(s->b, "\tprintf %s ");
+		put_word(s->b, s->p->nodes[n].resolv_conf);
+		buf_printf(s->b, " >\"$state/resolv.conf.%s\"\n", s->p->topo->nodes[n].name);
+	}
+}
+
 void plan_print_sh(struct buf *b, const struct plan *p)
 {
 	struct script s = { .b = b, .p = p };
@@ -555,6 +567,7 @@ void plan_print_sh(struct buf *b, const struct plan *p)
 	buf_puts(b, "\nup() {\n\tbegin\n");
 	if (p->hosts)
 		buf_printf(b, "\tcat >\"$state/hosts\" <<'END'\n%sEND\n", p->hosts);
+	put_resolvers(&s);
 	if (has_op(p, PLAN_OFFLOAD))
 		buf_puts(
 			b,

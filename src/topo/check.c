@@ -177,6 +177,7 @@ void check_document(struct document *d)
 	check_route_devices(d);
 	check_lone_nodes(d);
 	check_mtus(d);
+	check_dns(d);
 	if (!d->p.oom)
 		check_addresses(d);
 }

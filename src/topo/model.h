@@ -72,6 +72,17 @@ struct topo_privileges {
 		asked; /**< those of them that the file names: a host that lacks one is no host for it */
 };
 
+/** What a node's resolv.conf holds. */
+struct topo_dns {
+	const char *text;           /**< as it stands; NULL = made of what follows */
+	const char *const *servers; /**< addresses, or names of nodes */
+	size_t n_servers;
+	const char *const *search;
+	size_t n_search;
+	const char *const *options;
+	size_t n_options;
+};
+
 struct topo_node {
 	const char *name;
 	enum topo_kind kind;
@@ -89,6 +100,7 @@ struct topo_node {
 	const char *cwd;      /**< absolute; NULL = "/" */
 	const char *user;     /**< NULL = root of the node */
 	struct topo_privileges privileges;
+	const struct topo_dns *dns; /**< NULL = no server */
 	const struct topo_service *services;
 	size_t n_services;
 	/** what the timeline runs here: services that start later, named "timeline--N", N being the event's number from 1 */

@@ -21,6 +21,7 @@ enum node_key {
 	NODE_SERVICES,
 	NODE_CAPABILITIES,
 	NODE_PRIVILEGED,
+	NODE_DNS,
 };
 
 struct interface_list {
@@ -50,11 +51,13 @@ struct node_draft {
 	struct service_list services;
 	struct topo_privileges capabilities;
 	bool privileged;
+	const struct topo_dns *dns;
 };
 
 extern const struct value_type type_interfaces; /**< struct interface_list */
 extern const struct value_type type_routes;     /**< struct route_list */
 extern const struct value_type type_services;   /**< struct service_list */
+extern const struct value_type type_dns;        /**< const struct topo_dns * */
 
 extern const struct value_type type_capabilities; /**< struct topo_privileges */
 

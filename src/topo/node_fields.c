@@ -161,7 +161,11 @@ static const struct field node_fields[] = {
 	  .type = &type_capabilities,
 	  OFFSET(capabilities),
 	  .bit = NODE_CAPABILITIES },
-	{ .name = "dns", .help = "Resolver.", .later = "resolv.conf of a node's own" },
+	{ .name = "dns",
+	  .help = "Its resolv.conf: a text, or servers, search and options. Default: no server.",
+	  .type = &type_dns,
+	  OFFSET(dns),
+	  .bit = NODE_DNS },
 	{ .name = "share", .help = "Shared namespaces.", .later = "sharing namespaces" },
 	{ .name = "privileged",
 	  .help = "Its processes may do all that netlab may. Default: false.",
@@ -236,6 +240,7 @@ bool node_merge(struct parser *p, const struct node_draft *draft, const struct n
 	node.cwd = draft->cwd ? draft->cwd : d->cwd;
 	node.user = draft->user ? draft->user : d->user;
 	node_merge_privileges(draft, d, &node.privileges);
+	node.dns = draft->dns ? draft->dns : d->dns;
 	node.services = draft->set & 1u << NODE_SERVICES ? draft->services.items
 							 : d->services.items;
 	node.n_services = draft->set & 1u << NODE_SERVICES ? draft->services.n : d->services.n;

@@ -91,6 +91,8 @@ void parse_faults(struct document *d);
 void check_timeline(struct document *d);
 /** Checks that only the whole allows: references, addresses used twice, what cannot work together. */
 void check_document(struct document *d);
+/** Servers of `dns` that are nodes. */
+void check_dns(struct document *d);
 /** The part of it that is about addresses. */
 void check_addresses(struct document *d);
 

@@ -30,6 +30,7 @@ static void check_switch(struct document *d, const struct path *at, const struct
 		{ NODE_CWD, "cwd" },
 		{ NODE_USER, "user" },
 		{ NODE_SERVICES, "services" },
+		{ NODE_DNS, "dns" },
 		{ NODE_CAPABILITIES, "capabilities" },
 		{ NODE_PRIVILEGED, "privileged" },
 	};

@@ -77,15 +77,18 @@ node() {
 	unshare --pid --net --mount --uts --ipc --kill-child --mount-proc sh -ec '
 		trap "echo failed >&3" EXIT
 		echo "$1" >/proc/sys/kernel/hostname
-		[ ! -e "$2" ] || mount --bind "$2" /etc/hosts
+		[ ! -e "$2/hosts" ] || mount --bind "$2/hosts" /etc/hosts
+		resolver=$2/resolv.conf
+		[ ! -e "$resolver.$4" ] || resolver=$resolver.$4
+		[ ! -e /etc/resolv.conf ] || mount --bind "$resolver" /etc/resolv.conf
 		echo "$3" | while read -r setting; do # a line each
 			[ ! "$setting" ] || echo "${setting#*=}" >"/proc/sys/${setting%%=*}"
 		done
-		shift 3
+		shift 4
 		for setting; do echo "${setting#*=}" >"/proc/sys/${setting%%=*}"; done
 		echo up >&3
 		exec sleep infinity 3>&-
-	' "node $name" "$hostname" "$state/hosts" "$settings" "$@" </dev/null >>"$state/log" 2>&1 &
+	' "node $name" "$hostname" "$state" "$settings" "$name" "$@" </dev/null >>"$state/log" 2>&1 &
 	echo $! >"$state/pid/$name"
 }
 
@@ -155,6 +158,10 @@ fd00:6e6c::2 r1
 fd00:6e6c::3 r2
 10.0.0.13 h2
 fd00:6e6c:0:1::5 h2
+END
+	cat >"$state/resolv.conf" <<'END'
+# No server. Names of the lab are in /etc/hosts; "dns" in the topology gives servers.
+options timeout:1 attempts:1
 END
 	command -v ethtool >/dev/null || die "links that shape need 'ethtool'"
 
