@@ -59,6 +59,7 @@ enum cli_option_id {
 	OPT_FOR,
 	OPT_DO,
 	OPT_RECORD,
+	OPT_TIMES,
 	OPT_COUNT
 };
 

@@ -51,7 +51,7 @@ const struct cli_command cli_commands[] = {
 		.synopsis = "TOPO [--name N] [--seed S] [--engine E] [--timeout T] [--netns-names]",
 		.purpose = "bring a lab up; returns when it is usable",
 		.details =
-			"Usable: links up, addresses valid, routes in, services started. On failure nothing remains.\n"
+			"Usable: links up, addresses valid, routes in, services ready. On failure nothing remains.\n"
 			"The time that --timeout gives is for all of it (default: 60s).\n"
 			"With --netns-names 'ip netns exec LAB--NODE' finds the nodes; root only.\n",
 		.example = "netlab up topology.json",
@@ -198,13 +198,13 @@ const struct cli_command cli_commands[] = {
 	{
 		.name = "logs",
 		.run = cmd_logs,
-		.synopsis = "[NODE[/SERVICE]] [-f]",
+		.synopsis = "[NODE[/SERVICE]] [-f] [--times]",
 		.purpose = "print what services wrote",
 		.details = NODE_TEXT
 		"With more than one service each line begins with NODE/SERVICE. What the timeline runs as\n"
 		"its event N is NODE/timeline--N.\n",
 		.example = "netlab logs web/http -f",
-		.options = OPT_BIT(OPT_FOLLOW),
+		.options = OPT_BIT(OPT_FOLLOW) | OPT_BIT(OPT_TIMES),
 		.max_args = 1,
 	},
 	{

@@ -11,6 +11,7 @@
 #include "cli/command.h"
 #include "cli/output.h"
 #include "cli/target.h"
+#include "node/service_log.h"
 
 /* A line longer than this is printed in pieces: a service that writes no newline must not fill our memory. */
 enum { LINE_MAX_BYTES = 64 * 1024 };
@@ -19,6 +20,9 @@ struct log {
 	char *node, *service; /* owned */
 	char *path;           /* owned */
 	struct buf line;      /* what came since the last newline */
+	size_t in_stamp;      /* so many bytes of the line's time have come */
+	char stamp[SERVICE_STAMP_BYTES];
+	bool begins; /* nothing of the line has been printed yet */
 };
 
 struct logs {
@@ -145,15 +149,19 @@ static int print_line(struct logs *l, struct log *log)
 	if (log->line.failed)
 		return err_errno(&l->c->err, ENOMEM, "printing '%s'", log->path);
 	if (l->c->json) {
+		/* without the blank that follows it */
 		r = cli_print_json_line(
-			l->c, json_pack("{s:s, s:s, s:o}", "node", log->node, "service",
-					log->service, "line",
-					cli_json_text(log->line.data ? log->line.data : "",
-						      log->line.len)));
+			l->c,
+			json_pack("{s:s, s:s, s:s#, s:o}", "node", log->node, "service",
+				  log->service, "time", log->stamp, SERVICE_STAMP_BYTES - 1, "line",
+				  cli_json_text(log->line.data ? log->line.data : "",
+						log->line.len)));
 		if (r < 0)
 			(void)err_errno(&l->c->err, ENOMEM, "printing '%s'", log->path);
 	} else {
 		(void)fprintf(out, "%s/%s | ", log->node, log->service);
+		if (cli_has(l->c, OPT_TIMES))
+			(void)fwrite(log->stamp, 1, sizeof(log->stamp), out);
 		(void)fwrite(log->line.data ? log->line.data : "", 1, log->line.len, out);
 		(void)fputc('\n', out);
 	}
@@ -161,7 +169,16 @@ static int print_line(struct logs *l, struct log *log)
 	return r;
 }
 
-/* sys_follow()'s: as it is for one service, line by line with a prefix (or as JSON) for several. */
+/* The text of one service as it wrote it, with the times or without. */
+static void print_text(struct logs *l, struct log *log, const char *text, size_t len)
+{
+	if (log->begins && cli_has(l->c, OPT_TIMES))
+		(void)fwrite(log->stamp, 1, sizeof(log->stamp), l->c->io->out);
+	log->begins = false;
+	(void)fwrite(text, 1, len, l->c->io->out);
+}
+
+/* sys_follow()'s: text for one service, lines with a prefix (or JSON) for several. In the file, a time is before each. */
 static int on_data(void *ctx, size_t i, const char *data, size_t len)
 {
 	struct logs *l = ctx;
@@ -169,15 +186,26 @@ static int on_data(void *ctx, size_t i, const char *data, size_t len)
 	bool as_it_is = l->n == 1 && !l->c->json;
 	int r = 0;
 
-	if (as_it_is)
-		(void)fwrite(data, 1, len, l->c->io->out);
-	while (!as_it_is && len > 0 && r == 0) {
-		const char *end = memchr(data, '\n', len);
-		size_t n = end ? (size_t)(end - data) : len;
+	while (len > 0 && r == 0) {
+		const char *end;
+		size_t n;
 
-		buf_add(&log->line, data, n);
-		if (end || log->line.len >= LINE_MAX_BYTES)
+		if (log->in_stamp < sizeof(log->stamp)) {
+			log->stamp[log->in_stamp++] = *data++;
+			len--;
+			log->begins = log->in_stamp == sizeof(log->stamp);
+			continue;
+		}
+		end = memchr(data, '\n', len);
+		n = end ? (size_t)(end - data) : len;
+		if (as_it_is)
+			print_text(l, log, data, end ? n + 1 : n);
+		else
+			buf_add(&log->line, data, n);
+		if (!as_it_is && (end || log->line.len >= LINE_MAX_BYTES))
 			r = print_line(l, log);
+		if (end)
+			log->in_stamp = 0;
 		data += end ? n + 1 : n;
 		len -= end ? n + 1 : n;
 	}

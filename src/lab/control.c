@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -19,6 +20,7 @@
 #include "lab/change.h"
 #include "lab/faults.h"
 #include "lab/privileges.h"
+#include "lab/services.h"
 #include "lab/supervisor.h"
 #include "lab/timeline.h"
 #include "lab/wired.h"
@@ -42,7 +44,8 @@ struct client {
 	int fd;       /**< -1 = free */
 	char *answer; /**< owned; NULL = none on its way */
 	size_t len, sent;
-	int pass_fd; /**< goes with the first message; -1 = none; owned */
+	int pass_fd;               /**< goes with the first message; -1 = none; owned */
+	struct services_wait wait; /**< active: the answer comes when it is over */
 };
 
 struct loop {
@@ -206,9 +209,12 @@ static json_t *answer_exec(struct supervisor *s, const json_t *request, int *ret
 			 node->user, "rootless", s->rootless, "privileges", privileges);
 }
 
-/** @param[in] in_fd  came with the request; -1 = none */
+/**
+ * @param[in]  in_fd  came with the request; -1 = none
+ * @param[out] wait   active when there is no answer yet
+ */
 static json_t *answer(struct supervisor *s, const json_t *request, int in_fd, int *ret_fd,
-		      struct netlab_err *err)
+		      struct services_wait *wait, struct netlab_err *err)
 {
 	const char *op = json_string_value(json_object_get(request, "op"));
 
@@ -232,6 +238,8 @@ static json_t *answer(struct supervisor *s, const json_t *request, int in_fd, in
 		return recording_start(s, request, in_fd, err);
 	if (op && strcmp(op, "record-stop") == 0)
 		return recording_stop(s, ret_fd, err);
+	if (op && strcmp(op, "service") == 0)
+		return services_request(s, request, wait, err);
 	if (op && strcmp(op, "down") == 0) {
 		supervisor_stop(s);
 		return json_object();
@@ -243,32 +251,13 @@ static json_t *answer(struct supervisor *s, const json_t *request, int in_fd, in
 	return NULL;
 }
 
-static void serve(struct loop *l, unsigned i)
+/** @param[in] result  stolen; NULL = *err */
+static void give_answer(struct loop *l, unsigned i, json_t *result, const struct netlab_err *err)
 {
-	static char text[REQUEST_BYTES];
 	struct client *c = &l->clients[i];
-	struct netlab_err err = { 0 };
-	json_t *request, *result = NULL, *reply;
-	int in_fd = -1;
-	unsigned n_fds = 1;
-	ssize_t n = sys_sock_recv(c->fd, text, sizeof(text), &in_fd, &n_fds);
+	json_t *reply = result ? json_pack("{s:o}", "result", result)
+			       : json_pack("{s:o}", "error", report_error(err));
 
-	if (n == -EAGAIN)
-		return;
-	if (n <= 0 || c->answer) { /* gone, or it asks again before it has heard the answer */
-		drop_client(l, c);
-		return;
-	}
-	request = json_loadb(text, (size_t)n, 0, NULL);
-	if (request)
-		result = answer(l->s, request, n_fds == 1 ? in_fd : -1, &c->pass_fd, &err);
-	else
-		err_set(&err, EPROTO, "malformed request");
-	if (n_fds == 1)
-		close(in_fd);
-	json_decref(request);
-	reply = result ? json_pack("{s:o}", "result", result)
-		       : json_pack("{s:o}", "error", report_error(&err));
 	c->answer = reply ? json_dumps(reply, JSON_COMPACT) : NULL;
 	json_decref(reply);
 	if (!c->answer) {
@@ -278,6 +267,52 @@ static void serve(struct loop *l, unsigned i)
 	c->len = strlen(c->answer);
 	c->sent = 0;
 	push(l, i);
+}
+
+static void serve(struct loop *l, unsigned i)
+{
+	static char text[REQUEST_BYTES];
+	struct client *c = &l->clients[i];
+	struct netlab_err err = { 0 };
+	json_t *request, *result = NULL;
+	int in_fd = -1;
+	unsigned n_fds = 1;
+	ssize_t n = sys_sock_recv(c->fd, text, sizeof(text), &in_fd, &n_fds);
+
+	if (n == -EAGAIN)
+		return;
+	/* gone, or it asks again before it has heard the answer */
+	if (n <= 0 || c->answer || c->wait.active) {
+		drop_client(l, c);
+		return;
+	}
+	request = json_loadb(text, (size_t)n, 0, NULL);
+	if (request)
+		result = answer(l->s, request, n_fds == 1 ? in_fd : -1, &c->pass_fd, &c->wait,
+				&err);
+	else
+		err_set(&err, EPROTO, "malformed request");
+	if (n_fds == 1)
+		close(in_fd);
+	json_decref(request);
+	if (!c->wait.active)
+		give_answer(l, i, result, &err);
+}
+
+/** Answers those who wait for a service, and no longer have to. */
+static void serve_waiting(struct loop *l)
+{
+	for (unsigned i = 0; i < CLIENTS_MAX; i++) {
+		struct client *c = &l->clients[i];
+		struct netlab_err err = { 0 };
+		json_t *result;
+
+		if (c->fd < 0 || !c->wait.active)
+			continue;
+		result = services_answer(l->s, &c->wait, &err);
+		if (!c->wait.active)
+			give_answer(l, i, result, &err);
+	}
 }
 
 /* --- events --- */
@@ -328,6 +363,24 @@ static bool all_stopped(const struct supervisor *s)
 			return false;
 	}
 	return s->recording.pid == 0; /* it writes what it has */
+}
+
+/** Milliseconds until one who waits for a service has waited long enough; -1 = nobody waits. */
+static int waiting_ms(const struct loop *l)
+{
+	uint64_t first = UINT64_MAX, now;
+
+	for (unsigned i = 0; i < CLIENTS_MAX; i++) {
+		const struct client *c = &l->clients[i];
+
+		if (c->fd >= 0 && c->wait.active && c->wait.deadline_ns < first)
+			first = c->wait.deadline_ns;
+	}
+	if (first == UINT64_MAX)
+		return -1;
+	now = sys_monotonic_ns();
+	first = first > now ? (first - now) / 1000000 + 1 : 0;
+	return first < INT_MAX ? (int)first : INT_MAX;
 }
 
 /** Milliseconds until the stop's time is over; -1 while nobody stops; 0 = it is over. */
@@ -382,9 +435,13 @@ bool control_loop(struct supervisor *s)
 
 		if (patience == 0)
 			return false;
+		if (patience < 0)
+			patience = waiting_ms(l);
 		n = epoll_wait(l->epoll_fd, events, AT_ONCE, patience);
 		for (int i = 0; i < n; i++)
 			on_event(l, events[i].data.u64, events[i].events);
+		services_run(s);
+		serve_waiting(l);
 	}
 	return true;
 }

@@ -15,6 +15,7 @@
 #include "base/err.h"
 #include "lab/names.h"
 #include "lab/netns_names.h"
+#include "lab/services.h"
 #include "lab/shape.h"
 #include "lab/supervisor.h"
 #include "lab/wired.h"
@@ -457,23 +458,6 @@ static int sync_carriers(struct supervisor *s, struct netlab_err *err)
 	return 0;
 }
 
-/* --- services --- */
-
-static int start_services(struct supervisor *s, struct netlab_err *err)
-{
-	for (size_t i = 0; i < s->plan->n_ops; i++) {
-		const struct plan_op *op = &s->plan->ops[i];
-		int r;
-
-		if (op->kind != PLAN_SERVICE)
-			continue;
-		r = supervisor_order(s, op->node, NODE_START, op->service, err);
-		if (r < 0)
-			return describe(s, i, err);
-	}
-	return 0;
-}
-
 static int prepare_fabric(struct supervisor *s, struct netlab_err *err)
 {
 	static const char *const no_ipv6[] = { "/proc/sys/net/ipv6/conf/all/disable_ipv6",
@@ -533,7 +517,7 @@ int realise(struct supervisor *s, struct netlab_err *err)
 			    { "wire", wired_all },
 			    { "spanning-tree", settle_trees },
 			    { "netns-names", netns_names_make },
-			    { "services", start_services } };
+			    { "services", services_up } };
 	static const enum plan_op_kind fabric_ops[] = { PLAN_REDIRECT, PLAN_FABRIC_UP };
 	int r = 0;
 

@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "lab/faults.h"
+#include "lab/services.h"
 #include "lab/shape.h"
 #include "lab/privileges.h"
 #include "lab/supervisor.h"
@@ -91,21 +92,6 @@ static json_t *report_interface(const struct supervisor *s, const struct plan_in
 					      : json_string(s->topo->links[in->link].name));
 }
 
-static json_t *report_service(const struct topo_service *service, const struct lab_service *state,
-			      const char *before)
-{
-	json_t *o = json_pack("{s:s,s:s}", "name", service->name, "state",
-			      state->pid      ? "running"
-			      : state->exited ? "exited"
-					      : before);
-
-	if (state->pid)
-		json_object_set_new(o, "pid_in_node", json_integer(state->pid));
-	if (state->exited)
-		json_object_set_new(o, "exit_code", json_integer(sys_exit_code(state->status)));
-	return o;
-}
-
 static json_t *report_node(const struct supervisor *s, size_t index)
 {
 	const struct topo_node *topo = &s->topo->nodes[index];
@@ -119,8 +105,7 @@ static json_t *report_node(const struct supervisor *s, size_t index)
 					      report_interface(s, &plan->interfaces[i]));
 	}
 	for (size_t i = 0; i < topo->n_services; i++)
-		json_array_append_new(services, report_service(&topo->services[i],
-							       &node->services[i], "starting"));
+		json_array_append_new(services, services_report(s, index, i));
 	o = json_pack("{s:s,s:s,s:I,s:s,s:o,s:o}", "kind", topo_kind_name(topo->kind), "hostname",
 		      topo->hostname, "pid", (json_int_t)(node->pid ? node->host_pid : 0), "state",
 		      node->pid ? "running" : "dead", "interfaces", interfaces, "services",
@@ -133,9 +118,7 @@ static json_t *report_node(const struct supervisor *s, size_t index)
 		return o;
 	commands = json_array();
 	for (size_t i = 0; i < topo->n_commands; i++)
-		json_array_append_new(
-			commands, report_service(&topo->commands[i],
-						 &node->services[topo->n_services + i], "waiting"));
+		json_array_append_new(commands, services_report(s, index, topo->n_services + i));
 	json_object_set_new(o, "commands", commands);
 	return o;
 }

@@ -21,6 +21,7 @@
 #include "base/err.h"
 #include "lab/faults.h"
 #include "lab/privileges.h"
+#include "lab/services.h"
 #include "lab/trace_store.h"
 #include "node/init.h"
 #include "sys/fs.h"
@@ -28,7 +29,10 @@
 #include "sys/clock.h"
 
 enum {
-	STOP_GRACE_MS = 2000, /* what services get between SIGTERM and the end */
+	/* What nodes get to end their services in: each has SERVICE_GRACE_NS between its stop signal and SIGKILL, one after the
+	   other, and nobody waits for ever. */
+	STOP_MARGIN_MS = 1000,
+	STOP_MAX_MS = 10000,
 };
 
 /* --- talking to the caller of lab_up() --- */
@@ -118,8 +122,7 @@ static void forget_node(struct supervisor *s, size_t i)
 	node->control_fd = node->rtnl_fd = -1;
 	node->pid = 0;
 	node->died = true;
-	for (size_t j = 0; j < count_services(&s->topo->nodes[i]); j++)
-		node->services[j].pid = 0;
+	services_lost(s, i);
 }
 
 bool supervisor_reap(struct supervisor *s)
@@ -156,16 +159,8 @@ static void take_event(struct supervisor *s, size_t i, const struct node_event *
 	switch (e->kind) {
 	case NODE_DONE:
 		break;
-	case NODE_EXITED:
-		if (e->service < count_services(&s->topo->nodes[i])) {
-			node->services[e->service].pid = 0;
-			node->services[e->service].exited = true;
-			node->services[e->service].status = e->status;
-		}
-		if (e->service >= s->topo->nodes[i].n_services)
-			timeline_command_ended(s->timeline, i,
-					       e->service - s->topo->nodes[i].n_services,
-					       e->status);
+	case NODE_SERVICE:
+		services_heard(s, i, e->index, &e->service);
 		break;
 	case NODE_STOPPED:
 		node->stopped = true;
@@ -202,15 +197,21 @@ int supervisor_order(struct supervisor *s, size_t i, int kind, uint32_t index,
 		take_event(s, i, &e);
 		if (e.kind != NODE_DONE)
 			continue;
-		if (kind == NODE_START && e.err.code == 0) {
-			node->services[index].pid = e.pid;
-			node->services[index].started = true;
-		}
 		if (err && e.err.code < 0)
 			*err = e.err;
 		return e.err.code;
 	}
 	return err_errno(err, r, "node '%s' does not answer", s->topo->nodes[i].name);
+}
+
+static uint64_t stop_patience_ms(const struct supervisor *s)
+{
+	uint64_t most = 1;
+
+	for (size_t i = 0; i < s->topo->n_nodes; i++)
+		most = s->topo->nodes[i].n_services > most ? s->topo->nodes[i].n_services : most;
+	most = most * (SERVICE_GRACE_NS / 1000000) + STOP_MARGIN_MS;
+	return most < STOP_MAX_MS ? most : STOP_MAX_MS;
 }
 
 void supervisor_stop(struct supervisor *s)
@@ -221,7 +222,7 @@ void supervisor_stop(struct supervisor *s)
 		return;
 	s->stopping = true;
 	recording_end(s);
-	s->stop_deadline_ns = sys_monotonic_ns() + STOP_GRACE_MS * 1000000ull;
+	s->stop_deadline_ns = sys_monotonic_ns() + stop_patience_ms(s) * 1000000ull;
 	for (size_t i = 0; i < s->topo->n_nodes; i++) {
 		/* without services there is nothing to ask */
 		if (count_services(&s->topo->nodes[i]) == 0 || s->nodes[i].pid == 0 ||
@@ -337,7 +338,7 @@ static int make_tables(struct supervisor *s, struct netlab_err *err)
 	for (size_t i = 0; i < s->topo->n_nodes; i++) {
 		s->nodes[i].control_fd = s->nodes[i].rtnl_fd = -1;
 		s->nodes[i].services = calloc(count_services(&s->topo->nodes[i]) + 1,
-					      sizeof(struct lab_service));
+					      sizeof(*s->nodes[i].services));
 		if (!s->nodes[i].services)
 			return err_set(err, ENOMEM, "out of memory");
 	}

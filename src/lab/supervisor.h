@@ -20,6 +20,7 @@
 #include "lab/recording.h"
 #include "lab/rundir.h"
 #include "netlab/err.h"
+#include "node/init.h"
 #include "plan/plan.h"
 #include "sys/proc.h"
 #include "sys/rtnl.h"
@@ -48,12 +49,6 @@ enum {
 	WIRE_DEATHS_S = 10,
 };
 
-struct lab_service {
-	pid_t pid; /**< inside the node; 0 = not running */
-	bool started, exited;
-	int status; /**< as waitpid() gave it, when exited */
-};
-
 struct lab_node {
 	pid_t pid; /**< of its init, in the lab's PID namespace; 0 = dead */
 	pid_t host_pid;
@@ -61,8 +56,8 @@ struct lab_node {
 	int rtnl_fd;    /**< opened inside its network namespace */
 	bool unsettled; /**< sysctls are left for NODE_SETTLE */
 	bool died;
-	bool stopped; /**< answered NODE_STOP */
-	struct lab_service *services;
+	bool stopped;                  /**< answered NODE_STOP */
+	struct node_service *services; /**< owned; what its init told of each (node/services.h) */
 };
 
 /** Frames of one direction, as the fabric end counts them at which it comes in; bytes likewise. */
@@ -120,6 +115,7 @@ struct supervisor {
 	struct sys_filter filter; /**< owned; made when it is first needed (privileges.c) */
 	struct lab_node *nodes;
 	struct lab_link *links;
+	bool services_changed; /**< since services_run() */
 	struct wire wire;
 	pid_t wire_host_pid;
 	bool wire_ended; /**< it was reaped; wired_restore() has not seen to it yet */

@@ -11,6 +11,7 @@
 
 #include "base/err.h"
 #include "lab/supervisor.h"
+#include "node/service_log.h"
 #include "sys/fs.h"
 #include "sys/match.h"
 
@@ -43,6 +44,7 @@ int log_watch_open(struct log_watch *w, const struct supervisor *s, const struct
 /** @return whether the line is complete and matches */
 static bool take_byte(struct log_watch *w, char c)
 {
+	const char *text = w->line;
 	bool matches;
 
 	if (c != '\n') {
@@ -51,8 +53,10 @@ static bool take_byte(struct log_watch *w, char c)
 		return false;
 	}
 	w->line[w->len] = '\0';
+	if (w->len >= SERVICE_STAMP_BYTES) /* the time is netlab's, not the service's */
+		text += SERVICE_STAMP_BYTES;
 	w->len = 0;
-	matches = regexec(&w->regex, w->line, 0, NULL, 0) == 0;
+	matches = regexec(&w->regex, text, 0, NULL, 0) == 0;
 	return matches;
 }
 

@@ -16,7 +16,10 @@
 struct supervisor;
 struct topo_event;
 
-enum { WATCH_LINE_BYTES = 4096 /* of a longer line only the beginning is looked at */ };
+enum {
+	WATCH_LINE_BYTES =
+		4096 /* of a longer line, with its time, only the beginning is looked at */
+};
 
 /** A log that is followed from its beginning: a service may have said it before the lab was ready. */
 struct log_watch {

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@
 #include "base/err.h"
 #include "node/names.h"
 #include "node/services.h"
+#include "sys/clock.h"
 #include "sys/fs.h"
 #include "sys/rtnl.h"
 #include "sys/sock.h"
@@ -180,8 +182,9 @@ static void on_order(struct init *n)
 		_exit(1); /* the supervisor is gone: so shall the node be */
 	switch (order.kind) {
 	case NODE_START:
-		event.service = order.index;
-		services_start(&n->services, order.index, &event);
+	case NODE_STOP_SERVICE:
+	case NODE_RESTART:
+		services_order(&n->services, &order, &event.err);
 		send_event(n, &event);
 		break;
 	case NODE_SETTLE:
@@ -195,7 +198,7 @@ static void on_order(struct init *n)
 		break;
 	case NODE_STOP:
 		n->stopping = true;
-		services_signal(&n->services, SIGTERM);
+		services_stop_all(&n->services);
 		say_stopped_if_so(n);
 		break;
 	}
@@ -207,12 +210,8 @@ static void reap(struct init *n)
 	pid_t pid;
 
 	/* SIGCHLD coalesces: take all that are there */
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		struct node_event event;
-
-		if (services_ended(&n->services, pid, status, &event))
-			send_event(n, &event);
-	}
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		services_reaped(&n->services, pid, status);
 	say_stopped_if_so(n);
 }
 
@@ -249,6 +248,20 @@ static void close_inherited(const struct node_boot *boot)
 	sys_close_all_but(3, keep, ARRAY_SIZE(keep));
 }
 
+/** Milliseconds, rounded up, until something is due; -1 = nothing is. */
+static int patience_ms(const struct init *n)
+{
+	uint64_t next = services_next(&n->services), now;
+
+	if (next == UINT64_MAX)
+		return -1;
+	now = sys_monotonic_ns();
+	if (next <= now)
+		return 0;
+	next = (next - now + 999999) / 1000000;
+	return next < INT_MAX ? (int)next : INT_MAX;
+}
+
 void node_init(const struct node_boot *boot)
 {
 	struct init n = {
@@ -268,17 +281,19 @@ void node_init(const struct node_boot *boot)
 	(void)set_up(&n, &err);
 	say_hello(&n, &err);
 	n.signal_fd = signalfd(-1, &handled, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (n.signal_fd < 0 || services_init(&n.services, boot) < 0)
+	if (n.signal_fd < 0 || services_init(&n.services, boot, n.control_fd) < 0)
 		_exit(1);
 	for (;;) {
 		struct pollfd p[] = { { .fd = n.signal_fd, .events = POLLIN },
-				      { .fd = n.control_fd, .events = POLLIN } };
+				      { .fd = n.control_fd, .events = POLLIN },
+				      { .fd = services_fd(&n.services), .events = POLLIN } };
 
-		if (poll(p, ARRAY_SIZE(p), -1) < 0)
+		if (poll(p, ARRAY_SIZE(p), patience_ms(&n)) < 0)
 			continue;
 		if (p[0].revents)
 			on_signal(&n);
 		if (p[1].revents)
 			on_order(&n);
+		services_wake(&n.services);
 	}
 }

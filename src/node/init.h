@@ -18,6 +18,7 @@
 
 #include "netlab/err.h"
 #include "node/privilege.h"
+#include "node/service_life.h"
 #include "plan/plan.h"
 #include "sys/proc.h"
 
@@ -34,11 +35,13 @@ struct node_hello {
 };
 
 enum node_order_kind {
-	/** start services[index], or the timeline's commands[index - n_services]; answered by NODE_DONE */
+	/** start services[index], or the timeline's commands[index - n_services]; answered by NODE_DONE when it is executed */
 	NODE_START,
-	NODE_SETTLE, /**< write the sysctls that contend for RTNL; answered by NODE_DONE */
-	NODE_SYSCTL, /**< write the topology node's sysctls[index]; answered by NODE_DONE */
-	NODE_STOP, /**< SIGTERM to all services, last started first; answered by NODE_STOPPED when none is left */
+	NODE_STOP_SERVICE, /**< stop services[index]; answered by NODE_DONE at once */
+	NODE_RESTART,      /**< stop and start services[index]; answered by NODE_DONE at once */
+	NODE_SETTLE,       /**< write the sysctls that contend for RTNL; answered by NODE_DONE */
+	NODE_SYSCTL,       /**< write the topology node's sysctls[index]; answered by NODE_DONE */
+	NODE_STOP, /**< stop all services, last started first; answered by NODE_STOPPED when none is left */
 };
 
 struct node_order {
@@ -47,17 +50,29 @@ struct node_order {
 };
 
 enum node_event_kind {
-	NODE_DONE,   /**< an order was carried out (err.code 0), or why not */
-	NODE_EXITED, /**< a service ended: status as waitpid() gave it */
+	NODE_DONE,    /**< an order was carried out (err.code 0), or why not */
+	NODE_SERVICE, /**< something has become of a service */
 	NODE_STOPPED,
+};
+
+/** What is the matter with a service. No padding that is not zero: compared as bytes. */
+struct node_service {
+	enum service_state state;
+	enum service_cause cause;
+	uint32_t was_ready; /**< bool: since it was asked to start */
+	uint32_t
+		ended; /**< bool: at least once, and then `status` is of the last time, as waitpid() gave it */
+	int32_t status;
+	uint32_t restarts; /**< in all, without being asked */
+	int32_t check_code; /**< how the program that checks whether it is ready ended last; -1 = it has not */
+	pid_t pid; /**< as the node numbers it; 0 = none */
 };
 
 struct node_event {
 	enum node_event_kind kind;
-	uint32_t service;
-	pid_t pid; /**< of the service, as the node numbers it */
-	int status;
-	struct netlab_err err;
+	uint32_t index; /**< SERVICE: which */
+	struct node_service service;
+	struct netlab_err err; /**< DONE */
 };
 
 /** What an init starts from; all of it lives in memory copied by fork. The init may read its own node of plan->nodes and

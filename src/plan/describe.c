@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/units.h"
+
 static const char *mac_text(const uint8_t mac[6], char text[18])
 {
 	snprintf(text, 18, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4],
@@ -95,6 +97,50 @@ static void describe_route(struct buf *b, const struct plan *p, const struct pla
 		buf_printf(b, " metric %u", op->route.metric);
 }
 
+static void describe_ready(struct buf *b, const struct topo_ready *r)
+{
+	switch (r->kind) {
+	case TOPO_READY_STARTED:
+		return;
+	case TOPO_READY_TCP:
+		buf_printf(b, "; ready when it listens on tcp port %u", r->port);
+		break;
+	case TOPO_READY_LOG:
+		buf_printf(b, "; ready when it writes \"%s\"", r->regex);
+		break;
+	case TOPO_READY_EXEC:
+		buf_puts(b, "; ready when this succeeds:");
+		for (size_t i = 0; r->run[i]; i++)
+			buf_printf(b, " %s", r->run[i]);
+		break;
+	case TOPO_READY_FILE:
+		buf_printf(b, "; ready when it has made %s", r->file);
+		break;
+	}
+	buf_puts(b, ", within ");
+	units_format_time(b, r->timeout_ns);
+}
+
+/** What becomes of a service besides its being run; nothing where nothing is asked. */
+static void describe_supervision(struct buf *b, const struct topo_service *s)
+{
+	if (s->user)
+		buf_printf(b, "; as %s", s->user);
+	for (size_t i = 0; i < s->n_after; i++)
+		buf_printf(b, "%s%s", i ? ", " : "; after ", s->after[i].text);
+	describe_ready(b, &s->ready);
+	if (s->restart.policy != TOPO_RESTART_NEVER) {
+		buf_printf(b, "; restart %s, after ", topo_restart_name(s->restart.policy));
+		units_format_time(b, s->restart.delay_ns);
+		buf_puts(b, " to ");
+		units_format_time(b, s->restart.max_delay_ns);
+		if (s->restart.max)
+			buf_printf(b, ", at most %u times in a row", s->restart.max);
+	}
+	if (s->stop_signal != TOPO_SIGTERM)
+		buf_printf(b, "; ends by %s", topo_signal_name(s->stop_signal));
+}
+
 static void describe_service(struct buf *b, const struct plan *p, const struct plan_op *op)
 {
 	const struct topo_service *s = &p->topo->nodes[op->node].services[op->service];
@@ -102,6 +148,7 @@ static void describe_service(struct buf *b, const struct plan *p, const struct p
 	buf_printf(b, "service '%s':", s->name);
 	for (size_t i = 0; s->run[i]; i++)
 		buf_printf(b, " %s", s->run[i]);
+	describe_supervision(b, s);
 }
 
 static void describe_inside(struct buf *b, const struct plan *p, const struct plan_op *op)

@@ -174,7 +174,10 @@ static void add_rest(struct build *b)
 		if (b->plan->links[l].join == PLAN_JOIN_WIRE)
 			add_link_op(b, PLAN_WIRE, l, 0);
 	}
-	for (size_t n = 0; n < b->topo->n_nodes; n++) {
+	for (size_t i = 0; i < b->topo->n_start_order; i++)
+		plan_add_op(b, PLAN_SERVICE, b->topo->start_order[i].node)->service =
+			(uint32_t)b->topo->start_order[i].service;
+	for (size_t n = 0; !b->topo->start_order && n < b->topo->n_nodes; n++) {
 		for (uint32_t s = 0; s < b->topo->nodes[n].n_services; s++)
 			plan_add_op(b, PLAN_SERVICE, n)->service = s;
 	}

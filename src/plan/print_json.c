@@ -161,17 +161,69 @@ static void put_wire(struct buf *b, const struct plan *p, const struct plan_op *
 	impairment_format_json(b, &link->dir[1]);
 }
 
+static void put_words(struct buf *b, const char *key, const char *const *words)
+{
+	buf_printf(b, ",\"%s\":[", key);
+	for (size_t i = 0; words[i]; i++) {
+		buf_puts(b, i ? "," : "");
+		put_string(b, words[i]);
+	}
+	buf_puts(b, "]");
+}
+
+static void put_ready(struct buf *b, const struct topo_ready *r)
+{
+	buf_printf(b, ",\"ready\":{\"timeout_ns\":%llu", (unsigned long long)r->timeout_ns);
+	switch (r->kind) {
+	case TOPO_READY_STARTED:
+		break;
+	case TOPO_READY_TCP:
+		put_number(b, "tcp", r->port);
+		break;
+	case TOPO_READY_LOG:
+		put_member(b, "log", r->regex);
+		break;
+	case TOPO_READY_EXEC:
+		put_words(b, "exec", r->run);
+		break;
+	case TOPO_READY_FILE:
+		put_member(b, "file", r->file);
+		break;
+	}
+	buf_puts(b, "}");
+}
+
+/** What becomes of a service besides its being run; nothing where nothing is asked. */
+static void put_supervision(struct buf *b, const struct topo_service *s)
+{
+	if (s->user)
+		put_member(b, "user", s->user);
+	for (size_t i = 0; i < s->n_after; i++) {
+		buf_puts(b, i ? "," : ",\"after\":[");
+		put_string(b, s->after[i].text);
+	}
+	buf_puts(b, s->n_after ? "]" : "");
+	if (s->ready.kind != TOPO_READY_STARTED)
+		put_ready(b, &s->ready);
+	if (s->restart.policy != TOPO_RESTART_NEVER)
+		buf_printf(
+			b,
+			",\"restart\":{\"policy\":\"%s\",\"delay_ns\":%llu,\"max_delay_ns\":%llu,"
+			"\"max\":%u}",
+			topo_restart_name(s->restart.policy),
+			(unsigned long long)s->restart.delay_ns,
+			(unsigned long long)s->restart.max_delay_ns, s->restart.max);
+	if (s->stop_signal != TOPO_SIGTERM)
+		put_member(b, "stop_signal", topo_signal_name(s->stop_signal));
+}
+
 static void put_service(struct buf *b, const struct plan *p, const struct plan_op *op)
 {
 	const struct topo_service *s = &p->topo->nodes[op->node].services[op->service];
 
 	put_member(b, "name", s->name);
-	buf_puts(b, ",\"run\":[");
-	for (size_t i = 0; s->run[i]; i++) {
-		buf_puts(b, i ? "," : "");
-		put_string(b, s->run[i]);
-	}
-	buf_puts(b, "],\"env\":{");
+	put_words(b, "run", s->run);
+	buf_puts(b, ",\"env\":{");
 	for (size_t i = 0; i < s->n_env; i++) {
 		buf_puts(b, i ? "," : "");
 		put_string(b, s->env[i].key);
@@ -179,6 +231,7 @@ static void put_service(struct buf *b, const struct plan *p, const struct plan_o
 		put_string(b, s->env[i].value);
 	}
 	buf_puts(b, "}");
+	put_supervision(b, s);
 }
 
 /* What an operation is about, besides itself. */

@@ -351,16 +351,17 @@ static void put_privileges(struct script *s, const struct topo_privileges *p)
 	buf_puts(s->b, " ");
 }
 
-static void put_service(struct script *s, const struct plan_op *op)
+/** The node's environment and a service's, user and directory: what stands before a program of the service. */
+static void put_surroundings(struct script *s, uint32_t node, const struct topo_service *service)
 {
-	const struct topo_node *about = &s->p->topo->nodes[op->node];
-	const struct topo_service *service = &about->services[op->service];
+	const struct topo_node *about = &s->p->topo->nodes[node];
+	const char *user = service->user ? service->user : about->user;
 
-	buf_printf(s->b, "\tinside \"$n%u\" ", op->node);
+	buf_printf(s->b, "inside \"$n%u\" ", node);
 	put_privileges(s, &about->privileges);
-	if (about->user) {
+	if (user) {
 		buf_puts(s->b, "runuser -u ");
-		put_word(s->b, about->user);
+		put_word(s->b, user);
 		buf_puts(s->b, " -- ");
 	}
 	buf_puts(s->b, "env --chdir=");
@@ -374,12 +375,73 @@ static void put_service(struct script *s, const struct plan_op *op)
 		buf_puts(s->b, " ");
 		put_buf(s->b, &setting);
 	}
-	for (size_t i = 0; service->run[i]; i++) {
+}
+
+static void put_words(struct script *s, const char *const *words)
+{
+	for (size_t i = 0; words[i]; i++) {
 		buf_puts(s->b, " ");
-		put_word(s->b, service->run[i]);
+		put_word(s->b, words[i]);
 	}
+}
+
+/** Waits at once, not only before what comes after it: a script has nobody to start the others meanwhile. */
+static void put_ready(struct script *s, uint32_t node, const struct topo_service *service)
+{
+	const struct topo_ready *r = &service->ready;
+	const char *name = s->p->topo->nodes[node].name;
+
+	if (r->kind == TOPO_READY_STARTED)
+		return;
+	buf_printf(s->b, "\tready %s/%s %llu ", name, service->name,
+		   (unsigned long long)((r->timeout_ns + 999999999) / 1000000000));
+	switch (r->kind) {
+	case TOPO_READY_STARTED:
+		break;
+	case TOPO_READY_TCP:
+		buf_printf(s->b, "inside \"$n%u\" sh -c 'ss -Hltn \"sport = :%u\" | grep -q .'",
+			   node, r->port);
+		break;
+	case TOPO_READY_LOG:
+		buf_puts(s->b, "grep -Eq -e ");
+		put_word(s->b, r->regex);
+		buf_printf(s->b, " \"$state/%s.%s.log\"", name, service->name);
+		break;
+	case TOPO_READY_EXEC:
+		put_surroundings(s, node, service);
+		put_words(s, r->run);
+		break;
+	case TOPO_READY_FILE:
+		buf_printf(s->b, "inside \"$n%u\" test -e ", node);
+		put_word(s->b, r->file);
+		break;
+	}
+	buf_puts(s->b, "\n");
+}
+
+static bool any_ready(const struct plan *p)
+{
+	for (const struct plan_op *op = p->ops; op < p->ops + p->n_ops; op++) {
+		if (op->kind == PLAN_SERVICE &&
+		    p->topo->nodes[op->node].services[op->service].ready.kind != TOPO_READY_STARTED)
+			return true;
+	}
+	return false;
+}
+
+static void put_service(struct script *s, const struct plan_op *op)
+{
+	const struct topo_node *about = &s->p->topo->nodes[op->node];
+	const struct topo_service *service = &about->services[op->service];
+
+	if (service->restart.policy != TOPO_RESTART_NEVER)
+		buf_puts(s->b, "\t# only 'netlab up' starts this one again when it has ended\n");
+	buf_puts(s->b, "\t");
+	put_surroundings(s, op->node, service);
+	put_words(s, service->run);
 	buf_printf(s->b, " </dev/null >\"$state/%s.%s.log\" 2>&1 3>&- &\n", about->name,
 		   service->name);
+	put_ready(s, op->node, service);
 }
 
 static void put_node_op(struct script *s, const struct plan_op *op)
@@ -564,6 +626,8 @@ void plan_print_sh(struct buf *b, const struct plan *p)
 	put_common_sysctls(&s);
 	buf_puts(b, "\n");
 	buf_puts(b, sh_functions);
+	if (any_ready(p))
+		buf_puts(b, sh_ready);
 	buf_puts(b, "\nup() {\n\tbegin\n");
 	if (p->hosts)
 		buf_printf(b, "\tcat >\"$state/hosts\" <<'END'\n%sEND\n", p->hosts);

@@ -143,4 +143,16 @@ static const char sh_tail[] =
 	"\t;;\n"
 	"esac\n";
 
+/* Only where a service has 'ready'. */
+static const char sh_ready[] =
+	"\n# ready SERVICE SECONDS CMD...: until CMD succeeds\n"
+	"ready() {\n"
+	"\tservice=$1 left=$(($2 * 20))\n"
+	"\tshift 2\n"
+	"\tuntil \"$@\" >/dev/null 2>&1; do\n"
+	"\t\t[ $((left -= 1)) -gt 0 ] || die \"service $service is not ready in time\"\n"
+	"\t\tsleep 0.05\n"
+	"\tdone\n"
+	"}\n";
+
 #endif

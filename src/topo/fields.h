@@ -134,6 +134,7 @@ extern const struct object_spec link_spec, link_defaults_spec, direction_spec;
 extern const struct object_spec dns_spec;
 extern const struct object_spec loss_spec, burst_spec, gemodel_spec, state_spec, slot_spec,
 	trace_spec;
+extern const struct object_spec ready_spec, restart_spec;
 extern const struct object_spec event_spec, when_spec, event_exec_spec;
 extern const struct object_spec fault_spec;
 

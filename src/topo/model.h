@@ -57,11 +57,74 @@ struct topo_route {
 	uint32_t metric;     /**< 0 = the kernel's default */
 };
 
+/** How a service shows that it can be used. */
+enum topo_ready_kind {
+	TOPO_READY_STARTED, /**< nothing is asked: it runs */
+	TOPO_READY_TCP,     /**< something in the node listens on a port */
+	TOPO_READY_LOG,     /**< a line of its output matches */
+	TOPO_READY_EXEC,    /**< a program ends with exit code 0 */
+	TOPO_READY_FILE,    /**< a file is there that was not, or has changed */
+};
+
+struct topo_ready {
+	enum topo_ready_kind kind;
+	uint32_t port;          /**< TCP */
+	const char *regex;      /**< LOG: POSIX extended; compiles */
+	const char *const *run; /**< EXEC: argv, NULL-terminated, at least one */
+	const char *file;       /**< FILE: absolute, as the node sees it */
+	uint64_t timeout_ns;    /**< > 0; but 0 when STARTED */
+};
+
+enum topo_restart_policy {
+	TOPO_RESTART_NEVER,
+	TOPO_RESTART_ON_FAILURE, /**< a signal, an exit code other than 0, or not ready in time */
+	TOPO_RESTART_ALWAYS,
+};
+
+struct topo_restart {
+	enum topo_restart_policy policy;
+	uint64_t delay_ns; /**< before the first; each further one in a row waits twice as long */
+	uint64_t max_delay_ns; /**< at most this; who has run for so long begins anew */
+	uint32_t max;          /**< how many in a row; 0 = any number */
+};
+
+/** Signals by name: their numbers are the kernel's, and the parser has none. */
+enum topo_signal {
+	TOPO_SIGTERM,
+	TOPO_SIGHUP,
+	TOPO_SIGINT,
+	TOPO_SIGQUIT,
+	TOPO_SIGKILL,
+	TOPO_SIGUSR1,
+	TOPO_SIGUSR2,
+	TOPO_SIGWINCH,
+};
+
+/** A service that has to be ready first. */
+struct topo_after {
+	const char *text; /**< as the file has it: "NAME" or "NODE/NAME" */
+	size_t node;      /**< index; TOPO_OWN_NODE for the node that has the service */
+	size_t service;   /**< index into its services */
+};
+
+#define TOPO_OWN_NODE SIZE_MAX
+
+/** A service of a node, by indexes. */
+struct topo_place {
+	size_t node, service;
+};
+
 struct topo_service {
 	const char *name;
 	const char *const *run; /**< argv, NULL-terminated, at least one */
 	const struct topo_pair *env;
 	size_t n_env;
+	const char *user; /**< NULL = the node's */
+	const struct topo_after *after;
+	size_t n_after;
+	struct topo_ready ready;
+	struct topo_restart restart;
+	enum topo_signal stop_signal;
 };
 
 /** What the programs of a node may do; sets of capabilities as in base/capabilities.h. */
@@ -185,6 +248,9 @@ struct topo {
 	size_t n_events;
 	const struct topo_fault *faults; /**< in file order */
 	size_t n_faults;
+	/** all services in an order to start them in; NULL = that of the nodes and their services */
+	const struct topo_place *start_order;
+	size_t n_start_order;
 	struct topo_index *index; /**< names to indexes, topo.c's; NULL = search one by one */
 };
 
@@ -238,6 +304,10 @@ size_t topo_find_node(const struct topo *t, const char *name);
 /** @return index of the link or SIZE_MAX */
 size_t topo_find_link(const struct topo *t, const char *name);
 const char *topo_kind_name(enum topo_kind kind);
+/** "never", "on-failure", "always" */
+const char *topo_restart_name(enum topo_restart_policy policy);
+/** "SIGTERM", ... */
+const char *topo_signal_name(enum topo_signal signal);
 /** A direction's key in the file and in every answer: "->" is from the first endpoint to the second. */
 static inline const char *topo_arrow(unsigned dir)
 {

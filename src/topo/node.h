@@ -58,6 +58,7 @@ extern const struct value_type type_interfaces; /**< struct interface_list */
 extern const struct value_type type_routes;     /**< struct route_list */
 extern const struct value_type type_services;   /**< struct service_list */
 extern const struct value_type type_dns;        /**< const struct topo_dns * */
+extern const struct value_type type_user;       /**< const char * */
 
 extern const struct value_type type_capabilities; /**< struct topo_privileges */
 

@@ -93,7 +93,7 @@ static bool parse_user(struct parser *p, const struct path *at, const json_t *v,
 	return !p->oom;
 }
 
-static const struct value_type type_user = {
+const struct value_type type_user = {
 	parse_user, "user",
 	"{\"type\":\"string\",\"pattern\":\"^_?[A-Za-z0-9][A-Za-z0-9_.-]{0,30}$\"}", NULL
 };

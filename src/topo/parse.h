@@ -83,6 +83,8 @@ void parse_nodes(struct document *d);
 void parse_links(struct document *d);
 /** Names the interfaces of all link ends: those given, and ethN for the others. Fills in what `interfaces` says of them. */
 void resolve_interfaces(struct document *d);
+/** Finds what services come after, and refuses circles. */
+void check_services(struct document *d);
 /** Parses `timeline` into the topology; nodes and links have to be there. */
 void parse_timeline(struct document *d);
 /** Parses `faults` into the topology; nodes and links have to be there. */

@@ -1,17 +1,56 @@
 /* SPDX-License-Identifier: MIT */
 /* The keys of a node's `services`. */
-#include "topo/node.h"
+#include "topo/service.h"
 
 #include "base/cleanup.h"
 
-enum { SERVICE_NAME, SERVICE_RUN, SERVICE_ENV };
+enum {
+	SERVICE_NAME,
+	SERVICE_RUN,
+	SERVICE_ENV,
+	SERVICE_USER,
+	SERVICE_READY,
+	SERVICE_AFTER,
+	SERVICE_RESTART,
+	SERVICE_STOP_SIGNAL,
+};
 
 struct service_draft {
 	uint32_t set;
 	const char *name;
 	const char *const *run;
 	struct pair_list env;
+	const char *user;
+	struct topo_ready ready;
+	struct after_list after;
+	struct topo_restart restart;
+	int stop_signal;
 };
+
+static const struct choice signals[] = {
+	{ "SIGTERM", TOPO_SIGTERM, NULL },
+	{ "SIGHUP", TOPO_SIGHUP, NULL },
+	{ "SIGINT", TOPO_SIGINT, NULL },
+	{ "SIGQUIT", TOPO_SIGQUIT, NULL },
+	{ "SIGKILL", TOPO_SIGKILL, NULL },
+	{ "SIGUSR1", TOPO_SIGUSR1, NULL },
+	{ "SIGUSR2", TOPO_SIGUSR2, NULL },
+	{ "SIGWINCH", TOPO_SIGWINCH, NULL },
+	{ "TERM", TOPO_SIGTERM, NULL },
+	{ "HUP", TOPO_SIGHUP, NULL },
+	{ "INT", TOPO_SIGINT, NULL },
+	{ "QUIT", TOPO_SIGQUIT, NULL },
+	{ "KILL", TOPO_SIGKILL, NULL },
+	{ "USR1", TOPO_SIGUSR1, NULL },
+	{ "USR2", TOPO_SIGUSR2, NULL },
+	{ "WINCH", TOPO_SIGWINCH, NULL },
+	{ 0 },
+};
+
+const char *topo_signal_name(enum topo_signal signal)
+{
+	return choice_name(signals, (int)signal);
+}
 
 #define OFFSET(member) .offset = offsetof(struct service_draft, member)
 
@@ -31,19 +70,32 @@ static const struct field service_fields[] = {
 	  .type = &type_pairs,
 	  OFFSET(env),
 	  .bit = SERVICE_ENV },
-	{ .name = "user", .help = "User.", .later = "a user for one service" },
+	{ .name = "user",
+	  .help = "User that it runs as. Default: the node's.",
+	  .type = &type_user,
+	  OFFSET(user),
+	  .bit = SERVICE_USER },
 	{ .name = "ready",
-	  .help = "When the service is ready.",
-	  .later = "waiting until a service is ready" },
+	  .help = "How it shows that it can be used; 'up' and services that come after it wait. Default: it runs.",
+	  .type = &type_ready,
+	  OFFSET(ready),
+	  .bit = SERVICE_READY },
 	{ .name = "after",
-	  .help = "Services to wait for.",
-	  .later = "an order of services other than the file's" },
+	  .help = "Services that have to be ready first: names of this node, or \"NODE/NAME\".",
+	  .type = &type_after,
+	  OFFSET(after),
+	  .bit = SERVICE_AFTER },
 	{ .name = "restart",
-	  .help = "When to start it again.",
-	  .later = "restarting a service that ended" },
+	  .help = "When to start it again. Default: never.",
+	  .type = &type_restart,
+	  OFFSET(restart),
+	  .bit = SERVICE_RESTART },
 	{ .name = "stop_signal",
-	  .help = "Signal that stops it.",
-	  .later = "a signal that stops a service" },
+	  .help = "Signal that asks it to end. Default: SIGTERM.",
+	  .type = &type_choice,
+	  .arg = signals,
+	  OFFSET(stop_signal),
+	  .bit = SERVICE_STOP_SIGNAL },
 };
 
 #undef OFFSET
@@ -103,6 +155,12 @@ static bool parse_services(struct parser *p, const struct path *at, const json_t
 			.run = draft.run,
 			.env = draft.env.items,
 			.n_env = draft.env.n,
+			.user = draft.user,
+			.after = draft.after.items,
+			.n_after = draft.after.n,
+			.ready = draft.ready,
+			.restart = draft.restart,
+			.stop_signal = (enum topo_signal)draft.stop_signal,
 		};
 	}
 	map_deinit(&names);

@@ -2,16 +2,11 @@
 /* The keys of an event of the timeline. */
 #include "topo/timeline.h"
 
-#include <regex.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "topo/link.h"
-
-enum {
-	/* Bounds of {m,n} multiply when they are nested, and regcomp() writes them out: this keeps it small. */
-	REGEX_REPEATS_MAX = 1000,
-};
+#include "topo/regex_value.h"
 
 /** Any text: names of links and nodes are looked up, not checked. */
 static bool parse_text(struct parser *p, const struct path *at, const json_t *v,
@@ -25,60 +20,6 @@ static bool parse_text(struct parser *p, const struct path *at, const json_t *v,
 }
 
 static const struct value_type type_text = { parse_text, "text", "{\"type\":\"string\"}", NULL };
-
-/** @return what makes it one that is not compiled here; NULL = nothing */
-static const char *regex_too_much(const char *text)
-{
-	uint64_t repeats = 1;
-
-	if (strlen(text) > TOPO_REGEX_MAX)
-		return "it is longer than 256 bytes";
-	for (const char *c = text; *c; c++) {
-		uint64_t most = 1, n = 0;
-
-		if (*c == '\\' && c[1] >= '0' && c[1] <= '9')
-			return "it refers back to a group, which can take for ever";
-		if (*c == '\\' && c[1])
-			c++;
-		if (*c != '{')
-			continue;
-		for (const char *d = c + 1; *d && *d != '}'; d++) {
-			n = *d >= '0' && *d <= '9' && n < 100000 ? n * 10 + (uint64_t)(*d - '0')
-								 : 0;
-			most = n > most ? n : most;
-		}
-		repeats *= most;
-		if (repeats > REGEX_REPEATS_MAX)
-			return "its {...} multiply to more than 1000 repeats";
-	}
-	return NULL;
-}
-
-static bool check_regex(struct parser *p, const struct path *at, const char *text)
-{
-	const char *wrong = regex_too_much(text);
-	char why[128];
-	regex_t re;
-	int r;
-
-	if (!wrong) {
-		r = regcomp(&re, text, REG_EXTENDED | REG_NOSUB);
-		if (r == 0) {
-			regfree(&re);
-			return true;
-		}
-		if (r == REG_ESPACE) {
-			p->oom = true;
-			return false;
-		}
-		(void)regerror(r, &re, why, sizeof(why));
-		wrong = why;
-	}
-	diag_error(&p->diags, at, "it is a POSIX extended one, as for grep -E",
-		   "\"%s\" is no regular expression that can be used: %s",
-		   diag_quote(&p->diags, text), wrong);
-	return false;
-}
 
 /** Takes the strings out of a list. @return how many; SIZE_MAX when one is none */
 static bool is_string_at(const json_t *list, size_t i)
@@ -113,7 +54,7 @@ static bool parse_log(struct parser *p, const struct path *at, const json_t *v,
 		return false;
 	}
 	copy[slash - copy] = '\0';
-	if (!check_regex(p, &second, json_string_value(json_array_get(v, 1))))
+	if (!regex_check(p, &second, json_string_value(json_array_get(v, 1))))
 		return false;
 	w->node = copy;
 	w->service = slash + 1;

@@ -107,6 +107,8 @@ static void parse_document(struct document *d, const json_t *root, const char *f
 	if (!d->p.oom)
 		resolve_interfaces(d);
 	if (!d->p.oom)
+		check_services(d);
+	if (!d->p.oom)
 		parse_timeline(d);
 	if (!d->p.oom)
 		parse_faults(d);

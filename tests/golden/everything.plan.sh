@@ -145,6 +145,16 @@ begin() {
 	exec 3<>"$state/ready"
 }
 
+# ready SERVICE SECONDS CMD...: until CMD succeeds
+ready() {
+	service=$1 left=$(($2 * 20))
+	shift 2
+	until "$@" >/dev/null 2>&1; do
+		[ $((left -= 1)) -gt 0 ] || die "service $service is not ready in time"
+		sleep 0.05
+	done
+}
+
 up() {
 	begin
 	cat >"$state/hosts" <<'END'
@@ -449,8 +459,15 @@ END
 
 	# services, their output kept in the state directory
 	inside "$n0" setpriv --no-new-privs --bounding-set=-all,+chown,+dac_override,+fowner,+fsetid,+kill,+setgid,+setuid,+setpcap,+net_bind_service,+net_broadcast,+net_admin,+net_raw,+sys_chroot,+audit_write env --chdir=/tmp 'GREETING=it'\''s here' sh -c 'echo "$GREETING"; exec sleep 1000' </dev/null >"$state/h1.one.log" 2>&1 3>&- &
-	inside "$n0" setpriv --no-new-privs --bounding-set=-all,+chown,+dac_override,+fowner,+fsetid,+kill,+setgid,+setuid,+setpcap,+net_bind_service,+net_broadcast,+net_admin,+net_raw,+sys_chroot,+audit_write env --chdir=/tmp 'GREETING=it'\''s here' EMPTY= 'X=a b' sleep 1000 </dev/null >"$state/h1.two.log" 2>&1 3>&- &
 	inside "$n5" setpriv --no-new-privs --bounding-set=-all,+chown,+dac_override,+fowner,+fsetid,+kill,+setgid,+setuid,+setpcap,+net_bind_service,+net_broadcast,+net_admin,+net_raw,+sys_chroot,+audit_write runuser -u nobody -- env --chdir=/ sleep 1000 </dev/null >"$state/h2.idle.log" 2>&1 3>&- &
+	# only 'netlab up' starts this one again when it has ended
+	inside "$n0" setpriv --no-new-privs --bounding-set=-all,+chown,+dac_override,+fowner,+fsetid,+kill,+setgid,+setuid,+setpcap,+net_bind_service,+net_broadcast,+net_admin,+net_raw,+sys_chroot,+audit_write env --chdir=/tmp 'GREETING=it'\''s here' sh -c 'echo it'\''s up; exec sleep 1000' </dev/null >"$state/h1.three.log" 2>&1 3>&- &
+	ready h1/three 30 grep -Eq -e 'it'\''s (up|on)$' "$state/h1.three.log"
+	inside "$n0" setpriv --no-new-privs --bounding-set=-all,+chown,+dac_override,+fowner,+fsetid,+kill,+setgid,+setuid,+setpcap,+net_bind_service,+net_broadcast,+net_admin,+net_raw,+sys_chroot,+audit_write runuser -u nobody -- env --chdir=/tmp 'GREETING=it'\''s here' EMPTY= 'X=a b' sleep 1000 </dev/null >"$state/h1.two.log" 2>&1 3>&- &
+	ready h1/two 5 inside "$n0" setpriv --no-new-privs --bounding-set=-all,+chown,+dac_override,+fowner,+fsetid,+kill,+setgid,+setuid,+setpcap,+net_bind_service,+net_broadcast,+net_admin,+net_raw,+sys_chroot,+audit_write runuser -u nobody -- env --chdir=/tmp 'GREETING=it'\''s here' EMPTY= 'X=a b' test -d /tmp
+	# only 'netlab up' starts this one again when it has ended
+	inside "$n0" setpriv --no-new-privs --bounding-set=-all,+chown,+dac_override,+fowner,+fsetid,+kill,+setgid,+setuid,+setpcap,+net_bind_service,+net_broadcast,+net_admin,+net_raw,+sys_chroot,+audit_write env --chdir=/tmp 'GREETING=it'\''s here' sh -c 'sleep 0.1; touch /tmp; exec sleep 1000' </dev/null >"$state/h1.four.log" 2>&1 3>&- &
+	ready h1/four 30 inside "$n0" test -e /tmp
 	trap - EXIT HUP INT TERM
 }
 

@@ -101,7 +101,7 @@ def test_logs():
     lab = Lab(lab_file())
     wait_for(lambda: netlab("logs", f"{lab.name}:a").stdout.count("\n") == 2, "two lines")
     lines = [json.loads(line) for line in netlab("--json", "logs", f"{lab.name}:a").stdout.splitlines()]
-    is_like(lines, [{"node": "a", "service": "talk", "line": str}])
+    is_like(lines, [{"node": "a", "service": "talk", "time": str, "line": str}])
     equal([line["line"] for line in lines], ["one", "two"], "lines")
 
 

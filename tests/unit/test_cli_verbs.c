@@ -796,6 +796,9 @@ static void test_show_parts(void **state)
 	assert_null(strstr(a.out, "client--r1"));
 }
 
+#define STAMP_1 "2026-11-22T05:13:44.123Z "
+#define STAMP_2 "2026-11-22T05:13:45.000Z "
+
 static void test_logs(void **state)
 {
 	_cleanup_answer_ struct cli_answer a = { 0 };
@@ -803,24 +806,33 @@ static void test_logs(void **state)
 
 	(void)state;
 	/* one service: its bytes as they are */
-	fake_lab.log_data[0] = "hello\nwor\001ld";
+	fake_lab.log_data[0] = STAMP_1 "hello\n" STAMP_2 "wor\001ld";
 	a = fake_cli("logs", "dumbbell:web", NULL);
 	assert_int_equal(a.code, 0);
 	assert_string_equal(a.out, "hello\nwor\001ld");
 	assert_contains(buf_text(&fake_lab.calls), "follow until=0 /fake/dumbbell/log/web/http\n");
 
+	/* and with the times at which it wrote them */
+	cli_answer_deinit(&a);
+	a = fake_cli("logs", "dumbbell:web", "--times", NULL);
+	assert_string_equal(a.out, STAMP_1 "hello\n" STAMP_2 "wor\001ld");
+
 	/* several: a prefix on each line, and a newline where the last one has none */
 	fake_lab_reset();
 	fake_lab.running[1] = NULL;
-	fake_lab.log_data[0] = "one\ntwo";
-	fake_lab.log_data[1] = "\n";
-	fake_lab.log_data[2] = "three\n";
+	fake_lab.log_data[0] = STAMP_1 "one\n" STAMP_2 "two";
+	fake_lab.log_data[1] = STAMP_1 "\n";
+	fake_lab.log_data[2] = STAMP_2 "three\n";
 	cli_answer_deinit(&a);
 	a = fake_cli("logs", NULL);
 	assert_string_equal(a.out, "r1/bgp | one\nr1/ospf | \nweb/http | three\nr1/bgp | two\n");
+	cli_answer_deinit(&a);
+	a = fake_cli("logs", "--times", NULL);
+	assert_string_equal(a.out, "r1/bgp | " STAMP_1 "one\nr1/ospf | " STAMP_1
+				   "\nweb/http | " STAMP_2 "three\nr1/bgp | " STAMP_2 "two\n");
 
 	fake_lab_reset();
-	fake_lab.log_data[0] = "caf\xe9\n";
+	fake_lab.log_data[0] = STAMP_2 "caf\xe9\n";
 	cli_answer_deinit(&a);
 	a = fake_cli("logs", "dumbbell:r1/ospf", "-f", "--json", NULL);
 	assert_contains(buf_text(&fake_lab.calls),
@@ -828,6 +840,8 @@ static void test_logs(void **state)
 	doc = parse(&a);
 	assert_string_equal(json_string_value(json_object_get(doc, "node")), "r1");
 	assert_string_equal(json_string_value(json_object_get(doc, "service")), "ospf");
+	assert_string_equal(json_string_value(json_object_get(doc, "time")),
+			    "2026-11-22T05:13:45.000Z");
 	assert_string_equal(json_string_value(json_object_get(doc, "line")), "caf\xef\xbf\xbd");
 	json_decref(doc);
 }

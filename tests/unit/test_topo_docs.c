@@ -90,10 +90,12 @@ static void check_spec(const struct object_spec *spec, const char *md, const cha
 static void test_keys(void **state)
 {
 	static const struct object_spec *const specs[] = {
-		&top_spec,   &addressing_spec, &defaults_spec,   &node_spec,       &interface_spec,
-		&route_spec, &service_spec,    &link_spec,       &impairment_spec, &loss_spec,
-		&burst_spec, &gemodel_spec,    &state_spec,      &slot_spec,       &trace_spec,
-		&event_spec, &when_spec,       &event_exec_spec, &fault_spec,
+		&top_spec,        &addressing_spec, &defaults_spec, &node_spec,
+		&interface_spec,  &route_spec,      &service_spec,  &link_spec,
+		&impairment_spec, &loss_spec,       &burst_spec,    &gemodel_spec,
+		&state_spec,      &slot_spec,       &trace_spec,    &event_spec,
+		&when_spec,       &event_exec_spec, &fault_spec,    &ready_spec,
+		&restart_spec,
 	};
 	_cleanup_buf_ struct buf md = { 0 }, man = { 0 };
 
