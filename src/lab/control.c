@@ -107,8 +107,9 @@ static void accept_client(struct loop *l)
 	if (fd < 0)
 		return;
 	/* Our owner is uid 0 of our user namespace. Without root, the host's root (who alone passes the 0700 directory
-	   besides) is not mapped and looks like the overflow uid. */
-	if (uid != 0 && !(l->s->rootless && uid == OVERFLOW_UID)) {
+	   besides) is not mapped and looks like the overflow uid. Whoever has a pid for us is in one of our nodes: no
+	   node commands its lab. */
+	if ((uid != 0 && !(l->s->rootless && uid == OVERFLOW_UID)) || sys_sock_peer_pid(fd) > 0) {
 		close(fd);
 		return;
 	}

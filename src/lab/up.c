@@ -17,6 +17,7 @@
 #include "sys/fs.h"
 #include "sys/netns.h"
 #include "sys/sock.h"
+#include "sys/userns.h"
 #include "sys/clock.h"
 
 enum {
@@ -39,18 +40,20 @@ struct coming_up {
 
 static void name_privilege(int error, struct netlab_err *err)
 {
-	if (error != -EPERM && error != -ENOSPC && error != -EUSERS)
+	char remedy[320];
+
+	/* EACCES: so says AppArmor where it lets users make namespaces, and gives them no power there */
+	if (error != -EPERM && error != -EACCES && error != -ENOSPC && error != -EUSERS)
 		return;
 	err_class(err, NETLAB_EXIT_UNSUPPORTED);
-	if (geteuid() == 0)
+	if (geteuid() == 0) {
 		err_hint(
 			err,
 			"this root lacks CAP_SYS_ADMIN (a container?), or user.max_*_namespaces is too low");
-	else
-		err_hint(
-			err,
-			"allow user namespaces (sysctl user.max_user_namespaces > 0, "
-			"kernel.apparmor_restrict_unprivileged_userns = 0 on Ubuntu), or run as root");
+		return;
+	}
+	sys_userns_remedy("/proc/sys", remedy, sizeof(remedy));
+	err_hint(err, "%s", remedy);
 }
 
 /** Signals that end us must not leave a run directory behind: they are read, acted upon, and then raised again. */
@@ -92,23 +95,17 @@ static void release_signals(struct coming_up *c)
 		(void)raise(c->got_signal);
 }
 
-/** Without root: uid and gid of the caller become 0 of the lab's user namespace. */
-static int write_maps(pid_t pid, struct netlab_err *err)
+/** Without root: the caller becomes root of the lab's user namespace. */
+static int write_maps(struct coming_up *c, struct netlab_err *err)
 {
-	char path[64], map[64];
-	int r;
+	char why[256], text[512];
+	int r = sys_userns_map(c->pid, why, sizeof(why), err);
 
-	snprintf(path, sizeof(path), "/proc/%d/setgroups", (int)pid);
-	r = sys_write_value(path, "deny");
-	snprintf(path, sizeof(path), "/proc/%d/uid_map", (int)pid);
-	snprintf(map, sizeof(map), "0 %u 1\n", (unsigned)geteuid());
-	if (r == 0)
-		r = sys_write_value(path, map);
-	snprintf(path, sizeof(path), "/proc/%d/gid_map", (int)pid);
-	snprintf(map, sizeof(map), "0 %u 1\n", (unsigned)getegid());
-	if (r == 0)
-		r = sys_write_value(path, map);
-	return r < 0 ? err_errno(err, r, "writing the user namespace's maps") : 0;
+	if (r == 0 && why[0] && c->options->on_warning) {
+		snprintf(text, sizeof(text), "the lab has no users but root: %s", why);
+		c->options->on_warning(c->options->ctx, text);
+	}
+	return r;
 }
 
 static int start_supervisor(struct coming_up *c, bool rootless, struct netlab_err *err)
@@ -151,7 +148,7 @@ static int start_supervisor(struct coming_up *c, bool rootless, struct netlab_er
 	}
 	if (!rootless)
 		return 0;
-	r = write_maps(c->pid, err);
+	r = write_maps(c, err);
 	return r < 0 ? r : sys_sock_send(c->up_fd, &go, sizeof(go), NULL, 0);
 }
 
@@ -173,7 +170,8 @@ static int on_message(struct coming_up *c, const struct up_message *m, struct ne
 		return 1;
 	case UP_FAILED:
 		*err = m->err;
-		if (err->code == -EPERM && !err->hint[0])
+		if ((err->code == -EPERM || (err->code == -EACCES && geteuid() != 0)) &&
+		    !err->hint[0])
 			name_privilege(err->code, err);
 		return m->err.code < 0 ? m->err.code : -EPROTO;
 	}

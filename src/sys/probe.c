@@ -22,6 +22,7 @@
 #include "sys/fs.h"
 #include "sys/proc.h"
 #include "sys/sock.h"
+#include "sys/userns.h"
 #include "sys/clock.h"
 
 enum { NOT_YET = 1, SCRATCH_OK = 'y' };
@@ -145,48 +146,7 @@ static void scratch(const struct probe_trial *trials, size_t n, int fd, bool roo
 
 void probe_explain_user_namespaces(struct probe_result *r)
 {
-	static const struct {
-		const char *path, *blocks, *remedy;
-	} knobs[] = {
-		{ "/proc/sys/kernel/unprivileged_userns_clone", "0",
-		  "run `sysctl -w kernel.unprivileged_userns_clone=1` as root" },
-		{ "/proc/sys/user/max_user_namespaces", "0",
-		  "run `sysctl -w user.max_user_namespaces=15000` as root" },
-		{ "/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1",
-		  "run `sysctl -w kernel.apparmor_restrict_unprivileged_userns=0` as root, or give netlab an "
-		  "AppArmor profile with the rule 'userns,'" },
-	};
-	char value[32];
-
-	for (size_t i = 0; i < sizeof(knobs) / sizeof(knobs[0]); i++) {
-		if (sys_read_value(AT_FDCWD, knobs[i].path, value, sizeof(value)) > 0 &&
-		    strcmp(value, knobs[i].blocks) == 0) {
-			(void)snprintf(r->remedy, sizeof(r->remedy), "%s; or run netlab as root",
-				       knobs[i].remedy);
-			return;
-		}
-	}
-	(void)snprintf(
-		r->remedy, sizeof(r->remedy),
-		"run netlab as root; in a container, allow it CAP_SYS_ADMIN and CAP_NET_ADMIN, "
-		"or user namespaces (its seccomp filter may refuse clone and unshare)");
-}
-
-/* The caller's ids become 0 of the scratch's user namespace. */
-static int map_ids(pid_t pid)
-{
-	const char *const files[] = { "setgroups", "uid_map", "gid_map" };
-	char path[64], values[3][32];
-	int r = 0;
-
-	(void)snprintf(values[0], sizeof(values[0]), "deny");
-	(void)snprintf(values[1], sizeof(values[1]), "0 %u 1\n", (unsigned)geteuid());
-	(void)snprintf(values[2], sizeof(values[2]), "0 %u 1\n", (unsigned)getegid());
-	for (unsigned i = 0; i < 3 && r == 0; i++) {
-		(void)snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, files[i]);
-		r = sys_write_value(path, values[i]);
-	}
-	return r;
+	sys_userns_remedy("/proc/sys", r->remedy, sizeof(r->remedy));
 }
 
 static int64_t now_ms(void)
@@ -244,7 +204,7 @@ static int run_scratch(const struct probe_trial *trials, size_t n, struct probe_
 	(void)close(pair[1]);
 	r = pid < 0 ? pid : 0;
 	if (r == 0 && rootless)
-		r = map_ids(pid);
+		r = sys_userns_map_one(pid);
 	if (r == 0 && rootless)
 		r = sys_sock_send(pair[0], &go, sizeof(go), NULL, 0);
 	if (r == 0)

@@ -170,8 +170,11 @@ int sys_user_become(const struct sys_user *u, struct netlab_err *err)
 		r = err_errno(err, errno, "becoming group %u", (unsigned)u->gid);
 	else if (setresuid(u->uid, u->uid, u->uid) < 0)
 		r = err_errno(err, errno, "becoming user %u '%s'", (unsigned)u->uid, who);
-	if (r == -EINVAL)
-		err_hint(err, "the lab's user namespace has no such id: it was started without "
-			      "root, with the caller's id alone");
+	if (r == -EINVAL) {
+		err_class(err, NETLAB_EXIT_UNSUPPORTED);
+		err_hint(err, "without root a lab has the ids that newuidmap grants: install it "
+			      "(uidmap), and run `usermod --add-subuids 100000-165535 "
+			      "--add-subgids 100000-165535 USER` as root");
+	}
 	return r;
 }

@@ -139,7 +139,10 @@ class Lab:
 
     def fabric(self, *argv):
         """Runs a program in the fabric: the lab's own namespace, its first process's."""
-        return run("nsenter", f"--net=/proc/{self.show()['pid']}/ns/net", *argv).stdout
+        ns = f"/proc/{self.show()['pid']}/ns"
+        # without root, in the lab's user namespace first
+        user = [] if os.geteuid() == 0 else [f"--user={ns}/user", "--preserve-credentials"]
+        return run("nsenter", *user, f"--net={ns}/net", *argv).stdout
 
     def udp(self, source, dest, count, *options, family=4):
         """Sends numbered packets, tells what became of them."""
@@ -177,6 +180,13 @@ def have_netem():
 def need_netem():
     if not have_netem():
         raise Skipped("this kernel has no sch_netem")
+
+
+def need_root():
+    """Of the host: in a user namespace, root has what its user has."""
+    with open("/proc/self/uid_map", encoding="ascii") as file:
+        if os.geteuid() != 0 or file.read().split() != ["0", "0", "4294967295"]:
+            raise Skipped("this is for root")
 
 
 class Skipped(Exception):

@@ -10,8 +10,8 @@ import termios
 import threading
 import time
 
-from support import (IN_VM, NETLAB, STATE, Lab, check, equal, main, matches, netlab, netlab_json, run,
-                     topology, wait_for)
+from support import (IN_VM, NETLAB, STATE, Lab, check, equal, main, matches, need_root, netlab, netlab_json,
+                     run, topology, wait_for)
 from terminal import Terminal
 
 
@@ -162,6 +162,7 @@ def test_terminal_reader_goes_away():
 # --- users and groups ---
 
 def test_users():
+    need_root()  # without, there is root alone
     lab = Lab(pair())
 
     def ids(user):
@@ -190,6 +191,7 @@ def test_users():
 
 def test_users_are_not_looked_up_by_libraries():
     """A node's nsswitch.conf must not make a process load what it names while it is privileged."""
+    need_root()
     lab = Lab(pair(privileged=True))  # so that it can be mounted
     fake = "/etc/nsswitch.conf"
     if not os.path.exists(fake):

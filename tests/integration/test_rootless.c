@@ -185,6 +185,102 @@ static void test_inside_user_namespace(void **state)
 	snapshot_free(before);
 }
 
+/** Without subordinate ids there is root alone; with them, all the users that daemons become. */
+static void test_users(void **state)
+{
+	struct snapshot *before = snapshot_take(state_dir);
+	struct program_run r;
+	char ids[300], other[300];
+
+	(void)state;
+	NETLAB(&r, "up", file);
+	must(&r, 0);
+	NETLAB(&r, "exec", "-u", "daemon", "a", "--", "true");
+	must(&r, 126);
+	has(r.err, "usermod --add-subuids");
+	NETLAB(&r, "exec", "a", "--", "cat", "/proc/self/setgroups",
+	       "/proc/sys/net/ipv4/ping_group_range");
+	assert_string_equal(r.out, "deny\n0\t0\n");
+	NETLAB(&r, "down");
+	must(&r, 0);
+
+	snprintf(ids, sizeof(ids), "%s/subids", world_dir);
+	snprintf(other, sizeof(other), "%s/no-subids", world_dir);
+	program_write_file(ids, "somebody:1:1\n65534:200000:1000\n");
+	program_write_file(other, "somebody:1:1\n");
+	/* the world has its own mounts */
+	RUN(&r, "mount", "--bind", ids, "/etc/subuid");
+	must(&r, 0);
+	RUN(&r, "mount", "--bind", ids, "/etc/subgid");
+	must(&r, 0);
+	NETLAB(&r, "up", file);
+	must(&r, 0);
+	assert_string_equal(r.err, "");
+	NETLAB(&r, "exec", "a", "--", "sh", "-c", "tr -s ' ' </proc/self/uid_map");
+	assert_string_equal(r.out, " 0 65534 1\n 1 200000 1000\n");
+	NETLAB(&r, "exec", "-u", "daemon", "a", "--", "sh", "-c", "id -un; ping -nqc1 -W5 b");
+	must(&r, 0);
+	has(r.out, "daemon\n");
+	/* as a daemon does it */
+	NETLAB(&r, "exec", "a", "--", "setpriv", "--reuid=1", "--regid=1", "--init-groups", "id",
+	       "-u");
+	must(&r, 0);
+	assert_string_equal(r.out, "1\n");
+	NETLAB(&r, "exec", "-u", "1001", "a", "--", "true");
+	must(&r, 126);
+	NETLAB(&r, "down");
+	must(&r, 0);
+
+	/* half a grant is none */
+	RUN(&r, "mount", "--bind", other, "/etc/subgid");
+	must(&r, 0);
+	NETLAB(&r, "up", file);
+	must(&r, 0);
+	NETLAB(&r, "exec", "-u", "daemon", "a", "--", "true");
+	must(&r, 126);
+	NETLAB(&r, "down");
+	must(&r, 0);
+	RUN(&r, "umount", "/etc/subgid");
+
+	/* granted, but it fails: said, and the lab is there with root alone */
+	RUN(&r, "mount", "--bind", "/bin/false", "/usr/bin/newgidmap");
+	must(&r, 0);
+	NETLAB(&r, "up", file);
+	must(&r, 0);
+	has(r.err, "newgidmap: it failed");
+	NETLAB(&r, "exec", "-u", "daemon", "a", "--", "true");
+	must(&r, 126);
+	NETLAB(&r, "down");
+	must(&r, 0);
+	RUN(&r, "umount", "/usr/bin/newgidmap", "/etc/subgid", "/etc/subuid");
+	must(&r, 0);
+	same_as(before);
+	snapshot_free(before);
+}
+
+/** What no user namespace can give is refused with the reason. */
+static void test_refused(void **state)
+{
+	struct snapshot *before = snapshot_take(state_dir);
+	struct program_run r;
+	char privileged[300];
+
+	(void)state;
+	snprintf(privileged, sizeof(privileged), "%s/privileged.json", world_dir);
+	program_write_file(
+		privileged,
+		"{ \"name\": \"rootless\", \"nodes\": { \"a\": { \"privileged\": true }, \"b\": {} },"
+		"  \"links\": [ { \"endpoints\": [ \"a\", \"b\" ] } ] }");
+	NETLAB(&r, "up", privileged);
+	must(&r, 4);
+	has(r.err, "node 'a': \"privileged\" is for root");
+	INSIDE(&r, "up", privileged);
+	must(&r, 4);
+	has(r.err, "node 'a': \"privileged\" is for root");
+	same_as(before);
+	snapshot_free(before);
+}
+
 /** No user namespaces for this user: an error that says so. */
 static void test_forbidden(void **state)
 {
@@ -262,6 +358,8 @@ static int tests(void)
 		cmocka_unit_test_teardown(test_others, clean_up),
 		cmocka_unit_test_teardown(test_killed, clean_up),
 		cmocka_unit_test_teardown(test_inside_user_namespace, clean_up),
+		cmocka_unit_test_teardown(test_users, clean_up),
+		cmocka_unit_test_teardown(test_refused, clean_up),
 		cmocka_unit_test_teardown(test_forbidden, clean_up),
 		cmocka_unit_test(test_runtime_dir),
 	};

@@ -84,6 +84,17 @@ function(netlab_add_integration)
 	netlab_test_properties(${test} LABEL integration SOURCE "${source}" TIMEOUT 300)
 endfunction()
 
+# netlab_add_integration_as(NAME x WAY user|userns [CASES c...]): tests/integration/test_x.py without root (tests/support/as_user).
+function(netlab_add_integration_as)
+	cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME;WAY" "CASES")
+	set(source "${PROJECT_SOURCE_DIR}/tests/integration/test_${arg_NAME}.py")
+	set(test integration.${arg_WAY}.${arg_NAME})
+	add_test(NAME ${test} COMMAND "${NETLAB_PYTHON}"
+		"${PROJECT_SOURCE_DIR}/tests/support/as_user" ${arg_WAY} "${source}" ${arg_CASES})
+	netlab_test_properties(${test} LABEL integration SOURCE "${source}" TIMEOUT 300)
+	set_tests_properties(${test} PROPERTIES LABELS integration) # users are the same everywhere
+endfunction()
+
 # netlab_add_fuzz(NAME x): tests/fuzz/fuzz_x.c. With NETLAB_LIBFUZZER a libFuzzer program
 # fuzz_x; otherwise a test that replays every file of tests/fuzz/corpus/x.
 function(netlab_add_fuzz)
