@@ -106,7 +106,7 @@ static const struct doctor_check checks[] = {
 
 	{
 		.key = "cgroup-memory",
-		.need = DOCTOR_PLANNED,
+		.need = DOCTOR_SOME_LABS,
 		.purpose = "\"limits\": {\"memory\"}",
 		.without = "topologies that limit memory are refused",
 		.remedy =
@@ -116,7 +116,7 @@ static const struct doctor_check checks[] = {
 	},
 	{
 		.key = "cgroup-cpu",
-		.need = DOCTOR_PLANNED,
+		.need = DOCTOR_SOME_LABS,
 		.purpose = "\"limits\": {\"cpu\"}",
 		.without = "topologies that limit processor time are refused",
 		.remedy = "mount cgroup2, and write +cpu to its cgroup.subtree_control",
@@ -124,7 +124,7 @@ static const struct doctor_check checks[] = {
 	},
 	{
 		.key = "cgroup-pids",
-		.need = DOCTOR_PLANNED,
+		.need = DOCTOR_SOME_LABS,
 		.purpose = "\"limits\": {\"pids\"}",
 		.without = "topologies that limit processes are refused",
 		.remedy = "mount cgroup2, and write +pids to its cgroup.subtree_control",
@@ -132,7 +132,7 @@ static const struct doctor_check checks[] = {
 	},
 	{
 		.key = "cgroup-freezer",
-		.need = DOCTOR_PLANNED,
+		.need = DOCTOR_SOME_LABS,
 		.purpose = "freezing and thawing a node",
 		.without = "nodes cannot be frozen",
 		.remedy = "mount cgroup2 (Linux 5.2 or later), or the v1 hierarchy 'freezer'",

@@ -130,7 +130,7 @@ probe_fn probe_nftables;
 /* --- probe_host.c: what is looked at --- */
 /** A program. Here. arg: its name, and after a space the option that prints its version. */
 probe_fn probe_program;
-/** A cgroup controller, v2 or v1, and whether we may use it. Here. arg: "memory", "cpu", "pids", "freezer". */
+/** A cgroup controller, v2 or v1, that a lab could use (sys/cgroup.h). Here. arg: "memory", "cpu", "pids", "freezer". */
 probe_fn probe_cgroup;
 /** Open files that a supervisor may have. Here. */
 probe_fn probe_open_files;

@@ -20,6 +20,7 @@
 
 #include "base/cleanup.h"
 #include "base/units.h"
+#include "sys/cgroup.h"
 #include "sys/fs.h"
 #include "sys/proc.h"
 
@@ -127,102 +128,25 @@ void probe_program(struct probe *p, const char *arg, struct probe_result *r)
 
 /* --- cgroups --- */
 
-static bool has_word(const char *list, const char *separators, const char *word)
-{
-	size_t len = strlen(word);
-
-	while (*list) {
-		size_t n = strcspn(list, separators);
-
-		if (n == len && strncmp(list, word, len) == 0)
-			return true;
-		list += n;
-		list += strspn(list, separators);
-	}
-	return false;
-}
-
-/* The mount point of the v1 hierarchy with that controller, from /proc/self/mountinfo (proc(5)). */
-static bool find_v1(char *mounts, const char *controller, char *ret, size_t size)
-{
-	char *save = NULL;
-
-	for (char *line = strtok_r(mounts, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-		char point[256], options[256];
-		char *tail = strstr(line, " - cgroup ");
-
-		if (!tail || sscanf(line, "%*s %*s %*s %*s %255s", point) != 1 ||
-		    sscanf(tail, " - cgroup %*s %255s", options) != 1)
-			continue;
-		if (has_word(options, ",", controller)) {
-			(void)snprintf(ret, size, "%s", point);
-			return true;
-		}
-	}
-	return false;
-}
-
-/* The directory of our own cgroup in the v2 hierarchy at `root`. */
-static void own_v2(const char *root, char *ret, size_t size)
-{
-	char text[4096];
-	char *line;
-
-	(void)snprintf(ret, size, "%s", root);
-	if (sys_read_value(AT_FDCWD, "/proc/self/cgroup", text, sizeof(text)) <= 0)
-		return;
-	line = strncmp(text, "0::", 3) == 0 ? text : strstr(text, "\n0::");
-	if (!line)
-		return;
-	line += strcspn(line, "/");
-	line[strcspn(line, "\n")] = '\0';
-	(void)snprintf(ret, size, "%s%s", root, strcmp(line, "/") == 0 ? "" : line);
-}
-
-/* Whether a v2 hierarchy offers it to us. A frozen cgroup needs no controller there. */
-static bool find_v2(const char *controller, char *ret, size_t size)
-{
-	static const char *const roots[] = { "/sys/fs/cgroup", "/sys/fs/cgroup/unified" };
-	char path[PATH_MAX], own[PATH_MAX - 32], list[512];
-
-	for (size_t i = 0; i < ARRAY_SIZE(roots); i++) {
-		own_v2(roots[i], own, sizeof(own));
-		(void)snprintf(path, sizeof(path), "%s/cgroup.controllers", own);
-		if (sys_read_value(AT_FDCWD, path, list, sizeof(list)) < 0)
-			continue;
-		if (has_word(list, " ", controller) || strcmp(controller, "freezer") == 0) {
-			(void)snprintf(ret, size, "%s", own);
-			return true;
-		}
-	}
-	return false;
-}
-
 void probe_cgroup(struct probe *p, const char *arg, struct probe_result *r)
 {
-	_cleanup_free_ char *mounts = NULL;
-	char where[PATH_MAX];
-	size_t len;
-	bool v1;
+	struct sys_cgroup_places places;
+	struct netlab_err err = { 0 };
+	unsigned use = 0;
 	int e;
 
 	(void)p;
-	e = sys_read_file("/proc/self/mountinfo", 1 << 20, &mounts, &len);
-	v1 = e == 0 && find_v1(mounts, arg, where, sizeof(where));
-	if (!v1 && !find_v2(arg, where, sizeof(where))) {
-		probe_fail(r, -ENOENT, "no cgroup hierarchy with this controller is mounted");
+	while (strcmp(sys_cgroup_use_name(use), arg) != 0)
+		use++;
+	e = sys_cgroup_find(NULL, SYS_CGROUP_BIT(use), 0, &places, &err);
+	if (e < 0) {
+		probe_fail(r, e, err.message);
+		(void)snprintf(r->remedy, sizeof(r->remedy), "%s", err.hint);
 		return;
 	}
-	(void)snprintf(r->detail, sizeof(r->detail), "%s at %.150s", v1 ? "v1" : "v2", where);
-	if (access(where, W_OK) < 0) {
-		r->limited = true;
-		(void)snprintf(r->detail, sizeof(r->detail), "%s at %.120s: %s", v1 ? "v1" : "v2",
-			       where, strerror(errno));
-		(void)snprintf(
-			r->remedy, sizeof(r->remedy),
-			"run netlab as root; without root, with cgroup2 and systemd, in a cgroup of "
-			"its own: `systemd-run --user --scope -p Delegate=yes netlab ...`");
-	}
+	(void)snprintf(r->detail, sizeof(r->detail), "%s at %.150s", places.at[0].v2 ? "v2" : "v1",
+		       places.at[0].dir);
+	sys_cgroup_places_deinit(&places);
 }
 
 /* --- limits --- */

@@ -49,11 +49,18 @@ static uint64_t clone_flags(unsigned namespaces)
 
 pid_t sys_clone(unsigned namespaces, int *ret_pidfd)
 {
+	return sys_clone_into(namespaces, -1, ret_pidfd);
+}
+
+pid_t sys_clone_into(unsigned namespaces, int cgroup_fd, int *ret_pidfd)
+{
 	int pidfd = -1, r;
 	struct clone_args args = {
-		.flags = clone_flags(namespaces) | (ret_pidfd ? CLONE_PIDFD : 0),
+		.flags = clone_flags(namespaces) | (ret_pidfd ? CLONE_PIDFD : 0) |
+			 (cgroup_fd >= 0 ? CLONE_INTO_CGROUP : 0),
 		.pidfd = (uint64_t)(uintptr_t)&pidfd,
 		.exit_signal = SIGCHLD,
+		.cgroup = cgroup_fd >= 0 ? (uint64_t)cgroup_fd : 0,
 	};
 	long pid;
 

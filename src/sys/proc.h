@@ -38,6 +38,8 @@ struct sys_nofile {
  * @return in the parent the child's pid, in the child 0; negative errno
  */
 pid_t sys_clone(unsigned namespaces, int *ret_pidfd);
+/** The same; the child is born in the v2 cgroup of that directory. @param[in] cgroup_fd  -1 = in the caller's */
+pid_t sys_clone_into(unsigned namespaces, int cgroup_fd, int *ret_pidfd);
 /** @return a pidfd (close-on-exec), negative errno */
 int sys_pidfd_open(pid_t pid);
 /** The process of a pidfd as the procfs at `proc_fd` numbers it. @return > 0; -ESRCH; ... */

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file ns_pids.h
+ * Who is in a PID namespace, seen from above it.
+ */
+#ifndef NETLAB_SYS_NS_PIDS_H
+#define NETLAB_SYS_NS_PIDS_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+/**
+ * The processes (zombies left out) of another process's PID namespace and of those that were made inside it.
+ * @param[in]  proc_fd   a /proc of our own PID namespace or of one above it; it need not be the namespace's own, which its
+ *                       processes could hide
+ * @param[in]  host_pid  one of them, as that /proc numbers it
+ * @param[out] ret       their numbers in *our* PID namespace; malloc'ed
+ * @return 0; -ESRCH: that process is gone; ...
+ */
+int sys_ns_pids(int proc_fd, pid_t host_pid, pid_t **ret, size_t *ret_n);
+
+#endif
