@@ -331,6 +331,18 @@ void units_format_rate(struct buf *b, uint64_t bps)
 	format_quantity(b, bps, rate_units, 4);
 }
 
+void units_format_size(struct buf *b, uint64_t bytes)
+{
+	const struct unit *u = &size_units[0];
+
+	for (size_t i = 1; i < sizeof(size_units) / sizeof(size_units[0]); i++) {
+		if (bytes && bytes % size_units[i].multiplier == 0 &&
+		    size_units[i].multiplier > u->multiplier)
+			u = &size_units[i];
+	}
+	buf_printf(b, "%llu%s", (unsigned long long)(bytes / u->multiplier), u->name);
+}
+
 void units_format_share(struct buf *b, double share)
 {
 	char text[64], digits[32];

@@ -27,6 +27,8 @@ int units_parse_u64(const char *text, uint64_t *ret);
 
 /** Shortest exact text, e.g. 1500000 -> "1.5ms", 0 -> "0ms". Reads back to the same value. */
 void units_format_time(struct buf *b, uint64_t ns);
+/** Shortest exact text, e.g. 67108864 -> "64mib", 1500 -> "1500b". Reads back to the same value. */
+void units_format_size(struct buf *b, uint64_t bytes);
 /** e.g. 10000000 -> "10mbit". Reads back to the same value. */
 void units_format_rate(struct buf *b, uint64_t bps);
 /** e.g. 0.01 -> "1%". Reads back to the same double. */

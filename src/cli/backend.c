@@ -19,6 +19,7 @@ const struct cli_backend cli_backend_real = {
 	.faults = lab_faults,
 	.record_start = lab_record_start,
 	.record_stop = lab_record_stop,
+	.freeze = lab_freeze,
 	.exec = lab_exec,
 	.copy = lab_copy,
 	.log_path = lab_log_path,

@@ -165,6 +165,8 @@ int cmd_show(struct cli *c);
 int cmd_logs(struct cli *c);
 int cmd_link(struct cli *c);
 int cmd_fault(struct cli *c);
+int cmd_freeze(struct cli *c);
+int cmd_thaw(struct cli *c);
 int cmd_stats(struct cli *c);
 int cmd_verify(struct cli *c);
 int cmd_record(struct cli *c);

@@ -254,6 +254,30 @@ const struct cli_command cli_commands[] = {
 		.missing = "what to do (add, ls, rm)",
 	},
 	{
+		.name = "freeze",
+		.run = cmd_freeze,
+		.synopsis = "NODE",
+		.purpose = "stop all processes of a node where they are",
+		.details = NODE_TEXT
+		"None of them gets any processor time, nor notices, until 'netlab thaw'. The node's kernel\n"
+		"goes on: it answers pings, forwards packets, and takes what comes for its sockets.\n",
+		.example = "netlab freeze r1",
+		.min_args = 1,
+		.max_args = 1,
+		.missing = "the node",
+	},
+	{
+		.name = "thaw",
+		.run = cmd_thaw,
+		.synopsis = "NODE",
+		.purpose = "let the processes of a frozen node go on",
+		.details = NODE_TEXT "A node that is not frozen is no error.\n",
+		.example = "netlab thaw r1",
+		.min_args = 1,
+		.max_args = 1,
+		.missing = "the node",
+	},
+	{
 		.name = "stats",
 		.run = cmd_stats,
 		.synopsis = "[LAB [LINK]] [--watch] [--interval T]",

@@ -5,6 +5,7 @@
 #include "cli/describe.h"
 #include "cli/output.h"
 #include "cli/target.h"
+#include "cli/usage.h"
 
 /* The rows of `ls`, as a new array; NULL with c->err. */
 static json_t *summaries(struct cli *c)
@@ -68,7 +69,7 @@ int cmd_ps(struct cli *c)
 	static const char *const headers[] = { "NODE", "PID", "PPID", "USER", "STATE", "COMMAND" };
 	struct cli_table t = { .headers = headers, .n_columns = 6, .right = 0x06 };
 	char lab[NAME_MAX_BYTES + 1];
-	json_t *list = NULL, *row;
+	json_t *list = NULL, *doc = NULL, *row;
 	size_t i;
 	int code;
 
@@ -83,10 +84,16 @@ int cmd_ps(struct cli *c)
 		cli_table_add_int(&t, row, "pid");
 		cli_table_add_int(&t, row, "ppid");
 		cli_table_add(&t, cli_json_string(row, "user", NULL));
-		cli_table_add(&t, cli_json_string(row, "state", NULL));
+		cli_table_add(&t, json_is_true(json_object_get(row, "frozen"))
+					  ? "frozen"
+					  : cli_json_string(row, "state", NULL));
 		cli_table_add(&t, cli_json_string(row, "command", NULL));
 	}
 	code = cli_table_print(c, &t);
 	json_decref(list);
+	if (code != 0 || cli_show(c, lab, &doc) < 0) /* it may have ended since */
+		return code;
+	code = cli_print_usage(c, json_object_get(doc, "nodes"));
+	json_decref(doc);
 	return code;
 }

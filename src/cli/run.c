@@ -16,6 +16,7 @@
 #include "cli/final_stats.h"
 #include "cli/output.h"
 #include "cli/recording.h"
+#include "cli/usage.h"
 #include "sys/clock.h"
 
 /* What timeout(1) exits with; no class of netlab's own, for the command may use any other code. */
@@ -176,6 +177,7 @@ int cli_run(struct cli *c, struct cli_run *run)
 		cli_note(c, "lab '%s', seed %" PRIu64, t->name, t->seed);
 	status = run_command(c, run);
 	report_timeline(c, t);
+	cli_note_out_of_memory(c, t);
 	status = cli_recording_close(c, t->name, &recording, status);
 	code = cli_final_stats(c, t->name, stats, status);
 	if (status == 0 && code)

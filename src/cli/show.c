@@ -7,6 +7,7 @@
 
 #include "cli/describe.h"
 #include "cli/output.h"
+#include "cli/usage.h"
 #include "cli/target.h"
 #include "topo/model.h"
 
@@ -286,6 +287,8 @@ int cmd_show(struct cli *c)
 		code = print_nodes(c, json_object_get(doc, "nodes"));
 		if (code == 0)
 			code = print_services(c, json_object_get(doc, "nodes"));
+		if (code == 0)
+			code = cli_print_usage(c, json_object_get(doc, "nodes"));
 	}
 	if (code == 0 && json_object_size(json_object_get(doc, "links")) > 0) {
 		(void)fputc('\n', c->io->out);

@@ -318,21 +318,30 @@ int lab_link_change(const char *state_dir, const char *name, const struct lab_li
 	return lab_request(state_dir, name, request, NULL, NULL, err);
 }
 
+int lab_freeze(const char *state_dir, const char *name, const char *node, bool on,
+	       struct netlab_err *err)
+{
+	return lab_request(state_dir, name,
+			   json_pack("{s:s,s:s,s:b}", "op", "freeze", "node", node, "on", on), NULL,
+			   NULL, err);
+}
+
 /* --- down --- */
 
 /** Waits for what is behind a descriptor to end; a pidfd is helped along. @return 0; -ETIME */
-static int wait_for_end(int fd, bool is_pidfd)
+static int wait_for_end(int fd, bool is_pidfd, const char *state_dir, const char *name)
 {
 	int r = sys_wait_readable(fd, DOWN_PATIENCE_MS);
 
 	if (r != -ETIME || !is_pidfd)
 		return r;
 	(void)sys_pidfd_signal(fd, SIGKILL);
+	rundir_thaw(state_dir, name);
 	return sys_wait_readable(fd, KILL_PATIENCE_MS);
 }
 
 /** Asks a lab that listens to stop, and waits until it has. */
-static int stop_by_request(int fd)
+static int stop_by_request(int fd, const char *state_dir, const char *name)
 {
 	/* the pid cannot be another's: the supervisor lives at least until it has answered */
 	pid_t pid = sys_sock_peer_pid(fd);
@@ -340,7 +349,7 @@ static int stop_by_request(int fd)
 
 	(void)lab_request_fd(fd, json_pack("{s:s}", "op", "down"), NULL, NULL, NULL);
 	/* Seen from another PID namespace, a node's for one, it has no pid; then its end of the socket tells. */
-	r = wait_for_end(pidfd >= 0 ? pidfd : fd, pidfd >= 0);
+	r = wait_for_end(pidfd >= 0 ? pidfd : fd, pidfd >= 0, state_dir, name);
 	if (pidfd >= 0)
 		close(pidfd);
 	return r;
@@ -359,7 +368,7 @@ static int stop_by_signal(const char *state_dir, const char *name)
 	if (pidfd < 0)
 		return pidfd;
 	(void)sys_pidfd_signal(pidfd, SIGTERM);
-	r = wait_for_end(pidfd, true);
+	r = wait_for_end(pidfd, true, state_dir, name);
 	close(pidfd);
 	return r;
 }
@@ -407,7 +416,8 @@ int lab_down(const char *state_dir, const char *name, bool *ret_was_running, str
 		} else if (r == RUNDIR_LIVE) {
 			was_running = true;
 			fd = rundir_connect(state_dir, name);
-			r = fd < 0 ? stop_by_signal(state_dir, name) : stop_by_request(fd);
+			r = fd < 0 ? stop_by_signal(state_dir, name)
+				   : stop_by_request(fd, state_dir, name);
 			if (fd >= 0)
 				close(fd);
 		} else {

@@ -19,6 +19,7 @@
 #include "base/err.h"
 #include "lab/change.h"
 #include "lab/faults.h"
+#include "lab/limits.h"
 #include "lab/privileges.h"
 #include "lab/services.h"
 #include "lab/supervisor.h"
@@ -36,7 +37,8 @@ enum {
 	EVENT_SIGNAL = 1,
 	EVENT_CALLER = 2,
 	EVENT_TIMELINE = 3,
-	EVENT_CLIENT = 4,
+	EVENT_LIMITS = 4,
+	EVENT_CLIENT = 5,
 	EVENT_NODE = EVENT_CLIENT + CLIENTS_MAX,
 };
 
@@ -190,7 +192,7 @@ static json_t *answer_exec(struct supervisor *s, const json_t *request, int *ret
 	json_t *env, *privileges;
 	size_t i;
 
-	if (find_live_node(s, request, &i, err) < 0)
+	if (find_live_node(s, request, &i, err) < 0 || limits_refuse_frozen(s, i, err) < 0)
 		return NULL;
 	privileges = privileges_pack(s, i, err);
 	if (!privileges)
@@ -206,8 +208,19 @@ static json_t *answer_exec(struct supervisor *s, const json_t *request, int *ret
 	for (size_t j = 0; j < node->n_env; j++)
 		json_array_append_new(env,
 				      json_sprintf("%s=%s", node->env[j].key, node->env[j].value));
-	return json_pack("{s:o,s:s?,s:s?,s:b,s:o}", "env", env, "cwd", node->cwd, "user",
-			 node->user, "rootless", s->rootless, "privileges", privileges);
+	return json_pack("{s:o,s:s?,s:s?,s:b,s:o,s:o}", "env", env, "cwd", node->cwd, "user",
+			 node->user, "rootless", s->rootless, "privileges", privileges, "cgroups",
+			 limits_directories(s, i));
+}
+
+static json_t *answer_freeze(struct supervisor *s, const json_t *request, struct netlab_err *err)
+{
+	size_t i;
+
+	if (find_live_node(s, request, &i, err) < 0 ||
+	    limits_freeze(s, i, json_is_true(json_object_get(request, "on")), err) < 0)
+		return NULL;
+	return json_object();
 }
 
 /**
@@ -227,6 +240,8 @@ static json_t *answer(struct supervisor *s, const json_t *request, int in_fd, in
 		return stats_report(s, err);
 	if (op && strcmp(op, "exec") == 0)
 		return answer_exec(s, request, ret_fd, err);
+	if (op && strcmp(op, "freeze") == 0)
+		return answer_freeze(s, request, err);
 	if (op && strcmp(op, "link") == 0)
 		return link_change(s, request, err) < 0 ? NULL : json_object();
 	if (op && strcmp(op, "fault add") == 0)
@@ -345,6 +360,8 @@ static void on_event(struct loop *l, uint64_t what, uint32_t events)
 		l->ended = true; /* `run` is over, or was killed */
 	} else if (what == EVENT_TIMELINE) {
 		timeline_run(l->s->timeline);
+	} else if (what == EVENT_LIMITS) {
+		limits_on_event(l->s);
 	} else if (what < EVENT_NODE) {
 		unsigned i = (unsigned)(what - EVENT_CLIENT);
 
@@ -410,6 +427,8 @@ static int watch_all(struct loop *l)
 		r = watch(l, s->caller_fd, EVENT_CALLER, EPOLLIN);
 	if (r == 0 && s->timeline)
 		r = watch(l, timeline_fd(s->timeline), EVENT_TIMELINE, EPOLLIN);
+	if (r == 0 && limits_fd(s) >= 0)
+		r = watch(l, limits_fd(s), EVENT_LIMITS, EPOLLIN);
 	for (size_t i = 0; i < s->topo->n_nodes && r == 0; i++) {
 		if (s->nodes[i].control_fd >= 0)
 			r = watch(l, s->nodes[i].control_fd, EVENT_NODE + i, EPOLLIN);

@@ -43,6 +43,18 @@ static void fail_joining(const struct enter_job *j, int r)
 	fail(j, &err);
 }
 
+/** Only the command does: a node at its limit of processes can still be entered, and what enters it does not count. */
+static int join_cgroups(const struct enter_job *j, struct netlab_err *err)
+{
+	int r = 0;
+
+	for (unsigned i = 0; i < NODE_CGROUPS_MAX && r == 0; i++) {
+		if (j->cgroups[i] >= 0)
+			r = sys_cgroup_join(j->cgroups[i]);
+	}
+	return r < 0 ? err_errno(err, r, "entering the cgroups of node '%s'", j->node) : 0;
+}
+
 /** The command's own process. */
 static void run_command(struct enter_job *j, pid_t monitor)
 {
@@ -50,8 +62,11 @@ static void run_command(struct enter_job *j, pid_t monitor)
 	int r = j->terminal ? sys_pty_attach(&j->pty) : 0;
 
 	j->command.dies_with = monitor;
-	if (r < 0) {
+	if (r < 0)
 		err_errno(&why.err, r, "taking the terminal");
+	else
+		r = join_cgroups(j, &why.err);
+	if (r < 0) {
 		report(j, &why);
 		_exit(NETLAB_EXIT_NETLAB);
 	}

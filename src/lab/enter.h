@@ -21,6 +21,7 @@
 
 #include "netlab/err.h"
 #include "node/command.h"
+#include "node/init.h"
 #include "sys/pty.h"
 
 /** All that the processes between us and the command need; memory is copied by fork. */
@@ -29,8 +30,9 @@ struct enter_job {
 	struct node_command command;
 	int node_fd; /**< pidfd of the node's init */
 	bool rootless;
-	int link_fd;   /**< socket to lab_exec() */
-	bool terminal; /**< give it one, opened in the node */
+	int cgroups[NODE_CGROUPS_MAX]; /**< to join (sys_cgroup_join()); -1 = none */
+	int link_fd;                   /**< socket to lab_exec() */
+	bool terminal;                 /**< give it one, opened in the node */
 	struct sys_pty pty;
 };
 

@@ -13,6 +13,7 @@
 #include "lab/client.h"
 #include "lab/enter.h"
 #include "lab/privileges.h"
+#include "sys/cgroup.h"
 #include "sys/proc.h"
 #include "sys/pty.h"
 #include "sys/relay.h"
@@ -123,6 +124,38 @@ static const char **merge_env(const json_t *reply, const struct lab_exec_options
 	return env;
 }
 
+/** The node's cgroups, opened as the caller: it moves a process of its own. */
+static int open_cgroups(struct enter_job *j, const json_t *list, struct netlab_err *err)
+{
+	json_t *dir;
+	size_t i;
+
+	for (i = 0; i < NODE_CGROUPS_MAX; i++)
+		j->cgroups[i] = -1;
+	json_array_foreach(list, i, dir)
+	{
+		int fd = i < NODE_CGROUPS_MAX ? sys_cgroup_open(json_string_value(dir)) : -E2BIG;
+
+		if (fd < 0) {
+			err_errno(err, fd, "node '%s': opening its cgroup '%.300s'", j->node,
+				  json_string_value(dir));
+			if (fd == -EACCES || fd == -EPERM)
+				err_hint(err, "run as the user that started the lab, or as root");
+			return fd;
+		}
+		j->cgroups[i] = fd;
+	}
+	return 0;
+}
+
+static void close_cgroups(const struct enter_job *j)
+{
+	for (unsigned i = 0; i < NODE_CGROUPS_MAX; i++) {
+		if (j->cgroups[i] >= 0)
+			close(j->cgroups[i]);
+	}
+}
+
 int lab_exec(const struct lab_exec_options *o, int *ret_status, struct netlab_err *err)
 {
 	_cleanup_free_ char *lab_env = NULL, *node_env = NULL;
@@ -157,7 +190,10 @@ int lab_exec(const struct lab_exec_options *o, int *ret_status, struct netlab_er
 		goto out;
 	j.rootless = json_is_true(json_object_get(reply, "rootless")) && geteuid() != 0;
 	j.terminal = o->terminal;
-	r = run_job(&j, ret_status, err);
+	r = open_cgroups(&j, json_object_get(reply, "cgroups"), err);
+	if (r == 0)
+		r = run_job(&j, ret_status, err);
+	close_cgroups(&j);
 out:
 	sys_filter_deinit(&filter);
 	if (j.node_fd >= 0)

@@ -95,7 +95,7 @@ int lab_show(const char *state_dir, const char *name, json_t **ret, struct netla
  * New ref.
  */
 int lab_stats(const char *state_dir, const char *name, json_t **ret, struct netlab_err *err);
-/** Processes of a lab: [{"node","pid" (host),"ppid","user","state","command"}]. New ref. */
+/** Processes of a lab: [{"node","pid" (host),"ppid","user","state","frozen","command"}]. New ref. */
 int lab_processes(const char *state_dir, const char *name, json_t **ret, struct netlab_err *err);
 
 enum lab_link_verb { LAB_LINK_SET, LAB_LINK_CLEAR, LAB_LINK_DOWN, LAB_LINK_UP };
@@ -138,6 +138,10 @@ int lab_record_start(const char *state_dir, const char *name, int dir_fd, struct
  * @return 0; -ENOENT: the lab does not run, or nothing was recorded; -EIO: the recording is incomplete, *err says why
  */
 int lab_record_stop(const char *state_dir, const char *name, json_t **ret, struct netlab_err *err);
+
+/** Freezes all processes of a node, or thaws them. @return 0; -ENOENT no such node; -ESRCH it is dead; ... */
+int lab_freeze(const char *state_dir, const char *name, const char *node, bool on,
+	       struct netlab_err *err);
 
 struct lab_exec_options {
 	const char *state_dir, *lab, *node;

@@ -23,6 +23,7 @@
 struct node_ns {
 	const char *node;
 	ino_t pid_ns;
+	bool frozen;
 };
 
 static ino_t pid_namespace(const char *pid)
@@ -75,7 +76,7 @@ static json_t *user_name(uid_t uid)
 }
 
 /** Reads one process; NULL when it is gone. */
-static json_t *read_process(const char *pid, const char *node)
+static json_t *read_process(const char *pid, const struct node_ns *ns)
 {
 	char path[64], stat_text[512], command[1024], *open_paren, *close_paren;
 	struct stat st;
@@ -95,10 +96,10 @@ static json_t *read_process(const char *pid, const char *node)
 		return NULL;
 	*close_paren = '\0';
 	read_command(pid, open_paren + 1, command, sizeof(command));
-	return json_pack("{s:s,s:I,s:i,s:o,s:o,s:o}", "node", node, "pid",
+	return json_pack("{s:s,s:I,s:i,s:o,s:o,s:b,s:o}", "node", ns->node, "pid",
 			 (json_int_t)strtol(pid, NULL, 10), "ppid", ppid, "user",
-			 user_name(st.st_uid), "state", json_stringn_nocheck(&state, 1), "command",
-			 lossy_string(command));
+			 user_name(st.st_uid), "state", json_stringn_nocheck(&state, 1), "frozen",
+			 ns->frozen, "command", lossy_string(command));
 }
 
 static int find_namespaces(const json_t *lab, struct node_ns **ret, size_t *ret_n)
@@ -118,6 +119,8 @@ static int find_namespaces(const json_t *lab, struct node_ns **ret, size_t *ret_
 			 (long long)json_integer_value(json_object_get(node, "pid")));
 		ns[n].node = name;
 		ns[n].pid_ns = pid_namespace(pid);
+		ns[n].frozen = strcmp(json_string_value(json_object_get(node, "state")),
+				      "frozen") == 0;
 		if (ns[n].pid_ns)
 			n++;
 	}
@@ -174,7 +177,7 @@ static void add_processes(json_t *list, const struct node_ns *ns, size_t n)
 			continue;
 		key.pid_ns = pid_namespace(e->d_name);
 		found = key.pid_ns ? bsearch(&key, ns, n, sizeof(*ns), by_inode) : NULL;
-		process = found ? read_process(e->d_name, found->node) : NULL;
+		process = found ? read_process(e->d_name, found) : NULL;
 		if (process)
 			json_array_append_new(list, process);
 	}

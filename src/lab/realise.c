@@ -13,6 +13,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "lab/limits.h"
 #include "lab/names.h"
 #include "lab/netns_names.h"
 #include "lab/services.h"
@@ -65,10 +66,17 @@ static int spawn(struct supervisor *s, uint32_t node, int hello_fd, struct netla
 		.nofile = s->nofile,
 		.filter = &s->filter,
 	};
-	pid_t pid = sys_clone(SYS_NS_PID | SYS_NS_NET | SYS_NS_MNT | SYS_NS_UTS | SYS_NS_IPC, NULL);
+	struct limits_entry entry;
+	pid_t pid = limits_enter(s, node, &entry, err);
 
+	if (pid < 0)
+		return pid;
+	memcpy(boot.cgroups, entry.join, sizeof(boot.cgroups));
+	pid = sys_clone_into(SYS_NS_PID | SYS_NS_NET | SYS_NS_MNT | SYS_NS_UTS | SYS_NS_IPC,
+			     entry.born_in, NULL);
 	if (pid == 0)
 		node_init(&boot);
+	limits_entered(&entry);
 	if (pid < 0) {
 		err_errno(err, pid, "node '%s': creating its namespaces",
 			  s->topo->nodes[node].name);
@@ -125,9 +133,12 @@ static int dead_part(struct supervisor *s, struct netlab_err *err)
 		return -ECHILD;
 	}
 	for (size_t i = 0; i < s->topo->n_nodes; i++) {
-		if (s->nodes[i].died)
-			return err_set(err, ECHILD, "node '%s' died while the lab was coming up",
-				       s->topo->nodes[i].name);
+		if (!s->nodes[i].died)
+			continue;
+		err_set(err, ECHILD, "node '%s' died while the lab was coming up",
+			s->topo->nodes[i].name);
+		limits_explain(s, i, err);
+		return -ECHILD;
 	}
 	return 0;
 }
@@ -181,8 +192,11 @@ static void keep_tables_from_nodes(const struct supervisor *s, bool keep)
 
 static int make_nodes(struct supervisor *s, struct netlab_err *err)
 {
-	int hello[2], r = sys_sock_pair(hello);
+	int hello[2], r = limits_begin(s, err);
 
+	if (r < 0)
+		return r;
+	r = sys_sock_pair(hello);
 	if (r < 0)
 		return err_errno(err, r, "socket for the nodes");
 	sys_trim_memory();

@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "lab/faults.h"
+#include "lab/limits.h"
 #include "lab/services.h"
 #include "lab/shape.h"
 #include "lab/privileges.h"
@@ -92,11 +93,12 @@ static json_t *report_interface(const struct supervisor *s, const struct plan_in
 					      : json_string(s->topo->links[in->link].name));
 }
 
-static json_t *report_node(const struct supervisor *s, size_t index)
+static json_t *report_node(struct supervisor *s, size_t index)
 {
 	const struct topo_node *topo = &s->topo->nodes[index];
 	const struct plan_node *plan = &s->plan->nodes[index];
 	const struct lab_node *node = &s->nodes[index];
+	const char *state = !node->pid ? "dead" : limits_is_frozen(s, index) ? "frozen" : "running";
 	json_t *interfaces = json_array(), *services = json_array(), *commands, *o;
 
 	for (size_t i = 0; i < plan->n_interfaces; i++) {
@@ -108,8 +110,8 @@ static json_t *report_node(const struct supervisor *s, size_t index)
 		json_array_append_new(services, services_report(s, index, i));
 	o = json_pack("{s:s,s:s,s:I,s:s,s:o,s:o}", "kind", topo_kind_name(topo->kind), "hostname",
 		      topo->hostname, "pid", (json_int_t)(node->pid ? node->host_pid : 0), "state",
-		      node->pid ? "running" : "dead", "interfaces", interfaces, "services",
-		      services);
+		      state, "interfaces", interfaces, "services", services);
+	limits_report(s, index, o);
 	if (topo->privileges.all)
 		json_object_set_new(o, "privileged", json_true());
 	else

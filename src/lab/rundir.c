@@ -14,6 +14,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "lab/netns_names.h"
+#include "sys/cgroup.h"
 #include "sys/fs.h"
 #include "sys/proc.h"
 #include "sys/sock.h"
@@ -107,6 +108,55 @@ static int take_lock(int state_fd, const char *name, int *ret_dir_fd, int *ret_l
 	return 0;
 }
 
+/* --- cgroups --- */
+
+/** A line of what the lab recorded: a directory that only a lab can have made. */
+static bool is_cgroup_of_ours(const char *path)
+{
+	const char *name = strrchr(path, '/');
+
+	return path[0] == '/' && name && !strstr(path, "/../") &&
+	       strncmp(name + 1, RUNDIR_CGROUP_PREFIX, strlen(RUNDIR_CGROUP_PREFIX)) == 0;
+}
+
+/** Thaws a lab's cgroups, or removes them. @return 0; negative errno: some are left */
+static int each_cgroup(int dir_fd, bool remove)
+{
+	enum { RECORD_BYTES = 64 * 1024 };
+	_cleanup_free_ char *text = malloc(RECORD_BYTES);
+	ssize_t n = text ? sys_read_value(dir_fd, RUNDIR_CGROUPS, text, RECORD_BYTES) : -ENOMEM;
+	char *save = NULL;
+	int r = 0;
+
+	if (n < 0)
+		return n == -ENOENT ? 0 : (int)n;
+	for (char *path = strtok_r(text, "\n", &save); path; path = strtok_r(NULL, "\n", &save)) {
+		int one;
+
+		if (!is_cgroup_of_ours(path))
+			continue;
+		sys_cgroup_thaw_below(path);
+		one = remove ? sys_cgroup_remove(path) : 0;
+		r = one < 0 ? one : r;
+	}
+	return r;
+}
+
+void rundir_thaw(const char *state_dir, const char *name)
+{
+	int state_fd = sys_open_dir(AT_FDCWD, state_dir);
+	int dir_fd = state_fd < 0 ? -1 : sys_open_dir(state_fd, name);
+
+	if (dir_fd >= 0) {
+		(void)each_cgroup(dir_fd, false);
+		close(dir_fd);
+	}
+	if (state_fd >= 0)
+		close(state_fd);
+}
+
+/* --- sweeping --- */
+
 /** Removes all but the lock. */
 static void empty_locked(int dir_fd)
 {
@@ -125,7 +175,7 @@ static void empty_locked(int dir_fd)
 }
 
 /** The name is free at once, whole; and the lock goes last: whoever finds a directory with our lock in it knows what
- *  it is. */
+ *  it is. Where cgroups cannot be removed yet (the last of their processes are dying), all is left to the next sweep. */
 static void remove_locked(int state_fd, const char *name, int dir_fd)
 {
 	char old[NAME_MAX + 1];
@@ -133,6 +183,8 @@ static void remove_locked(int state_fd, const char *name, int dir_fd)
 	snprintf(old, sizeof(old), OLD_PREFIX "%d-%s", (int)getpid(), name);
 	if (!is_hidden(name) && sys_rename_new(state_fd, name, old) == 0)
 		name = old;
+	if (each_cgroup(dir_fd, true) < 0)
+		return;
 	empty_locked(dir_fd);
 	(void)sys_remove_tree(state_fd, name);
 }
@@ -358,6 +410,8 @@ int rundir_check(const char *state_dir, const char *name)
 		return state_fd == -ENOENT ? RUNDIR_NONE : state_fd;
 	r = take_lock(state_fd, name, &dir_fd, &lock_fd);
 	if (r == 0) {
+		/* what is frozen may not be able to die */
+		(void)each_cgroup(dir_fd, false);
 		r = is_gone(state_fd, name) ? RUNDIR_DEAD : RUNDIR_ENDING;
 		if (r == RUNDIR_DEAD)
 			remove_locked(state_fd, name, dir_fd);

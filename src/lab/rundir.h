@@ -15,6 +15,10 @@
 #define RUNDIR_LOGS    "logs"
 #define RUNDIR_HOSTS   "hosts"
 #define RUNDIR_LOG     "supervisor.log"
+/** The lab's directories of cgroups, one a line: recorded before they are made, removed by whoever sweeps. */
+#define RUNDIR_CGROUPS "cgroups"
+/** What their names begin with; the lab's name and a tag follow. */
+#define RUNDIR_CGROUP_PREFIX "netlab-"
 
 struct rundir {
 	char *path;   /**< owned; absolute */
@@ -44,6 +48,9 @@ enum rundir_state {
 int rundir_check(const char *state_dir, const char *name);
 /** @return a pidfd of the process that holds, or held, the lock; -ESRCH when it is no more (or out of our sight) */
 int rundir_open_holder(const char *state_dir, const char *name);
+
+/** Thaws what a lab that is to be killed has frozen: v1 keeps it from dying. */
+void rundir_thaw(const char *state_dir, const char *name);
 
 /** Connects to a lab's control socket. @return fd; -ENOENT (no such lab), -ECONNREFUSED (starting or ending) */
 int rundir_connect(const char *state_dir, const char *name);

@@ -20,6 +20,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "lab/faults.h"
+#include "lab/limits.h"
 #include "lab/privileges.h"
 #include "lab/services.h"
 #include "lab/trace_store.h"
@@ -88,6 +89,7 @@ void supervisor_fail(struct supervisor *s, const struct netlab_err *err)
 		return;
 	snprintf(s->failure, sizeof(s->failure), "%.255s", err->message);
 	supervisor_log("the lab has failed: %s", s->failure);
+	limits_thaw_all(s);
 	for (size_t i = 0; i < s->topo->n_nodes; i++) {
 		if (s->nodes[i].pid > 0)
 			(void)kill(s->nodes[i].pid, SIGKILL);
@@ -119,6 +121,7 @@ static void forget_node(struct supervisor *s, size_t i)
 		close(node->control_fd);
 	if (node->rtnl_fd >= 0)
 		close(node->rtnl_fd);
+	(void)limits_freeze(s, i, false, NULL); /* nobody is left who could be thawed later */
 	node->control_fd = node->rtnl_fd = -1;
 	node->pid = 0;
 	node->died = true;
@@ -184,8 +187,11 @@ int supervisor_order(struct supervisor *s, size_t i, int kind, uint32_t index,
 {
 	struct node_order order = { .kind = (enum node_order_kind)kind, .index = index };
 	struct lab_node *node = &s->nodes[i];
-	int r = sys_sock_send(node->control_fd, &order, sizeof(order), NULL, 0);
+	int r = limits_refuse_frozen(s, i, err);
 
+	if (r < 0)
+		return r;
+	r = sys_sock_send(node->control_fd, &order, sizeof(order), NULL, 0);
 	while (r == 0) {
 		struct node_event e;
 		ssize_t n = sys_sock_recv(node->control_fd, &e, sizeof(e), NULL, NULL);
@@ -222,6 +228,7 @@ void supervisor_stop(struct supervisor *s)
 		return;
 	s->stopping = true;
 	recording_end(s);
+	limits_thaw_all(s); /* to stop, services have to run */
 	s->stop_deadline_ns = sys_monotonic_ns() + stop_patience_ms(s) * 1000000ull;
 	for (size_t i = 0; i < s->topo->n_nodes; i++) {
 		/* without services there is nothing to ask */
@@ -455,8 +462,10 @@ void supervisor_main(const struct supervisor_boot *boot)
 	faults_begin(&s);
 	timeline_start(s.timeline);
 	hand_over(&s);
-	if (control_loop(&s)) /* nobody is there who would */
+	if (control_loop(&s)) { /* nobody is there who would */
+		limits_end_nodes(&s);
 		rundir_remove(s.dir, s.topo->name);
+	}
 	/* The end of PID 1 is the end of every process in the lab, and so of every namespace. */
 	_exit(0);
 }

@@ -49,6 +49,8 @@ enum {
 	WIRE_DEATHS_S = 10,
 };
 
+struct limits; /* lab/limits.h */
+
 struct lab_node {
 	pid_t pid; /**< of its init, in the lab's PID namespace; 0 = dead */
 	pid_t host_pid;
@@ -134,6 +136,7 @@ struct supervisor {
 	struct lab_faults *faults; /**< owned; NULL = none; faults.c */
 	struct timeline *timeline; /**< owned; NULL = none (lab/timeline.h) */
 	struct lab_recording recording;
+	struct limits *limits; /**< owned; NULL = no node has a cgroup (lab/limits.h) */
 };
 
 /** What lab_up() hands to its child. */

@@ -110,10 +110,30 @@ static int write_sysctls(struct init *n, bool contending, bool *ret_left, struct
 	return 0;
 }
 
+/** Before anything else, so that all that the node does counts. */
+static int join_cgroups(const struct node_boot *boot, struct netlab_err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < NODE_CGROUPS_MAX; i++) {
+		if (boot->cgroups[i] < 0)
+			continue;
+		if (r == 0)
+			r = sys_cgroup_join(boot->cgroups[i]);
+		close(boot->cgroups[i]);
+	}
+	return r < 0 ? err_errno(err, r, "entering its cgroups") : 0;
+}
+
 static int set_up(struct init *n, struct netlab_err *err)
 {
-	int r = sys_sethostname(n->topo->hostname);
+	int r = join_cgroups(n->boot, err);
 
+	if (r < 0)
+		return r;
+	if (n->topo->limits.memory_bytes)
+		sys_cgroup_spare_me(); /* with the init all of the node would go */
+	r = sys_sethostname(n->topo->hostname);
 	if (r < 0)
 		return err_errno(err, r, "hostname '%s'", n->topo->hostname);
 	r = sys_mount("proc", "/proc");
@@ -243,8 +263,9 @@ static void block_signals(sigset_t *ret_handled)
 
 static void close_inherited(const struct node_boot *boot)
 {
-	int keep[] = { boot->hello_fd, boot->host_proc_fd, boot->log_dir_fd };
+	int keep[3 + NODE_CGROUPS_MAX] = { boot->hello_fd, boot->host_proc_fd, boot->log_dir_fd };
 
+	memcpy(keep + 3, boot->cgroups, sizeof(boot->cgroups));
 	sys_close_all_but(3, keep, ARRAY_SIZE(keep));
 }
 

@@ -20,6 +20,7 @@
 #include "node/privilege.h"
 #include "node/service_life.h"
 #include "plan/plan.h"
+#include "sys/cgroup.h"
 #include "sys/proc.h"
 
 /** What ps calls an init. */
@@ -75,6 +76,8 @@ struct node_event {
 	struct netlab_err err; /**< DONE */
 };
 
+enum { NODE_CGROUPS_MAX = SYS_CGROUP_USES };
+
 /** What an init starts from; all of it lives in memory copied by fork. The init may read its own node of plan->nodes and
  *  of the topology's nodes: of links and operations it has no copy. */
 struct node_boot {
@@ -84,6 +87,7 @@ struct node_boot {
 	int host_proc_fd;                /**< directory of the host's /proc */
 	int log_dir_fd;                  /**< directory for this lab's logs */
 	const char *lab_dir;             /**< the lab's run directory */
+	int cgroups[NODE_CGROUPS_MAX];   /**< to join first of all (sys_cgroup_join()); -1 = none */
 	struct sys_nofile nofile;        /**< limits to give back to services */
 	const struct sys_filter *filter; /**< for services; NULL where there are none */
 };

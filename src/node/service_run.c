@@ -51,6 +51,7 @@ static void run(const struct service_run *r, int failure_fd)
 		err_set(&err, ENOMEM, "out of memory");
 		goto fail;
 	}
+	sys_cgroup_like_others();
 	sys_restore_nofile(&r->boot->nofile);
 	(void)node_exec(&(struct node_command){ .argv = r->argv,
 						.env = (const char *const *)env,

@@ -151,6 +151,23 @@ static void describe_service(struct buf *b, const struct plan *p, const struct p
 	describe_supervision(b, s);
 }
 
+static void describe_limits(struct buf *b, const struct topo_limits *l)
+{
+	const char *separator = ", limits: ";
+
+	if (l->memory_bytes) {
+		buf_printf(b, "%smemory ", separator);
+		units_format_size(b, l->memory_bytes);
+		separator = ", ";
+	}
+	if (l->cpu_milli) {
+		buf_printf(b, "%scpu %g", separator, l->cpu_milli / 1000.0);
+		separator = ", ";
+	}
+	if (l->pids)
+		buf_printf(b, "%spids %u", separator, (unsigned)l->pids);
+}
+
 static void describe_inside(struct buf *b, const struct plan *p, const struct plan_op *op)
 {
 	char text[IP_TEXT_MAX], mac[18];
@@ -167,6 +184,7 @@ static void describe_inside(struct buf *b, const struct plan *p, const struct pl
 			   topo_kind_name(p->topo->nodes[op->node].kind));
 		if (p->nodes[op->node].resolv_conf)
 			buf_puts(b, ", resolv.conf of its own");
+		describe_limits(b, &p->topo->nodes[op->node].limits);
 		break;
 	case PLAN_VETH:
 		describe_veth(b, p, op);

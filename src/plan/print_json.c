@@ -67,6 +67,11 @@ static void put_node(struct buf *b, const struct plan *p, const struct plan_op *
 		buf_puts(b, "]");
 	}
 	buf_puts(b, "]");
+	if (!about->limits.given)
+		return;
+	buf_printf(b, ",\"limits\":{\"memory_bytes\":%llu,\"cpu\":%g,\"pids\":%u}",
+		   (unsigned long long)about->limits.memory_bytes, about->limits.cpu_milli / 1000.0,
+		   (unsigned)about->limits.pids);
 }
 
 static void put_veth(struct buf *b, const struct plan *p, const struct plan_op *op)

@@ -600,6 +600,15 @@ static void put_resolvers(struct script *s)
 	}
 }
 
+static bool any_limits(const struct topo *t)
+{
+	for (size_t i = 0; i < t->n_nodes; i++) {
+		if (t->nodes[i].limits.given)
+			return true;
+	}
+	return false;
+}
+
 void plan_print_sh(struct buf *b, const struct plan *p)
 {
 	struct script s = { .b = b, .p = p };
@@ -623,6 +632,8 @@ void plan_print_sh(struct buf *b, const struct plan *p)
 		buf_puts(
 			b,
 			"# Its timeline is not in here: only 'netlab up' and 'netlab run' follow it.\n");
+	if (any_limits(p->topo))
+		buf_puts(b, "# Nor are its nodes' limits: only netlab itself makes cgroups.\n");
 	put_common_sysctls(&s);
 	buf_puts(b, "\n");
 	buf_puts(b, sh_functions);

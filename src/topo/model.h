@@ -146,6 +146,14 @@ struct topo_dns {
 	size_t n_options;
 };
 
+/** By cgroup. Zero = no limit. */
+struct topo_limits {
+	bool given; /**< the node gets cgroups: also without any limit, for what they count */
+	uint64_t memory_bytes; /**< swap included */
+	uint32_t cpu_milli;    /**< thousandths of a processor */
+	uint32_t pids;
+};
+
 struct topo_node {
 	const char *name;
 	enum topo_kind kind;
@@ -164,6 +172,7 @@ struct topo_node {
 	const char *user;     /**< NULL = root of the node */
 	struct topo_privileges privileges;
 	const struct topo_dns *dns; /**< NULL = no server */
+	struct topo_limits limits;
 	const struct topo_service *services;
 	size_t n_services;
 	/** what the timeline runs here: services that start later, named "timeline--N", N being the event's number from 1 */

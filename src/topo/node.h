@@ -22,6 +22,7 @@ enum node_key {
 	NODE_CAPABILITIES,
 	NODE_PRIVILEGED,
 	NODE_DNS,
+	NODE_LIMITS,
 };
 
 struct interface_list {
@@ -39,6 +40,13 @@ struct service_list {
 	size_t n;
 };
 
+/** What `limits` says. */
+struct limits_draft {
+	uint32_t set;
+	uint64_t memory_bytes;
+	uint32_t cpu_milli, pids;
+};
+
 /** What a node's object says. */
 struct node_draft {
 	uint32_t set; /**< NODE_* */
@@ -52,6 +60,7 @@ struct node_draft {
 	struct topo_privileges capabilities;
 	bool privileged;
 	const struct topo_dns *dns;
+	struct limits_draft limits;
 };
 
 extern const struct value_type type_interfaces; /**< struct interface_list */
@@ -59,6 +68,11 @@ extern const struct value_type type_routes;     /**< struct route_list */
 extern const struct value_type type_services;   /**< struct service_list */
 extern const struct value_type type_dns;        /**< const struct topo_dns * */
 extern const struct value_type type_user;       /**< const char * */
+extern const struct value_type type_limits;     /**< struct limits_draft */
+
+/** The node's limits: its own keys, and the defaults' where it has none. */
+struct topo_limits limits_merge(const struct limits_draft *own, bool own_given,
+				const struct limits_draft *defaults, bool defaults_given);
 
 extern const struct value_type type_capabilities; /**< struct topo_privileges */
 

@@ -155,7 +155,11 @@ static const struct field node_fields[] = {
 	{ .name = "mounts", .help = "Mounts.", .later = "mounts of a node's own" },
 	{ .name = "files", .help = "Files.", .later = "files given in the topology" },
 	{ .name = "rootfs", .help = "Root.", .later = "a root file system of a node's own" },
-	{ .name = "limits", .help = "Limits.", .later = "limits by cgroup" },
+	{ .name = "limits",
+	  .help = "What the node may use of the host, by cgroup. {}: no limit, but its use is counted.",
+	  .type = &type_limits,
+	  OFFSET(limits),
+	  .bit = NODE_LIMITS },
 	{ .name = "capabilities",
 	  .help = "Capabilities that its processes keep, or a change of the default ones.",
 	  .type = &type_capabilities,
@@ -244,6 +248,8 @@ bool node_merge(struct parser *p, const struct node_draft *draft, const struct n
 	node.services = draft->set & 1u << NODE_SERVICES ? draft->services.items
 							 : d->services.items;
 	node.n_services = draft->set & 1u << NODE_SERVICES ? draft->services.n : d->services.n;
+	node.limits = limits_merge(&draft->limits, draft->set & 1u << NODE_LIMITS, &d->limits,
+				   d->set & 1u << NODE_LIMITS);
 	*ret = node;
 	return !p->oom;
 }

@@ -33,6 +33,7 @@ static void check_switch(struct document *d, const struct path *at, const struct
 		{ NODE_DNS, "dns" },
 		{ NODE_CAPABILITIES, "capabilities" },
 		{ NODE_PRIVILEGED, "privileged" },
+		{ NODE_LIMITS, "limits" },
 	};
 	const struct path interfaces = { .up = at, .key = "interfaces" };
 

@@ -28,6 +28,7 @@
 #include "lab/lab.h"
 #include "support/snapshot.h"
 #include "support/world.h"
+#include "sys/cgroup.h"
 #include "sys/gate.h"
 #include "sys/netns.h"
 #include "sys/rtnl.h"
@@ -51,6 +52,7 @@ static struct {
 
 static char state_dir[256];
 static struct topo *topo;
+static bool limited; /* node b has cgroups */
 
 static int on_operation(const char *op)
 {
@@ -76,6 +78,20 @@ static void arm(unsigned k, int error)
 	atomic_store(&gate->fired, false);
 }
 
+/** Whether cgroups can be had here; a container's may be read-only. */
+static bool can_limit(void)
+{
+	struct sys_cgroup_places places = { .n = 0 };
+	int r = sys_cgroup_find(NULL,
+				SYS_CGROUP_BIT(SYS_CGROUP_MEMORY) | SYS_CGROUP_BIT(SYS_CGROUP_CPU) |
+					SYS_CGROUP_BIT(SYS_CGROUP_PIDS) |
+					SYS_CGROUP_BIT(SYS_CGROUP_FREEZER),
+				0, &places, NULL);
+
+	sys_cgroup_places_deinit(&places);
+	return r == 0;
+}
+
 /** A switch, a router, services, both address families, sysctls, and links that shape: one by the kernel where it has
  *  netem, one by the wire. */
 static struct topo *make_topo(void)
@@ -86,17 +102,19 @@ static struct topo *make_topo(void)
 	char text[2048];
 	int n;
 
+	limited = can_limit();
 	n = snprintf(
 		text, sizeof(text),
 		"{ \"name\": \"sweep\", \"nodes\": {"
 		"  \"a\": { \"services\": [ { \"name\": \"one\", \"run\": [ \"sleep\", \"600\" ] },"
 		"                           { \"name\": \"two\", \"run\": [ \"sleep\", \"600\" ] } ] },"
-		"  \"b\": { \"sysctls\": { \"net.ipv4.tcp_sack\": 0 } },"
+		"  \"b\": { \"sysctls\": { \"net.ipv4.tcp_sack\": 0 }%s },"
 		"  \"r\": { \"kind\": \"router\" }, \"sw\": { \"kind\": \"switch\" } },"
 		"  \"links\": ["
 		"  { \"name\": \"shaped\", \"endpoints\": [ \"a\", \"sw\" ], %s },"
 		"  { \"name\": \"plain\", \"endpoints\": [ \"sw\", \"r\" ] },"
 		"  { \"name\": \"far\", \"endpoints\": [ \"r\", \"b\" ], \"join\": \"wire\", \"->\": { %s } } ] }",
+		limited ? ", \"limits\": { \"memory\": \"64mib\", \"cpu\": 1, \"pids\": 50 }" : "",
 		shape, shape);
 	if (topo_parse(text, (size_t)n, "sweep.json", NULL, &diags, &t) < 0)
 		fail_msg("%s: %s", diags.items[0].where, diags.items[0].message);
@@ -366,7 +384,7 @@ static void test_up_death(void **state)
 
 /* --- a running lab --- */
 
-/** Everything about the lab but the time, as text. */
+/** Everything about the lab but the time, and what was used meanwhile, as text. */
 static char *describe(void)
 {
 	struct netlab_err err = { 0 };
@@ -376,6 +394,7 @@ static char *describe(void)
 	if (lab_show(state_dir, "sweep", &lab, &err) < 0)
 		fail_msg("show: %s", err.message);
 	json_object_del(lab, "uptime_s");
+	json_object_del(json_object_get(json_object_get(lab, "nodes"), "b"), "usage");
 	text = json_dumps(lab, JSON_INDENT(1) | JSON_SORT_KEYS);
 	json_decref(lab);
 	return text;
@@ -479,22 +498,21 @@ static void test_link_changes(void **state)
 	print_message("link changes: %u operations: %.1f s\n", n, seconds() - start);
 }
 
-static void test_exec(void **state)
+static void sweep_exec(const char *node)
 {
 	static const char *const argv[] = { "true", NULL };
 	struct lab_exec_options o = {
-		.state_dir = state_dir, .lab = "sweep", .node = "a", .argv = argv
+		.state_dir = state_dir, .lab = "sweep", .node = node, .argv = argv
 	};
 	struct snapshot *before = snapshot_take(world_dir), *running;
 	unsigned n, k;
 	int status;
 
-	(void)state;
 	arm(0, 0);
 	must_be_up();
 	running = snapshot_take(world_dir);
 	arm(0, 0);
-	run_in("a", argv, 0);
+	run_in(node, argv, 0);
 	n = atomic_load(&gate->count);
 	assert_in_range(n, 3, 100);
 	for (k = 1; k <= n; k++) {
@@ -512,7 +530,82 @@ static void test_exec(void **state)
 	nothing_left(before, 0);
 	snapshot_free(running);
 	snapshot_free(before);
-	print_message("exec: %u operations\n", n);
+	print_message("exec in '%s': %u operations\n", node, n);
+}
+
+/** In a node without cgroups and in one with them. */
+static void test_exec(void **state)
+{
+	(void)state;
+	sweep_exec("a");
+	if (limited)
+		sweep_exec("b");
+}
+
+static void check_state(const char *node, const char *want)
+{
+	struct netlab_err err = { 0 };
+	json_t *lab = NULL;
+
+	if (lab_show(state_dir, "sweep", &lab, &err) < 0)
+		fail_msg("show: %s", err.message);
+	assert_string_equal(json_string_value(json_object_get(
+				    json_object_get(json_object_get(lab, "nodes"), node), "state")),
+			    want);
+	json_decref(lab);
+}
+
+/** Freezing and thawing: a failure leaves the node as it was, and the next try succeeds. Each time it is a new lab: the
+ *  first time, the cgroup has to be made. */
+static void sweep_freeze(const char *node, const struct snapshot *before)
+{
+	struct netlab_err err = { 0 };
+	unsigned n[2], total = 0;
+
+	arm(0, 0);
+	must_be_up();
+	for (unsigned on = 1; on <= 1; on--) {
+		arm(0, 0);
+		assert_int_equal(lab_freeze(state_dir, "sweep", node, on, &err), 0);
+		n[on] = atomic_load(&gate->count);
+		assert_in_range(n[on], 1, 100);
+		total += n[on];
+	}
+	must_go_down();
+	for (unsigned on = 1; on <= 1; on--) {
+		for (unsigned k = 1; k <= n[on]; k++) {
+			arm(0, 0);
+			must_be_up();
+			if (!on)
+				assert_int_equal(lab_freeze(state_dir, "sweep", node, true, &err),
+						 0);
+			arm(k, EPERM);
+			err = (struct netlab_err){ 0 };
+			if (lab_freeze(state_dir, "sweep", node, on, &err) == 0)
+				fail_msg("freeze: operation %u ('%s') failed and nobody noticed", k,
+					 gate->op);
+			true_cause(&err, k);
+			arm(0, 0);
+			check_state(node, on ? "running" : "frozen");
+			assert_int_equal(lab_freeze(state_dir, "sweep", node, on, &err), 0);
+			check_state(node, on ? "frozen" : "running");
+			must_go_down();
+			nothing_left(before, k);
+		}
+	}
+	print_message("freeze and thaw '%s': %u operations\n", node, total);
+}
+
+static void test_freeze(void **state)
+{
+	struct snapshot *before = snapshot_take(world_dir);
+
+	(void)state;
+	if (limited) {
+		sweep_freeze("a", before);
+		sweep_freeze("b", before);
+	}
+	snapshot_free(before);
 }
 
 /** `down` either says what failed, and then a second one gets through, or takes everything down all the same. */
@@ -570,13 +663,10 @@ static int set_up(void **state)
 static int tests(void)
 {
 	const struct CMUnitTest all[] = {
-		cmocka_unit_test(test_up_out_of_memory),
-		cmocka_unit_test(test_up_not_permitted),
-		cmocka_unit_test(test_up_no_space),
-		cmocka_unit_test(test_up_death),
-		cmocka_unit_test(test_link_changes),
-		cmocka_unit_test(test_exec),
-		cmocka_unit_test(test_down),
+		cmocka_unit_test(test_up_out_of_memory), cmocka_unit_test(test_up_not_permitted),
+		cmocka_unit_test(test_up_no_space),      cmocka_unit_test(test_up_death),
+		cmocka_unit_test(test_link_changes),     cmocka_unit_test(test_exec),
+		cmocka_unit_test(test_freeze),           cmocka_unit_test(test_down),
 	};
 
 	return cmocka_run_group_tests_name("failure sweep", all, set_up, NULL) ? 1 : 0;

@@ -88,7 +88,8 @@ def test_show():
 
 def test_ps():
     lab = Lab(lab_file())
-    shape = {"node": str, "pid": int, "ppid": int, "user": str, "state": str, "command": str}
+    shape = {"node": str, "pid": int, "ppid": int, "user": str, "state": str,
+             "frozen": bool, "command": str}
     told = netlab_json("ps", lab.name)
     is_like(told, [shape])
     equal({p["node"] for p in told}, {"a", "r", "b"}, "nodes with processes")

@@ -26,6 +26,7 @@
 #include "support/program.h"
 #include "support/snapshot.h"
 #include "support/world.h"
+#include "sys/cgroup.h"
 
 enum {
 	UP_KILLS = 100, /* a third each: command line, supervisor, a node's init */
@@ -37,15 +38,18 @@ enum {
 	PATIENCE_MS = 10000,
 };
 
+/* what goes into node b, too */
 static const char topology[] =
 	"{ \"name\": \"victim\", \"nodes\": {"
 	"  \"a\": { \"services\": [ { \"name\": \"one\", \"run\": [ \"sleep\", \"600\" ] } ] },"
-	"  \"b\": {}, \"r\": { \"kind\": \"router\" }, \"sw\": { \"kind\": \"switch\" } },"
+	"  \"b\": {%s}, \"r\": { \"kind\": \"router\" }, \"sw\": { \"kind\": \"switch\" } },"
 	"  \"links\": [ { \"endpoints\": [ \"a\", \"sw\" ], \"rate\": \"100mbit\" },"
 	"               { \"endpoints\": [ \"sw\", \"r\" ] }, { \"endpoints\": [ \"r\", \"b\" ] } ] }";
 
 static char file[256], state_dir[256];
 static struct snapshot *clean; /* before anything */
+static const char cgroup_word[] = "victim";
+static bool limited; /* node b has cgroups */
 static uint64_t random_state;
 
 /* --- time and chance --- */
@@ -162,10 +166,13 @@ static void same_as(const struct snapshot *before, const char *dir, const char *
 		fail_msg("after %s:\n%s", after_what, difference);
 }
 
-/** Processes, namespaces, interfaces, mounts go by themselves; the run directory goes with the next command. */
+/** Processes, namespaces, interfaces, mounts go by themselves; the run directory and the cgroups that are recorded there
+ *  go with the next command. */
 static void nothing_left(const char *after_what)
 {
+	snapshot_cgroup_word = "no cgroup's name";
 	same_as(clean, NULL, after_what);
+	snapshot_cgroup_word = cgroup_word;
 	if (state_of_lab())
 		fail_msg("after %s: the lab is still listed", after_what);
 	same_as(clean, state_dir, after_what);
@@ -471,12 +478,20 @@ static pid_t pid_of(const char *node)
 /** Services run and a session is open: none of that survives the supervisor, nor keeps anything of it alive. */
 static void murder_supervisor(void)
 {
-	struct program_run session, terminal;
+	struct program_run session, terminal, freeze;
 
 	START(&session, "exec", "b", "--", "sleep", "600");
 	START(&terminal, "exec", "-t", "a", "--", "sleep", "600");
 	random_instant(20000000);
-	kill(pid_of(NULL), SIGKILL);
+	if (limited &&
+	    random_below(2)) { /* in v1 what is frozen outlives even this, until somebody looks */
+		NETLAB(&freeze, "freeze", random_below(2) ? "b" : "r");
+		must(&freeze, 0);
+		kill(pid_of(NULL), SIGKILL);
+		assert_null(state_of_lab());
+	} else {
+		kill(pid_of(NULL), SIGKILL);
+	}
 	program_wait(&session, 60000);
 	program_wait(&terminal, 60000);
 	assert_int_not_equal(session.status, 0);
@@ -542,6 +557,24 @@ static void test_running(void **state)
 
 /* --- the frame --- */
 
+/** With limits, where cgroups can be had: a container's may be read-only. */
+static void write_topology(void)
+{
+	struct sys_cgroup_places places = { .n = 0 };
+	char text[2048];
+
+	limited = sys_cgroup_find(NULL,
+				  SYS_CGROUP_BIT(SYS_CGROUP_MEMORY) |
+					  SYS_CGROUP_BIT(SYS_CGROUP_PIDS) |
+					  SYS_CGROUP_BIT(SYS_CGROUP_FREEZER),
+				  0, &places, NULL) == 0;
+	sys_cgroup_places_deinit(&places);
+	snprintf(text, sizeof(text), topology,
+		 limited ? "\"limits\": { \"memory\": \"64mib\", \"pids\": 60 }" : "");
+	program_write_file(file, text);
+	print_message("%s cgroups\n", limited ? "with" : "without");
+}
+
 static int set_up(void **state)
 {
 	const char *seed = getenv("NETLAB_TEST_SEED");
@@ -553,8 +586,8 @@ static int set_up(void **state)
 	snprintf(state_dir, sizeof(state_dir), "%s/labs", world_dir);
 	assert_int_equal(mkdir(state_dir, 0700), 0);
 	snprintf(file, sizeof(file), "%s/victim.json", world_dir);
-	program_write_file(file, topology);
-	snapshot_cgroup_word = "victim";
+	write_topology();
+	snapshot_cgroup_word = cgroup_word;
 	clean = snapshot_take(
 		state_dir); /* no files: so also what a snapshot without files must equal */
 	return 0;

@@ -288,6 +288,14 @@ static int fake_faults(const char *state_dir, const char *name, json_t **ret,
 	return 0;
 }
 
+static int fake_freeze(const char *state_dir, const char *name, const char *node, bool on,
+		       struct netlab_err *err)
+{
+	(void)state_dir;
+	buf_printf(&fake_lab.calls, "%s %s:%s\n", on ? "freeze" : "thaw", name, node);
+	return fails("freeze", err);
+}
+
 static void record_words(const char *what, const char *const *words)
 {
 	buf_printf(&fake_lab.calls, " %s=[", what);
@@ -442,6 +450,7 @@ const struct cli_backend fake_lab_backend = {
 	.fault_add = fake_fault_add,
 	.fault_remove = fake_fault_remove,
 	.faults = fake_faults,
+	.freeze = fake_freeze,
 	.exec = fake_exec,
 	.copy = fake_copy,
 	.log_path = fake_log_path,

@@ -656,7 +656,86 @@ static void test_shell(void **state)
 	assert_contains(buf_text(&fake_lab.calls), "argv=[/bin/sh]\n");
 }
 
+/* --- freeze, thaw --- */
+
+static void test_freeze(void **state)
+{
+	_cleanup_answer_ struct cli_answer a = fake_cli("freeze", "ring:web", NULL);
+	json_t *doc;
+
+	(void)state;
+	assert_int_equal(a.code, 0);
+	assert_string_equal(a.out, "");
+	assert_contains(buf_text(&fake_lab.calls), "freeze ring:web\n");
+	cli_answer_deinit(&a);
+	a = fake_cli("--json", "thaw", "ring:web", NULL);
+	doc = parse(&a);
+	assert_string_equal(json_string_value(json_object_get(doc, "state")), "running");
+	json_decref(doc);
+	assert_contains(buf_text(&fake_lab.calls), "thaw ring:web\n");
+	/* the fake says no more than that it failed; that there is no such node is found here */
+	fake_lab.fail = "freeze";
+	cli_answer_deinit(&a);
+	a = fake_cli("freeze", "ring:wob", NULL);
+	assert_int_equal(a.code, 1);
+	assert_contains(a.err, "did you mean 'web'?");
+	cli_answer_deinit(&a);
+	a = fake_cli("freeze", NULL);
+	assert_int_equal(a.code, 2);
+}
+
 /* --- ls, ps, show, logs --- */
+
+static const char limited_show[] =
+	"{\"name\": \"dumbbell\", \"seed\": 42, \"engine\": \"netem\", \"links\": {}, \"nodes\": {"
+	" \"a\": {\"kind\": \"host\", \"state\": \"frozen\", \"pid\": 1, \"interfaces\": [],"
+	"   \"limits\": {\"memory_bytes\": 67108864, \"cpu\": 0.5, \"pids\": 64},"
+	"   \"usage\": {\"memory_bytes\": 13500000, \"memory_peak_bytes\": 67108864, \"oom_kills\": 2,"
+	"     \"cpu_s\": 1.25, \"cpu_throttled_s\": 0.5, \"pids\": 3, \"pids_peak\": 64, \"pids_refused\": 7}},"
+	" \"b\": {\"kind\": \"host\", \"state\": \"running\", \"pid\": 2, \"interfaces\": [], \"limits\": {},"
+	"   \"usage\": {\"memory_bytes\": 1048576, \"memory_peak_bytes\": null, \"oom_kills\": 0, \"cpu_s\": null,"
+	"     \"cpu_throttled_s\": null, \"pids\": 1, \"pids_peak\": null, \"pids_refused\": null}},"
+	" \"c\": {\"kind\": \"host\", \"state\": \"running\", \"pid\": 3, \"interfaces\": []}}}";
+
+static void test_usage(void **state)
+{
+	static const char table[] =
+		"\n"
+		"LIMITED         MEMORY     PEAK  OOM KILLS  CPU TIME  CPUS  PIDS  PEAK  REFUSED\n"
+		"a        12.9mib/64mib  64.0mib          2    1.250s   0.5  3/64    64        7\n"
+		"b               1.0mib        -          0         -     -     1     -        -\n";
+	_cleanup_answer_ struct cli_answer a = { 0 };
+
+	(void)state;
+	fake_lab.show = limited_show;
+	a = fake_cli("show", "dumbbell", NULL);
+	assert_contains(a.out, "a     host  frozen     1");
+	assert_contains(a.out, table);
+	cli_answer_deinit(&a);
+	a = fake_cli("ps", "dumbbell", NULL);
+	assert_int_equal(a.code, 0);
+	assert_contains(a.out, table);
+}
+
+/* `run` says whose memory ran out: where a limit of memory is asked, and only there. */
+static void test_run_out_of_memory(void **state)
+{
+	static const char with[] =
+		"{\"name\": \"dumbbell\", \"nodes\": {\"a\": {\"limits\": {\"memory\": \"64mib\"}}, \"b\": {}, \"c\": {}}}";
+	_cleanup_answer_ struct cli_answer a = { 0 };
+
+	(void)state;
+	fake_lab.show = limited_show;
+	a = fake_cli_input(with, "run", "-", "--", "true", NULL);
+	assert_int_equal(a.code, 0);
+	assert_contains(
+		a.err,
+		"netlab: node 'a' ran out of memory (its limit is 64mib): 2 processes were killed\n");
+	cli_answer_deinit(&a);
+	a = fake_cli_input("{\"name\": \"dumbbell\", \"nodes\": {\"a\": {}}}", "run", "-", "--",
+			   "true", NULL);
+	assert_null(strstr(a.err, "memory"));
+}
 
 static void test_ls(void **state)
 {
@@ -1023,21 +1102,39 @@ static void test_rates(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		TEST(check),       TEST(check_json),
-		TEST(check_plans), TEST(unreadable_files),
-		TEST(pipe),        TEST(plan),
-		TEST(schema),      TEST(up),
-		TEST(up_talk),     TEST(up_fails),
-		TEST(up_invalid),  TEST(down),
-		TEST(down_files),  TEST(down_incomplete),
-		TEST(run),         TEST(run_fails),
-		TEST(exec),        TEST(targets),
-		TEST(shell),       TEST(ls),
-		TEST(ls_color),    TEST(ps),
-		TEST(show),        TEST(show_parts),
-		TEST(logs),        TEST(logs_unknown),
-		TEST(link),        TEST(link_fails),
-		TEST(doctor),      TEST(rates),
+		TEST(check),
+		TEST(check_json),
+		TEST(check_plans),
+		TEST(unreadable_files),
+		TEST(pipe),
+		TEST(plan),
+		TEST(schema),
+		TEST(up),
+		TEST(up_talk),
+		TEST(up_fails),
+		TEST(up_invalid),
+		TEST(down),
+		TEST(down_files),
+		TEST(down_incomplete),
+		TEST(run),
+		TEST(run_fails),
+		TEST(exec),
+		TEST(targets),
+		TEST(freeze),
+		TEST(usage),
+		TEST(run_out_of_memory),
+		TEST(shell),
+		TEST(ls),
+		TEST(ls_color),
+		TEST(ps),
+		TEST(show),
+		TEST(show_parts),
+		TEST(logs),
+		TEST(logs_unknown),
+		TEST(link),
+		TEST(link_fails),
+		TEST(doctor),
+		TEST(rates),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

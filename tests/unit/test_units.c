@@ -221,6 +221,17 @@ static void check_rate(uint64_t bps, const char *text)
 	assert_true(back == bps);
 }
 
+static void check_size(uint64_t bytes, const char *text)
+{
+	_cleanup_buf_ struct buf b = { 0 };
+	uint64_t back = 1;
+
+	units_format_size(&b, bytes);
+	assert_string_equal(buf_text(&b), text);
+	assert_int_equal(units_parse_size(buf_text(&b), &back, NULL), 0);
+	assert_true(back == bytes);
+}
+
 static void check_share(double share, const char *text)
 {
 	_cleanup_buf_ struct buf b = { 0 };
@@ -247,6 +258,13 @@ static void test_format(void **state)
 	check_time(1000000001, "1.000000001s");
 	check_time(3600000000000, "3600s");
 	check_time(INT64_MAX, NULL);
+	check_size(0, "0b");
+	check_size(1501, "1501b");
+	check_size(1500, "1500b");
+	check_size(64000, "64kb");
+	check_size(67108864, "64mib");
+	check_size(3 * UINT64_C(1073741824), "3gib");
+	check_size(UINT64_C(2000000000), "2gb");
 	check_rate(0, "0bit");
 	check_rate(10000000, "10mbit");
 	check_rate(1500000, "1.5mbit");
