@@ -100,24 +100,26 @@ const struct cli_command cli_commands[] = {
 		.name = "sweep",
 		.run = cmd_sweep,
 		.synopsis =
-			"TOPO --seeds A..B [--jobs N] [--until-fail] [--resume FILE] [--junit FILE]\n"
-			"                    [--in NODE] [--name N] [--engine E] [--timeout T] [--strict]\n"
-			"                    -- CMD...",
+			"TOPO --seeds A..B [--jobs N] [--until-fail] [--record DIR]\n"
+			"                    [--resume FILE|DIR] [--junit FILE] [--in NODE] [--name N] [--engine E]\n"
+			"                    [--timeout T] [--strict] -- CMD...",
 		.purpose =
 			"run a command once per seed, labs side by side, and list the seeds that fail",
 		.details =
 			"Each seed is a lab of its own, in which CMD runs as by 'run', with NETLAB_SEED set as well;\n"
 			"its standard input is empty, and what a failing one wrote last is in the table. A seed fails\n"
 			"when CMD's exit code is not 0, or when the time of --timeout, which each has for itself, is up.\n"
-			"--resume: FILE is made where it is not there; a sweep that was interrupted, kill -9 included,\n"
-			"goes on with what it has; one of another topology, command or option is refused.\n"
+			"--record: every seed is recorded as by 'run --record'; DIR/seed-N of those that fail is kept.\n"
+			"--resume: a sweep that was interrupted, kill -9 included, goes on: FILE, made where it is not\n"
+			"there, or the DIR of --record has what is done. That of another sweep is refused.\n"
 			"Exit code 0: all passed; 1: some failed; 6: none failed, but this host was too slow to trust\n"
 			"some (--strict); 125: netlab itself failed; 126, 127: CMD cannot be executed or is not found;\n"
 			"128 + N: ended by signal N.\n",
 		.example = "netlab sweep topology.json --seeds 1..200 --timeout 10s -- ./test.sh",
 		.options = (UP_OPTIONS & ~OPT_BIT(OPT_SEED)) | OPT_BIT(OPT_IN) |
-			   OPT_BIT(OPT_STRICT) | OPT_BIT(OPT_SEEDS) | OPT_BIT(OPT_JOBS) |
-			   OPT_BIT(OPT_UNTIL_FAIL) | OPT_BIT(OPT_RESUME) | OPT_BIT(OPT_JUNIT),
+			   OPT_BIT(OPT_STRICT) | OPT_BIT(OPT_RECORD) | OPT_BIT(OPT_SEEDS) |
+			   OPT_BIT(OPT_JOBS) | OPT_BIT(OPT_UNTIL_FAIL) | OPT_BIT(OPT_RESUME) |
+			   OPT_BIT(OPT_JUNIT),
 		.min_args = 1,
 		.max_args = 1,
 		.missing = "the topology file",

@@ -61,7 +61,7 @@ static int stop(struct cli *c)
 		return usage(c, "it takes a lab and nothing else");
 	if (cli_lab(c, arg(c, ARG_FIRST), lab) < 0)
 		return cli_fail(c, &c->err);
-	return cli_recording_stop(c, lab, NULL);
+	return cli_recording_stop(c, lab, NULL, false);
 }
 
 int cmd_record(struct cli *c)

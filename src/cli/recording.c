@@ -152,7 +152,7 @@ static uint64_t count_of(const json_t *doc, const char *key)
 	return (uint64_t)json_integer_value(json_object_get(doc, key));
 }
 
-static void say(struct cli *c, const char *dir, const json_t *doc)
+static void say(struct cli *c, const char *dir, const json_t *doc, bool quiet)
 {
 	_cleanup_buf_ struct buf b = { 0 };
 	uint64_t lost = count_of(doc, "lost_records");
@@ -160,8 +160,9 @@ static void say(struct cli *c, const char *dir, const json_t *doc)
 	cli_describe_count(&b, count_of(doc, "packets"));
 	buf_puts(&b, " packets and ");
 	cli_describe_count(&b, count_of(doc, "decisions"));
-	cli_note(c, "recorded %s decisions%s%s", buf_text(&b) ? buf_text(&b) : "",
-		 dir ? " to " : "", dir ? dir : "");
+	if (!quiet)
+		cli_note(c, "recorded %s decisions%s%s", buf_text(&b) ? buf_text(&b) : "",
+			 dir ? " to " : "", dir ? dir : "");
 	if (lost > 0)
 		cli_note(
 			c,
@@ -170,7 +171,7 @@ static void say(struct cli *c, const char *dir, const json_t *doc)
 			lost);
 }
 
-int cli_recording_stop(struct cli *c, const char *lab, const char *dir)
+int cli_recording_stop(struct cli *c, const char *lab, const char *dir, bool quiet)
 {
 	struct netlab_err err = { 0 };
 	json_t *doc = NULL;
@@ -179,11 +180,12 @@ int cli_recording_stop(struct cli *c, const char *lab, const char *dir)
 	if (doc && c->json && !dir)
 		code = cli_print_json(c, json_incref(doc), 0);
 	else if (doc)
-		say(c, dir, doc);
+		say(c, dir, doc, quiet);
 	json_decref(doc);
 	if (r < 0) {
 		if (dir)
 			(void)err_wrap(&err, "recording to '%s'", dir);
+		c->err = err;
 		return cli_fail(c, &err);
 	}
 	return code;
@@ -198,9 +200,10 @@ int cli_recording_close(struct cli *c, const char *lab, struct cli_recording *r,
 		return status;
 	/* a lab that has gone is told of by who takes it down */
 	if (cli_lab_runs(c, lab)) {
-		code = cli_recording_stop(c, lab, r->path);
+		code = cli_recording_stop(c, lab, r->path, r->quiet);
 		if (cli_recording_keep(c, lab, r->record.dir_fd, &err) < 0) {
 			(void)err_wrap(&err, "recording to '%s'", r->path);
+			c->err = code ? c->err : err;
 			code = code ? code : cli_fail(c, &err);
 		}
 	}

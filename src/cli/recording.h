@@ -13,6 +13,7 @@
 struct cli_recording {
 	const char *path; /**< of --record; NULL = none */
 	struct lab_record record;
+	bool quiet; /**< what was recorded is not told; what is missing is */
 };
 
 /** Makes the directory of --record, if given. @return 0, or the exit code, reported */
@@ -27,7 +28,7 @@ void cli_recording_discard(struct cli_recording *r);
 int cli_recording_close(struct cli *c, const char *lab, struct cli_recording *r, int status);
 
 /** Ends a recording and says what there is; `dir` as for people. @return 0, or the exit code, reported */
-int cli_recording_stop(struct cli *c, const char *lab, const char *dir);
+int cli_recording_stop(struct cli *c, const char *lab, const char *dir, bool quiet);
 /** Writes the lab's statistics and what its services wrote into a record's directory. @return 0; negative errno */
 int cli_recording_keep(struct cli *c, const char *lab, int dir_fd, struct netlab_err *err);
 

@@ -155,8 +155,9 @@ int cli_run(struct cli *c, struct cli_run *run)
 {
 	const struct topo *t = run->up.topology.topo;
 	struct cli_recording recording = { .record.dir_fd = -1 };
+	int command; /* exit code of the command */
 	FILE *stats = NULL;
-	int code = cli_run_check(c, t), status;
+	int code = cli_run_check(c, t);
 
 	run->end = CLI_RUN_FAILED;
 	if (code == 0)
@@ -167,6 +168,7 @@ int cli_run(struct cli *c, struct cli_run *run)
 		run->up.record = &recording.record;
 	if (code == 0)
 		code = cli_bring_up(c, &run->up, true);
+	run->up.record = NULL; /* it is ours */
 	if (code) {
 		cli_recording_discard(&recording);
 		if (stats && stats != c->io->out)
@@ -175,12 +177,13 @@ int cli_run(struct cli *c, struct cli_run *run)
 	}
 	if (!run->one_of_many)
 		cli_note(c, "lab '%s', seed %" PRIu64, t->name, t->seed);
-	status = run_command(c, run);
+	recording.quiet = run->one_of_many;
+	command = run_command(c, run);
 	report_timeline(c, t);
 	cli_note_out_of_memory(c, t);
-	status = cli_recording_close(c, t->name, &recording, status);
-	code = cli_final_stats(c, t->name, stats, status);
-	if (status == 0 && code)
+	code = cli_recording_close(c, t->name, &recording, command);
+	code = cli_final_stats(c, t->name, stats, code);
+	if (command == 0 && code)
 		run->end = code == NETLAB_EXIT_UNTRUSTED ? CLI_RUN_UNTRUSTED : CLI_RUN_FAILED;
 	return take_down(c, run, code);
 }

@@ -19,12 +19,14 @@
 #include "cli/output.h"
 #include "cli/sweep.h"
 #include "sys/clock.h"
+#include "sys/fs.h"
 #include "sys/journal.h"
 #include "sys/pool.h"
 #include "sys/proc.h"
 
 enum { JOBS_MAX = 1000 };
 
+#define JOURNAL           "journal" /* in the directory of --record */
 #define JOURNAL_BYTES_MAX ((size_t)1 << 30)
 #define PROGRESS_AFTER_NS UINT64_C(500000000)
 #define PROGRESS_EVERY_NS UINT64_C(200000000)
@@ -38,6 +40,8 @@ struct sweeping {
 	struct sweep_what what;
 	struct sys_pool pool;
 	unsigned jobs;
+	struct sweep_records records;
+	char *journal;  /* path; owned; NULL = none */
 	int journal_fd; /* -1 = none */
 	FILE *junit;    /* NULL = none */
 	size_t warned;
@@ -126,14 +130,49 @@ static int append(struct sweeping *s, const struct buf *line)
 
 	if (r == 0)
 		return 0;
-	(void)err_errno(&c->err, r, "--resume: writing '%s'", c->value[OPT_RESUME]);
+	(void)err_errno(&c->err, r, "writing '%s'", s->journal);
+	return cli_fail(c, &c->err);
+}
+
+/*
+ * Where records and the journal are. --record DIR has its journal in it, and --resume DIR goes on with both; --resume FILE
+ * is a journal by itself.
+ */
+static int open_records(struct sweeping *s)
+{
+	struct cli *c = s->c;
+	const char *dir = c->value[OPT_RECORD], *resume = c->value[OPT_RESUME];
+	int fd = resume ? sys_open_dir(AT_FDCWD, resume) : -1;
+	bool is_dir = fd >= 0, is_sweep = is_dir && sys_dir_exists(fd, JOURNAL);
+
+	if (is_dir)
+		(void)close(fd);
+	if (is_dir && !is_sweep)
+		return cli_fail_with(c, NETLAB_EXIT_USAGE, "begin one with --record DIR",
+				     "--resume: the directory '%s' has no sweep in it", resume);
+	if (is_dir && dir)
+		return cli_fail_with(c, NETLAB_EXIT_USAGE, "leave --record out",
+				     "--resume: '%s' is a directory, which goes on as it is",
+				     resume);
+	if (is_dir)
+		dir = resume;
+	if (dir && sweep_records_open(&s->records, dir, resume != NULL, &c->err) < 0)
+		return cli_fail(c, &c->err);
+	if (resume && !is_dir)
+		s->journal = strdup(resume);
+	else if (dir && asprintf(&s->journal, "%s/" JOURNAL, dir) < 0)
+		s->journal = NULL;
+	s->what.recorded = dir != NULL;
+	if (s->journal || (!dir && !resume))
+		return 0;
+	(void)err_errno(&c->err, ENOMEM, "the journal's path");
 	return cli_fail(c, &c->err);
 }
 
 static int open_journal(struct sweeping *s)
 {
 	struct cli *c = s->c;
-	const char *path = c->value[OPT_RESUME];
+	const char *path = s->journal;
 	_cleanup_free_ char *text = NULL;
 	_cleanup_buf_ struct buf head = { 0 };
 	size_t len, whole;
@@ -143,20 +182,22 @@ static int open_journal(struct sweeping *s)
 		return 0;
 	s->journal_fd = sys_journal_open(path, JOURNAL_BYTES_MAX, &text, &len);
 	if (s->journal_fd == -EAGAIN) {
-		(void)err_set(&c->err, EAGAIN, "--resume: another sweep is writing '%s'", path);
+		(void)err_set(&c->err, EAGAIN, "another sweep is writing '%s'", path);
 		return cli_fail(c, &c->err);
 	}
 	if (s->journal_fd < 0) {
-		(void)err_errno(&c->err, s->journal_fd, "--resume: opening '%s'", path);
+		(void)err_errno(&c->err, s->journal_fd, "opening '%s'", path);
 		return cli_fail(c, &c->err);
 	}
 	if (sweep_journal_read(text, len, path, &s->what, &s->sweep, &whole, &c->err) < 0)
 		return cli_fail(c, &c->err);
 	r = whole < len ? sys_journal_cut(s->journal_fd, whole) : 0;
 	if (r < 0) {
-		(void)err_errno(&c->err, r, "--resume: writing '%s'", path);
+		(void)err_errno(&c->err, r, "writing '%s'", path);
 		return cli_fail(c, &c->err);
 	}
+	if (sweep_records_clear(&s->records, &c->err) < 0)
+		return cli_fail(c, &c->err);
 	if (whole > 0)
 		return 0;
 	sweep_journal_head(&head, &s->what);
@@ -191,7 +232,9 @@ static int prepare(struct sweeping *s)
 	if (code)
 		return code;
 	sweep_what(c, &s->up.topology, &s->what);
-	code = open_journal(s);
+	code = open_records(s);
+	if (code == 0)
+		code = open_journal(s);
 	if (code == 0)
 		code = open_junit(s);
 	if (code == 0 && sys_pool_init(&s->pool, s->jobs, &c->err) < 0)
@@ -225,10 +268,19 @@ static void start_one(struct sweeping *s)
 	struct cli *c = s->c;
 	size_t place = sweep_next(&s->sweep);
 	struct sweep_job job = { .c = c, .topology = &s->up.topology };
+	_cleanup_free_ char *record = NULL;
 
 	if (place == SIZE_MAX)
 		return;
 	job.seed = sweep_seed(&s->sweep.seeds, place);
+	if (s->records.fd >= 0) {
+		job.record = record = sweep_record_path(&s->records, job.seed, true);
+		if (!record) {
+			(void)err_errno(&c->err, ENOMEM, "a record's path");
+			give_up(s, cli_fail(c, &c->err), "out of memory");
+			return;
+		}
+	}
 	sweep_lab_name(s->up.topology.topo->name, job.seed, job.name);
 	/* what the child inherits must not be written twice */
 	(void)fflush(c->io->out);
@@ -267,6 +319,7 @@ static void note(struct sweeping *s, size_t place, const struct sweep_result *r,
 	struct cli *c = s->c;
 	_cleanup_buf_ struct buf line = { 0 };
 	bool failed = r->verdict == SWEEP_FAILED || r->verdict == SWEEP_TIMED_OUT;
+	uint64_t seed = sweep_seed(&s->sweep.seeds, place);
 	int code;
 
 	if (sweep_note(&s->sweep, place, r, e->output.data, e->output.len) < 0) {
@@ -275,9 +328,14 @@ static void note(struct sweeping *s, size_t place, const struct sweep_result *r,
 	}
 	if (failed)
 		s->last_failed = place;
+	/* first the record, then the journal: what that says failed has one */
+	if ((failed ? sweep_record_keep(&s->records, seed, &e->output, &c->err)
+		    : sweep_record_drop(&s->records, seed, &c->err)) < 0) {
+		give_up(s, cli_fail(c, &c->err), "a record could not be kept");
+		return;
+	}
 	if (s->journal_fd >= 0) {
-		sweep_journal_line(&line, sweep_seed(&s->sweep.seeds, place),
-				   &s->sweep.results[place]);
+		sweep_journal_line(&line, seed, &s->sweep.results[place]);
 		code = append(s, &line);
 		if (code)
 			give_up(s, code, "the journal could not be written");
@@ -317,8 +375,11 @@ static void take_end(struct sweeping *s, const struct sys_pool_end *e)
 	struct sweep_told told = { .end = CLI_RUN_FAILED };
 	bool complete = e->report.len >= sizeof(told);
 
-	if (s->ending)
-		return; /* it was told to end, or ended with the rest: that is no verdict */
+	if (s->ending) {
+		/* it was told to end, or ended with the rest: that is no verdict */
+		(void)sweep_record_drop(&s->records, sweep_seed(&s->sweep.seeds, place), NULL);
+		return;
+	}
 	if (complete)
 		memcpy(&told, e->report.data, sizeof(told));
 	else
@@ -332,6 +393,7 @@ static void take_end(struct sweeping *s, const struct sys_pool_end *e)
 		return;
 	}
 	erase_line(s);
+	(void)sweep_record_drop(&s->records, sweep_seed(&s->sweep.seeds, place), NULL);
 	if (told.end == CLI_RUN_NO_COMMAND) {
 		(void)cli_fail(c, &told.err);
 		give_up(s, told.exit, "the command cannot be run");
@@ -411,6 +473,7 @@ static int finish(struct sweeping *s)
 		.sweep = &s->sweep,
 		.what = &s->what,
 		.lab = s->up.topology.topo->name,
+		.records = &s->records,
 		.jobs = s->jobs,
 		.warned = s->warned,
 		.elapsed_s = (double)(sys_monotonic_ns() - s->start_ns) / 1e9,
@@ -440,6 +503,7 @@ int cmd_sweep(struct cli *c)
 {
 	struct sweeping s = {
 		.c = c,
+		.records = { .fd = -1 },
 		.journal_fd = -1,
 		.last_failed = SIZE_MAX,
 		.start_ns = sys_monotonic_ns(),
@@ -453,8 +517,10 @@ int cmd_sweep(struct cli *c)
 		code = finish(&s);
 	}
 	sys_pool_deinit(&s.pool);
+	sweep_records_deinit(&s.records);
 	if (s.journal_fd >= 0)
 		(void)close(s.journal_fd);
+	free(s.journal);
 	if (s.junit)
 		(void)fclose(s.junit);
 	cli_bring_up_deinit(c, &s.up);

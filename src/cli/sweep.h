@@ -22,6 +22,7 @@ struct sweep_job {
 	const struct cli_topology *topology; /**< its text is read again, with the seed */
 	uint64_t seed;
 	char name[NAME_MAX_BYTES + 1]; /**< of the lab */
+	const char *record;            /**< directory to record to; NULL = none */
 };
 
 /** What a worker tells; followed by what netlab itself said. */
@@ -36,6 +37,34 @@ void sweep_lab_name(const char *base, uint64_t seed, char ret[static NAME_MAX_BY
 /** Runs the command in a lab of that seed, in a child (sys_pool_fn). @param[in] ctx  a struct sweep_job */
 int sweep_worker(void *ctx, int report_fd);
 
+/* --- the records --- */
+
+#define SWEEP_RECORD_OUTPUT "command.log" /* in a record: the end of what the command wrote */
+
+struct sweep_records {
+	const char *path; /**< of the directory; borrowed */
+	int fd;           /**< -1 = nothing is recorded: keeping and dropping do nothing */
+};
+
+/**
+ * Makes or opens the directory.
+ * @param[in] go_on  it may have records in it
+ * @return 0; -ENOTEMPTY (class USAGE); other negative errno
+ */
+int sweep_records_open(struct sweep_records *s, const char *path, bool go_on,
+		       struct netlab_err *err);
+/** Removes what a sweep that was killed left of seeds that had not ended: for who holds the journal. */
+int sweep_records_clear(struct sweep_records *s, struct netlab_err *err);
+/** Idempotent. */
+void sweep_records_deinit(struct sweep_records *s);
+/** Where a seed's record is, while it runs or once it is kept; free it. NULL when out of memory. */
+char *sweep_record_path(const struct sweep_records *s, uint64_t seed, bool running);
+/** Throws the record of a seed away. @return 0 (also when there is none); negative errno */
+int sweep_record_drop(struct sweep_records *s, uint64_t seed, struct netlab_err *err);
+/** Keeps it, with what the command wrote. @return 0; negative errno */
+int sweep_record_keep(struct sweep_records *s, uint64_t seed, const struct buf *output,
+		      struct netlab_err *err);
+
 /* --- the journal --- */
 
 /** What a sweep is: two that differ in any of it are not one sweep. */
@@ -43,7 +72,7 @@ struct sweep_what {
 	const char *topology, *in, *engine, *timeout; /**< as given; NULL = not given */
 	const char *const *command;
 	uint64_t digest; /**< of the topology's text */
-	bool strict;
+	bool strict, recorded;
 };
 
 void sweep_what(const struct cli *c, const struct cli_topology *t, struct sweep_what *ret);
@@ -67,6 +96,7 @@ struct sweep_account {
 	const struct sweep *sweep;
 	const struct sweep_what *what;
 	const char *lab;
+	const struct sweep_records *records; /**< fd -1: none */
 	unsigned jobs;
 	size_t warned; /**< seeds of which netlab itself had something to say */
 	double elapsed_s;

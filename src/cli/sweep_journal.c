@@ -61,12 +61,13 @@ static json_t *json_of_digest(uint64_t digest)
 
 void sweep_journal_head(struct buf *b, const struct sweep_what *w)
 {
-	add_line(b, json_pack("{s:i, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:b}", "netlab-sweep",
-			      FORMAT, "version", NETLAB_VERSION, "topology",
-			      text_or_null(w->topology), "digest", json_of_digest(w->digest),
-			      "command", json_of_command(w->command), "in", text_or_null(w->in),
-			      "engine", text_or_null(w->engine), "timeout",
-			      text_or_null(w->timeout), "strict", w->strict));
+	add_line(b,
+		 json_pack("{s:i, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b}", "netlab-sweep",
+			   FORMAT, "version", NETLAB_VERSION, "topology", text_or_null(w->topology),
+			   "digest", json_of_digest(w->digest), "command",
+			   json_of_command(w->command), "in", text_or_null(w->in), "engine",
+			   text_or_null(w->engine), "timeout", text_or_null(w->timeout), "strict",
+			   w->strict, "recorded", w->recorded));
 }
 
 void sweep_journal_line(struct buf *b, uint64_t seed, const struct sweep_result *r)
@@ -152,6 +153,9 @@ static int check_head(const json_t *head, const struct sweep_what *w, const char
 	if (r == 0 && json_is_true(json_object_get(head, "strict")) != w->strict)
 		r = refuse(err, path, "is of a sweep %s --strict, and this one is %s",
 			   w->strict ? "without" : "with", w->strict ? "with it" : "without");
+	if (r == 0 && json_is_true(json_object_get(head, "recorded")) != w->recorded)
+		r = refuse(err, path, "is of a sweep %s recording, and this one is %s",
+			   w->recorded ? "without" : "with", w->recorded ? "with it" : "without");
 	return r;
 }
 

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/err.h"
 #include "cli/describe.h"
 #include "cli/output.h"
@@ -167,6 +168,10 @@ static void add_summary(struct buf *b, const struct sweep_account *a)
 		buf_puts(b, s->n_resumed == 1 ? " was done before\n" : " were done before\n");
 	}
 	add_cut(b, a);
+	if (failed && a->records->fd >= 0)
+		buf_printf(b, "recorded: %s/seed-%" PRIu64 "%s\n", a->records->path,
+			   sweep_seed(&s->seeds, first_failure(s)),
+			   failed > 1 ? " and others" : "");
 	if (failed) {
 		buf_puts(b, "again: ");
 		add_again(b, a->what, sweep_seed(&s->seeds, first_failure(s)));
@@ -198,17 +203,28 @@ static int print_text(struct cli *c, const struct sweep_account *a)
 
 /* --- JSON --- */
 
-static json_t *json_of_result(const struct sweep *s, size_t place)
+static json_t *json_of_record(const struct sweep_account *a, size_t place)
 {
+	_cleanup_free_ char *path = NULL;
+
+	if (a->records->fd < 0 || a->sweep->results[place].verdict == SWEEP_UNTRUSTED)
+		return json_null();
+	path = sweep_record_path(a->records, sweep_seed(&a->sweep->seeds, place), false);
+	return path ? cli_json_text(path, strlen(path)) : NULL;
+}
+
+static json_t *json_of_result(const struct sweep_account *a, size_t place)
+{
+	const struct sweep *s = a->sweep;
 	const struct sweep_result *r = &s->results[place];
 
-	return json_pack("{s:o, s:s, s:o, s:f, s:o, s:b}", "seed",
+	return json_pack("{s:o, s:s, s:o, s:f, s:o, s:o, s:b}", "seed",
 			 cli_json_u64(sweep_seed(&s->seeds, place)), "verdict",
 			 sweep_verdict_name(r->verdict), "exit", json_integer(r->exit), "time_s",
 			 r->time_s, "last_words",
 			 r->last_words ? cli_json_text(r->last_words, strlen(r->last_words))
 				       : json_null(),
-			 "resumed", r->resumed);
+			 "record", json_of_record(a, place), "resumed", r->resumed);
 }
 
 static int print_json(struct cli *c, const struct sweep_account *a)
@@ -218,7 +234,7 @@ static int print_json(struct cli *c, const struct sweep_account *a)
 
 	for (size_t i = 0; i < s->seeds.n; i++) {
 		if (s->results[i].verdict != SWEEP_NOT_RUN && s->results[i].verdict != SWEEP_PASSED)
-			(void)json_array_append_new(failures, json_of_result(s, i));
+			(void)json_array_append_new(failures, json_of_result(a, i));
 	}
 	for (const char *const *arg = a->what->command; *arg; arg++)
 		(void)json_array_append_new(command, cli_json_text(*arg, strlen(*arg)));

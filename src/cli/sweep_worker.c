@@ -23,6 +23,7 @@ static void set_options(struct cli *c, const struct sweep_job *job, char seed[st
 	(void)snprintf(seed, 32, "%" PRIu64, job->seed);
 	c->value[OPT_SEED] = seed;
 	c->value[OPT_NAME] = job->name;
+	c->value[OPT_RECORD] = job->record;
 	c->json = false;
 	c->verbose = 0;
 }

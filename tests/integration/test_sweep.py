@@ -140,6 +140,44 @@ def test_interrupted_and_resumed():
     equal(left(), ([], []), "left")
 
 
+def test_records():
+    """The record of a seed that failed is that of the very run that did."""
+    path = topology(["a", "b"], [{"name": "wan", **LOSSY}], name="lossy", addressing={"ipv6": False})
+    records = os.path.join(SCRATCH, "records")
+    hang = os.path.join(SCRATCH, "hang")
+    command = ["--jobs", "3", "--in", "a", "--", "sh", "-c",
+               f"test -e {hang} && exec sleep 1000; ping -q -c 6 -i 0.02 -W 1 b | tee /dev/stderr | grep -q ' 6 received'"]
+    with open(hang, "w", encoding="utf-8"):
+        pass
+    process = subprocess.Popen([NETLAB, "--state-dir", STATE, "sweep", path, "--seeds", "1..12", "--record", records,
+                                *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    wait_for(lambda: len(netlab_json("ls")) == 3, "three labs")
+    process.kill()
+    process.wait(timeout=60)
+    wait_for(lambda: left() == ([], []), "nothing to be left", left())
+    os.remove(hang)
+    check(any(name.endswith(".running") for name in os.listdir(records)), "records that were cut short")
+    again = netlab("sweep", path, "--seeds", "1..12", "--record", records, *command, status=2)
+    matches(again.stderr, "is not empty .*--resume")
+    swept = netlab_json("sweep", path, "--seeds", "1..12", "--resume", records, *command, status=1)
+    failed = {entry["seed"]: entry["record"] for entry in swept["failures"]}
+    check(0 < len(failed) < 12, "some seeds fail:", swept)
+    equal(sorted(os.listdir(records)), sorted(["journal", *(f"seed-{seed}" for seed in failed)]), "what is kept")
+    for seed, record in failed.items():
+        with open(os.path.join(record, "record.json"), encoding="utf-8") as file:
+            equal(int(json.load(file)["seed"]), seed, "the record's seed")
+        with open(os.path.join(record, "summary.json"), encoding="utf-8") as file:
+            summary = json.load(file)
+        with open(os.path.join(record, "decisions"), encoding="utf-8") as file:
+            lost = [line for line in file if line.rstrip().endswith(" drop loss")]
+        check(summary["complete"] and summary["decisions"] == len(lost) > 0, record, summary)
+        with open(os.path.join(record, "command.log"), encoding="utf-8") as file:
+            matches(file.read(), "6 packets transmitted, [0-5] received", record)
+    # without recording it is another sweep
+    done = netlab("sweep", path, "--seeds", "1..12", "--resume", os.path.join(records, "journal"), *command, status=2)
+    matches(done.stderr, "is of a sweep with recording, and this one is without ")
+
+
 def test_two_sweeps_of_one_journal():
     journal = os.path.join(SCRATCH, "held")
     process = subprocess.Popen([NETLAB, "--state-dir", STATE, "sweep", lossy(), "--seeds", "1", "--resume", journal,

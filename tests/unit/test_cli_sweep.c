@@ -187,10 +187,13 @@ static void test_usage(void **state)
 		  "netlab: --junit: opening '/nonexistent/x': No such file or directory\n" },
 		{ { "-", "--seeds", "1..2", "--resume", "/nonexistent/x", "--", "true" },
 		  125,
-		  "netlab: --resume: opening '/nonexistent/x': No such file or directory\n" },
+		  "netlab: opening '/nonexistent/x': No such file or directory\n" },
 		{ { "-", "--seeds", "1..2", "--resume", "/tmp", "--", "true" },
-		  125,
-		  "netlab: --resume: opening '/tmp': Is a directory\n" },
+		  2,
+		  "netlab: --resume: the directory '/tmp' has no sweep in it (begin one with --record DIR)\n" },
+		{ { "-", "--seeds", "1..2", "--record", "/tmp", "--", "true" },
+		  2,
+		  "netlab: --record: '/tmp' is not empty (go on with the sweep in it by --resume /tmp, or name another directory)\n" },
 	};
 
 	(void)state;
