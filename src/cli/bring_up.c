@@ -97,6 +97,7 @@ int cli_bring_up(struct cli *c, struct cli_bring_up *u, bool bound)
 		.source_len = u->topology.len,
 		.source_dir = sys_dir_of(u->topology.file, dir, sizeof(dir)),
 		.record = u->record,
+		.replay = u->replay,
 		.on_phase = on_phase,
 		.on_warning = on_warning,
 		.ctx = &p,

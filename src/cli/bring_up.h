@@ -16,6 +16,7 @@ struct cli_bring_up {
 	struct cli_topology topology;
 	struct lab_handle handle;
 	uint64_t timeout_ns;             /**< of --timeout; 0 = not given */
+	const struct lab_replay *replay; /**< what it replays; NULL = nothing */
 	const struct lab_record *record; /**< where it is recorded to; NULL = it is not */
 	double elapsed_ms;
 	bool is_up;

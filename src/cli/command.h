@@ -60,6 +60,7 @@ enum cli_option_id {
 	OPT_DO,
 	OPT_RECORD,
 	OPT_TIMES,
+	OPT_DECISIONS,
 	OPT_COUNT
 };
 
@@ -80,6 +81,7 @@ extern const struct cli_option cli_options[OPT_COUNT];
 enum cli_tail {
 	CLI_NO_TAIL,
 	CLI_TAIL_AFTER_DASHES, /**< after "--" (run) */
+	CLI_TAIL_IF_DASHES,    /**< likewise, or there is none (replay) */
 	CLI_TAIL_AFTER_ARGS,   /**< after "--", or after the arguments and options (exec) */
 };
 
@@ -170,6 +172,7 @@ int cmd_thaw(struct cli *c);
 int cmd_stats(struct cli *c);
 int cmd_verify(struct cli *c);
 int cmd_record(struct cli *c);
+int cmd_replay(struct cli *c);
 int cmd_doctor(struct cli *c);
 int cmd_schema(struct cli *c);
 int cmd_help(struct cli *c);

@@ -327,6 +327,29 @@ const struct cli_command cli_commands[] = {
 		.missing = "what to do (start, stop)",
 	},
 	{
+		.name = "replay",
+		.run = cmd_replay,
+		.synopsis =
+			"DIR [--in NODE] [--decisions FILE] [--name N] [--timeout T] [--strict]\n"
+			"                     [--stats FILE] [--record DIR] [-- CMD...]",
+		.purpose = "run a recorded lab again with the same decisions",
+		.details =
+			"DIR is what run --record or record start made. Its lab comes up, all links the wire's, and CMD runs\n"
+			"as by 'run' (default: the command of the recording, in its node). In place of dice and fault rules\n"
+			"the recorded decisions are carried out, on the packets that are the same by class, flow and count,\n"
+			"whatever their ports, sequence numbers and timing: docs/reproducing.md. Then it says which decisions\n"
+			"met no packet, and where the runs parted; --json: as a document after what CMD printed. The exit\n"
+			"code is CMD's, as for 'run'. --decisions FILE: as in DIR, some lines taken out, 'end N' corrected.\n",
+		.example = "netlab replay trouble -- ./test.sh",
+		.options = OPT_BIT(OPT_NAME) | OPT_BIT(OPT_TIMEOUT) | OPT_BIT(OPT_IN) |
+			   OPT_BIT(OPT_STRICT) | OPT_BIT(OPT_STATS) | OPT_BIT(OPT_RECORD) |
+			   OPT_BIT(OPT_DECISIONS),
+		.min_args = 1,
+		.max_args = 1,
+		.missing = "the directory of the recording",
+		.tail = CLI_TAIL_IF_DASHES,
+	},
+	{
 		.name = "doctor",
 		.run = cmd_doctor,
 		.synopsis = "",

@@ -65,6 +65,7 @@ const struct cli_option cli_options[OPT_COUNT] = {
 	[OPT_FOR] = { "for", "T", "only for this time", NULL, 0 },
 	[OPT_DO] = { "do", "ACTION", "drop, duplicate, corrupt[=bit:N|=byte:N], delay=T, hold=N",
 		     NULL, 0 },
+	[OPT_DECISIONS] = { "decisions", "FILE", "carry out these, not the record's", NULL, 0 },
 	[OPT_RECORD] = { "record", "DIR", "record every packet to this new directory", NULL, 0 },
 	[OPT_TIMES] = { "times", NULL, "put the time before each line", NULL, 0 },
 	[OPT_STATS] = { "stats", "FILE", "write the final statistics as JSON; - is standard output",
@@ -270,10 +271,13 @@ static int check_counts(struct cli *c)
 	if (c->n_args > cmd->max_args) {
 		const char *hint = usage_line(line, cmd);
 
-		if (cmd->tail == CLI_TAIL_AFTER_DASHES && !c->tail)
+		if ((cmd->tail == CLI_TAIL_AFTER_DASHES || cmd->tail == CLI_TAIL_IF_DASHES) &&
+		    !c->tail)
 			hint = "write '--' before the command";
 		return usage(c, hint, "unexpected argument '%s'", c->args[cmd->max_args]);
 	}
+	if (cmd->tail == CLI_TAIL_IF_DASHES && !c->tail)
+		return 0;
 	if (cmd->tail != CLI_NO_TAIL && (!c->tail || !c->tail[0]))
 		return usage(c, usage_line(line, cmd), "the command to run is missing");
 	return 0;

@@ -145,6 +145,22 @@ uint64_t identity_data_key(const struct identity *id)
 	return not_zero(hash_add(hash_add(hash_class(id), id->data), ~(uint64_t)id->nth_data));
 }
 
+uint64_t identity_alike_key(const struct identity *id)
+{
+	return not_zero(hash_add(hash_alike(id), 1));
+}
+
+uint64_t identity_flow_key(const struct identity *id)
+{
+	return not_zero(hash_add(hash_alike(id), ~(uint64_t)id->flow));
+}
+
+uint64_t identity_payload_key(const struct identity *id)
+{
+	return id->data ? not_zero(hash_add(hash_add(hash_class(id), id->data), UINT64_MAX / 3))
+			: 0;
+}
+
 bool identity_equal(const struct identity *a, const struct identity *b)
 {
 	return a->kind == b->kind && a->vlan == b->vlan && ip_equal(&a->from, &b->from) &&

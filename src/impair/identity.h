@@ -91,6 +91,12 @@ int identify(struct identity_table *t, const uint8_t *frame, size_t len, struct 
 uint64_t identity_key(const struct identity *id);
 /** Hash of class, digest and `nth_data`: what finds it where the payload is the same. 0 = it has no digest. */
 uint64_t identity_data_key(const struct identity *id);
+/** Hash of what the flows between two hosts and ports have in common. Never 0. */
+uint64_t identity_alike_key(const struct identity *id);
+/** Hash of that and the flow. Never 0. */
+uint64_t identity_flow_key(const struct identity *id);
+/** Hash of class and digest: whether a payload is known at all. 0 = it has no digest. */
+uint64_t identity_payload_key(const struct identity *id);
 bool identity_equal(const struct identity *a, const struct identity *b);
 
 /**

@@ -39,6 +39,11 @@ struct lab_record {
 	int dir_fd; /**< of record_dir_create() (repro/record_dir.h); borrowed for the call */
 };
 
+/** `replay`: decisions of an earlier run are carried out in place of dice and fault rules; every link is the wire's. */
+struct lab_replay {
+	int script_fd; /**< of replay_new() (repro/replay.h); borrowed for the call */
+};
+
 struct lab_up_options {
 	const char *state_dir;
 	const struct topo *topo; /**< borrowed for the call */
@@ -52,6 +57,7 @@ struct lab_up_options {
 	const char *
 		source_dir; /**< what relative paths in it count from, ending in '/'; may be NULL */
 	const struct lab_record *record; /**< NULL = not recorded */
+	const struct lab_replay *replay; /**< NULL = dice and rules as the topology asks */
 	lab_phase_fn *on_phase;          /**< may be NULL */
 	lab_warning_fn *on_warning;      /**< may be NULL */
 	void *ctx;                       /**< for the two */

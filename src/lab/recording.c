@@ -79,7 +79,7 @@ static int start_process(struct supervisor *s, int dir_fd, struct netlab_err *er
 		.wake_fd = r->wake_fd,
 		.dir_fd = dir_fd,
 		.topo = s->topo,
-		.replayed = false,
+		.replayed = s->options->replay != NULL,
 		.parent = getpid(),
 	};
 	int pidfd = -1;
@@ -182,7 +182,7 @@ static void give_links_back(struct supervisor *s)
 {
 	struct netlab_err err = { 0 };
 
-	if (!s->host.recorded || s->recording.from_start)
+	if (!s->host.recorded || s->recording.from_start || s->options->replay)
 		return;
 	s->host.recorded = false;
 	if (!s->stopping && join_links(s, true, &err) < 0)

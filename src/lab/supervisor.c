@@ -250,11 +250,16 @@ static int record_fd(const struct lab_up_options *o)
 	return o->record ? o->record->dir_fd : -1;
 }
 
+static int script_fd(const struct lab_up_options *o)
+{
+	return o->replay ? o->replay->script_fd : -1;
+}
+
 /** Leaves the caller's terminal, files and signals. */
 static int detach(struct supervisor *s, struct netlab_err *err)
 {
-	int keep[] = { s->up_fd,        s->dir->state_fd, s->dir->fd,
-		       s->dir->lock_fd, s->caller_fd,     record_fd(s->options) };
+	int keep[] = { s->up_fd,     s->dir->state_fd,      s->dir->fd,           s->dir->lock_fd,
+		       s->caller_fd, record_fd(s->options), script_fd(s->options) };
 	sigset_t all, handled;
 	int log_fd, r;
 
@@ -375,7 +380,7 @@ static int come_up(struct supervisor *s, struct netlab_err *err)
 	if (r < 0)
 		return r;
 	supervisor_phase(s, "start");
-	s->host.recorded = s->options->record != NULL;
+	s->host.recorded = s->options->record || s->options->replay;
 	r = plan_build(s->topo, &s->host, &s->plan, err);
 	if (r < 0)
 		return r;

@@ -51,7 +51,8 @@ int wired_start(struct supervisor *s, struct netlab_err *err)
 	s->wire_host_pid = pidfd < 0 ? 0 : sys_pidfd_seen_from(s->host_proc_fd, pidfd);
 	if (pidfd >= 0)
 		close(pidfd);
-	return recording_attach(s, err);
+	r = s->options->replay ? wire_replay(&s->wire, s->options->replay->script_fd, err) : 0;
+	return r < 0 ? r : recording_attach(s, err);
 }
 
 static int add(struct supervisor *s, size_t link, const struct impairment asked[2], bool from_patch,

@@ -52,7 +52,9 @@ static void on_rule(void *ctx, void *packet, const struct pipe_arrival *about,
 	struct lane *l = ctx;
 	struct tried t = { l, packet };
 
-	if (l->rules)
+	if (l->actor.script)
+		actor_rule(&l->actor, packet, about, l->pipe.delay_ns, ret);
+	else if (l->rules)
 		rules_decide(l->rules->rules[l->dir], l->rules->n[l->dir], about, matches, &t, ret);
 }
 
@@ -108,11 +110,13 @@ void lane_settle_unsent(struct lane *l, struct frame *f, enum pipe_cause cause)
 
 /* --- life --- */
 
-static struct pipe_setup pipe_setup_of(const struct lane_setup *setup,
-				       const struct trace_map *trace)
+/** @param[out] m  what the setup points to */
+static struct pipe_setup pipe_setup_of(const struct lane *l, const struct lane_setup *setup,
+				       const struct trace_map *trace, struct impairment *m)
 {
-	const struct impairment *m = &setup->asked->asked[setup->dir];
-
+	*m = setup->asked->asked[setup->dir];
+	if (l->actor.script)
+		actor_tame(m);
 	return (struct pipe_setup){
 		.asked = m,
 		.trace = trace ? &trace->trace : NULL,
@@ -135,7 +139,9 @@ int lane_init(struct lane *l, const struct lane_setup *setup)
 		.rule = on_rule,
 		.corrupt_at = on_corrupt_at,
 	};
-	struct pipe_setup of_pipe = pipe_setup_of(setup, setup->trace);
+	struct pipe_setup of_pipe;
+	struct impairment asked;
+	int r;
 
 	*l = (struct lane){
 		.in = setup->in,
@@ -150,6 +156,10 @@ int lane_init(struct lane *l, const struct lane_setup *setup)
 		.tape = setup->tape,
 	};
 	stats_read(l->slot, &l->base);
+	r = actor_init(&l->actor, setup->script, 2 * setup->number + setup->dir);
+	if (r < 0)
+		return r;
+	of_pipe = pipe_setup_of(l, setup, setup->trace, &asked);
 	return pipe_init(&l->pipe, &of_pipe, &owner);
 }
 
@@ -160,6 +170,7 @@ void lane_deinit(struct lane *l)
 		frame_list_clear(&l->held, l->pool);
 	}
 	l->trace = trace_map_free(l->trace);
+	actor_deinit(&l->actor);
 	l->pool = NULL;
 }
 
@@ -167,6 +178,7 @@ void lane_change(struct lane *l, const struct lane_setup *setup)
 {
 	struct trace_map *old = l->trace, *new = setup->trace;
 	struct pipe_setup of_pipe;
+	struct impairment asked;
 
 	if (trace_map_is_same(old, new)) {
 		/* the link goes on where it stands in its trace */
@@ -176,7 +188,7 @@ void lane_change(struct lane *l, const struct lane_setup *setup)
 		old = NULL;
 	}
 	l->mtu = setup->asked->mtu;
-	of_pipe = pipe_setup_of(setup, new);
+	of_pipe = pipe_setup_of(l, setup, new, &asked);
 	pipe_change(&l->pipe, &of_pipe);
 	change_rules(l, setup->rules, setup->now_ns);
 	l->trace = new;

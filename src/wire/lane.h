@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "impair/pipe.h"
+#include "wire/actor.h"
 #include "wire/agenda.h"
 #include "wire/frame.h"
 #include "wire/rule_map.h"
@@ -39,6 +40,7 @@ struct lane {
 	unsigned dir;
 	struct wire_slot *slot;
 	struct tape_writer *tape; /**< the worker's; borrowed */
+	struct actor actor;       /**< of a replay */
 	struct wire_counters
 		base;      /**< of earlier times: before a restart, before the link was a patch */
 	uint64_t n_frames; /**< taken in: the last one's number */
@@ -64,6 +66,8 @@ struct lane_setup {
 	const struct rule_map
 		*rules;           /**< borrowed until the lane is changed or freed; NULL = none */
 	struct tape_writer *tape; /**< lane_init() only */
+	struct script *script;    /**< lane_init() only; NULL = no replay */
+	uint32_t number;          /**< of the link, with it */
 	uint64_t now_ns;
 };
 

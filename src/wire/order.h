@@ -16,7 +16,14 @@
 /** Descriptors that may come along with an order: two traces, the rules. */
 enum { WIRE_LINK_FDS = 3 };
 
-enum order_kind { ORDER_ADD, ORDER_COMMIT, ORDER_CHANGE, ORDER_RELEASE, ORDER_RECORD };
+enum order_kind {
+	ORDER_ADD,
+	ORDER_COMMIT,
+	ORDER_CHANGE,
+	ORDER_RELEASE,
+	ORDER_RECORD,
+	ORDER_REPLAY
+};
 
 struct order {
 	uint32_t

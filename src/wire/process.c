@@ -27,8 +27,9 @@ struct process {
 	struct wire_shared *shared;
 	struct worker **workers; /**< made as links come */
 	unsigned n_workers, max_workers;
-	struct tape *tape; /**< of the recorder; owned; NULL = nobody records */
-	int tape_wake_fd;  /**< owned, with it */
+	struct script *script; /**< of a replay; NULL = none */
+	struct tape *tape;     /**< of the recorder; owned; NULL = nobody records */
+	int tape_wake_fd;      /**< owned, with it */
 	struct carried {
 		struct link *link;
 		struct worker *worker;
@@ -86,6 +87,13 @@ static int begin_record(struct process *p, int *fds, unsigned *n_fds, struct net
 	*n_fds = 0;
 	record_all(p, tape, fds[1]);
 	return 0;
+}
+
+static int begin_replay(struct process *p, const int *fds, unsigned n_fds, struct netlab_err *err)
+{
+	int r = n_fds == 1 && !p->script ? script_map(fds[0], &p->script) : -EINVAL;
+
+	return r < 0 ? err_errno(err, r, "wire: the decisions to replay") : 0;
 }
 
 /* --- which worker --- */
@@ -177,6 +185,8 @@ static const char *doing(enum order_kind kind)
 		return "giving it back";
 	case ORDER_RECORD:
 		return "recording it";
+	case ORDER_REPLAY:
+		return "replaying it";
 	}
 	return "?";
 }
@@ -266,8 +276,11 @@ static void serve(struct process *p)
 	if (n != (ssize_t)sizeof(o))
 		_exit(1);
 	a.serial = o.serial;
+	t.script = p->script;
 	if (o.kind == ORDER_RECORD)
 		(void)begin_record(p, fds, &n_fds, &a.err);
+	else if (o.kind == ORDER_REPLAY)
+		(void)begin_replay(p, fds, n_fds, &a.err);
 	else if (map_fds(&o, fds, n_fds, &t, &a.err) == 0)
 		(void)carry_out(p, &o, &t, &a.err);
 	for (unsigned i = 0; i < n_fds; i++)

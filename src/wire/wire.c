@@ -209,6 +209,13 @@ int wire_record_end(struct wire *w, struct netlab_err *err)
 	return give(w, &o, NULL, 0, err);
 }
 
+int wire_replay(struct wire *w, int script_fd, struct netlab_err *err)
+{
+	struct order o = { .kind = ORDER_REPLAY };
+
+	return give(w, &o, &script_fd, 1, err);
+}
+
 unsigned wire_workers(size_t n_links)
 {
 	unsigned n = sys_cpus_allowed();

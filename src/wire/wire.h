@@ -92,6 +92,11 @@ int wire_release(struct wire *w, size_t link, uint64_t timeout_ns, struct netlab
 int wire_record(struct wire *w, int tape_fd, int wake_fd, struct netlab_err *err);
 /** Tells no more; what was told is all in the tape when this returns. */
 int wire_record_end(struct wire *w, struct netlab_err *err);
+/**
+ * Has all links that are added from now on carry out a script in place of dice and rules.
+ * @param[in] script_fd  of script_new() (wire/script.h). Borrowed: the process gets its own
+ */
+int wire_replay(struct wire *w, int script_fd, struct netlab_err *err);
 /** @return how many workers it has at most, for so many links */
 unsigned wire_workers(size_t n_links);
 

@@ -95,6 +95,8 @@ static struct lane_setup lane_setup_of(struct worker *w, struct task *t, unsigne
 		.link = t->link,
 		.rules = t->link->rules,
 		.tape = &w->tape,
+		.script = t->script,
+		.number = (uint32_t)t->link->number,
 		.now_ns = w->now_ns,
 	};
 }
@@ -179,6 +181,8 @@ static void begin_task(struct worker *w, struct task *t)
 	case ORDER_RECORD:
 		tape_attach(&w->tape, t->tape, t->tape_ring, t->tape_wake_fd);
 		break;
+	case ORDER_REPLAY:
+		break; /* the main thread's */
 	}
 	t->err.code = r;
 	if (!later)

@@ -44,7 +44,8 @@ struct task {
 	struct rule_map *rules;      /**< ADD, CHANGE: likewise */
 	struct wire_slot *slots;     /**< ADD: of both directions */
 	int close_fd; /**< out: to be closed by the main thread, for it takes long; -1 = none */
-	struct tape *tape; /**< RECORD: borrowed until the next; NULL = nobody records */
+	struct script *script; /**< ADD: borrowed for ever; NULL = no replay */
+	struct tape *tape;     /**< RECORD: borrowed until the next; NULL = nobody records */
 	unsigned tape_ring;
 	int tape_wake_fd;
 	bool link_is_gone;     /**< out: the link was given back, it may be freed */
