@@ -61,7 +61,6 @@ enum cli_option_id {
 	OPT_RECORD,
 	OPT_TIMES,
 	OPT_DECISIONS,
-	OPT_BUNDLE,
 	OPT_COUNT
 };
 

@@ -16,8 +16,8 @@ static const struct doctor_check checks[] = {
 	{
 		.key = "nftables",
 		.need = DOCTOR_PROGRAMS,
-		.purpose = "firewalls and NAT in nodes; later the uplink",
-		.without = "nft in nodes fails",
+		.purpose = "firewalls and NAT in nodes; nodes of kind \"uplink\"",
+		.without = "nft in nodes fails, and so do uplinks",
 		.remedy = MODULE("CONFIG_NF_TABLES, CONFIG_NFT_NAT and CONFIG_NFT_MASQ",
 				 "nft_masq"),
 		.trial = SCRATCH(probe_nftables, NULL),

@@ -12,8 +12,11 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "lab/supervisor.h"
+#include "lab/uplink.h"
 #include "node/names.h"
 #include "sys/fs.h"
+
+enum { RESOLV_CONF_MAX_BYTES = 65536 };
 
 /** Writes a file of the run directory. */
 static int write_file(struct supervisor *s, const char *name, const char *text,
@@ -53,11 +56,30 @@ static int make_hosts(struct supervisor *s, struct netlab_err *err)
 	return r;
 }
 
+/** Of the host's resolv.conf what is of use from elsewhere: servers that are not the host itself, search, options. */
+static int write_hosts_resolver(struct supervisor *s, struct netlab_err *err)
+{
+	_cleanup_free_ char *text = NULL;
+	_cleanup_buf_ struct buf ours = { 0 };
+	size_t len;
+	int r = sys_read_file("/etc/resolv.conf", RESOLV_CONF_MAX_BYTES, &text, &len);
+
+	if (r < 0 && r != -ENOENT)
+		return err_errno(err, r, "reading '/etc/resolv.conf'");
+	if (node_host_resolver(text ? text : "", &ours) == 0)
+		supervisor_warn(s,
+				"the host's resolv.conf names no server that an uplink leads to: "
+				"give the nodes \"dns\"");
+	return write_file(s, NODE_RESOLV_CONF, buf_text(&ours), err);
+}
+
 /** What one node has of its own is written here, where the node's init finds it. */
 static int make_resolvers(struct supervisor *s, struct netlab_err *err)
 {
 	struct netlab_err why = { 0 };
-	int r = write_file(s, NODE_RESOLV_CONF, PLAN_RESOLV_CONF, err);
+	int r = uplink_node(s->topo) != SIZE_MAX
+			? write_hosts_resolver(s, err)
+			: write_file(s, NODE_RESOLV_CONF, PLAN_RESOLV_CONF, err);
 
 	for (size_t i = 0; i < s->topo->n_nodes && r == 0; i++) {
 		char name[64];

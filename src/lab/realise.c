@@ -19,6 +19,7 @@
 #include "lab/services.h"
 #include "lab/shape.h"
 #include "lab/supervisor.h"
+#include "lab/uplink.h"
 #include "lab/wired.h"
 #include "node/init.h"
 #include "sys/fs.h"
@@ -406,6 +407,7 @@ static int make_node_op(struct supervisor *s, size_t index, struct netlab_err *e
 					&op->neighbour.addr, op->neighbour.mac, err);
 	case PLAN_ROUTE:
 		return make_route(s, op, err);
+	case PLAN_UPLINK:
 	case PLAN_FABRIC:
 	case PLAN_HOSTS:
 	case PLAN_NODE:
@@ -524,13 +526,10 @@ int realise(struct supervisor *s, struct netlab_err *err)
 			     { "names", names_make },
 			     { "nodes", make_nodes },
 			     { "settings", settle_nodes } },
-	  after_links[] = { { "addresses", configure_nodes },
-			    { "carrier", sync_carriers },
-			    { "validity", settle_addresses },
-			    { "shaping", shape_all },
-			    { "wire", wired_all },
-			    { "spanning-tree", settle_trees },
-			    { "netns-names", netns_names_make },
+	  after_links[] = { { "addresses", configure_nodes },  { "uplink", uplink_make },
+			    { "carrier", sync_carriers },      { "validity", settle_addresses },
+			    { "shaping", shape_all },          { "wire", wired_all },
+			    { "spanning-tree", settle_trees }, { "netns-names", netns_names_make },
 			    { "services", services_up } };
 	static const enum plan_op_kind fabric_ops[] = { PLAN_REDIRECT, PLAN_FABRIC_UP };
 	int r = 0;

@@ -100,6 +100,7 @@ static void fail(struct supervisor *s, const struct netlab_err *err)
 {
 	struct up_message m = { .kind = UP_FAILED, .err = *err };
 
+	uplink_remove(s);
 	tell(s, &m);
 	_exit(1);
 }
@@ -258,8 +259,15 @@ static int script_fd(const struct lab_up_options *o)
 /** Leaves the caller's terminal, files and signals. */
 static int detach(struct supervisor *s, struct netlab_err *err)
 {
-	int keep[] = { s->up_fd,     s->dir->state_fd,      s->dir->fd,           s->dir->lock_fd,
-		       s->caller_fd, record_fd(s->options), script_fd(s->options) };
+	int keep[] = { s->up_fd,
+		       s->dir->state_fd,
+		       s->dir->fd,
+		       s->dir->lock_fd,
+		       s->caller_fd,
+		       record_fd(s->options),
+		       script_fd(s->options),
+		       s->uplink.rtnl_fd,
+		       s->uplink.nft_fd };
 	sigset_t all, handled;
 	int log_fd, r;
 
@@ -443,6 +451,7 @@ void supervisor_main(const struct supervisor_boot *boot)
 		.signal_fd = -1,
 		.listen_fd = -1,
 		.fabric_fd = -1,
+		.uplink = boot->uplink,
 		.wire = { .pid = 0, .fd = -1 },
 		.recording = { .tape_fd = -1, .wake_fd = -1 },
 	};
@@ -471,6 +480,7 @@ void supervisor_main(const struct supervisor_boot *boot)
 		limits_end_nodes(&s);
 		rundir_remove(s.dir, s.topo->name);
 	}
+	uplink_remove(&s);
 	/* The end of PID 1 is the end of every process in the lab, and so of every namespace. */
 	_exit(0);
 }

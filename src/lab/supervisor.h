@@ -19,6 +19,7 @@
 #include "lab/lab.h"
 #include "lab/recording.h"
 #include "lab/rundir.h"
+#include "lab/uplink.h"
 #include "netlab/err.h"
 #include "node/init.h"
 #include "plan/plan.h"
@@ -110,7 +111,9 @@ struct supervisor {
 	int up_fd;     /**< to the caller of lab_up(); -1 once it is gone */
 	int caller_fd; /**< of a bound lab: pidfd of the caller; -1 otherwise */
 	int host_proc_fd, log_dir_fd, signal_fd, listen_fd;
-	int fabric_fd; /**< rtnetlink socket of the fabric */
+	struct uplink_host
+		uplink; /**< sockets on the host; the table there lives as long as they do */
+	int fabric_fd;  /**< rtnetlink socket of the fabric */
 	struct rt_batch batch;
 	pid_t host_pid; /**< our own, as the host's /proc numbers it */
 	struct sys_nofile nofile;
@@ -145,6 +148,7 @@ struct supervisor_boot {
 	struct rundir *dir;
 	int up_fd, caller_fd;
 	bool rootless; /**< wait for UP_GO */
+	struct uplink_host uplink;
 };
 
 /** Runs the lab; does not return. */

@@ -14,6 +14,7 @@
 #include "lab/client.h"
 #include "lab/lab.h"
 #include "lab/supervisor.h"
+#include "lab/uplink.h"
 #include "sys/fs.h"
 #include "sys/netns.h"
 #include "sys/sock.h"
@@ -33,6 +34,7 @@ struct coming_up {
 	pid_t pid;
 	int pidfd;
 	int signal_fd;
+	struct uplink_host uplink;
 	sigset_t old_mask;
 	int got_signal;  /**< the user wants to stop */
 	char phase[512]; /**< the last that ended */
@@ -132,12 +134,14 @@ static int start_supervisor(struct coming_up *c, bool rootless, struct netlab_er
 			.up_fd = pair[1],
 			.caller_fd = caller_fd,
 			.rootless = rootless,
+			.uplink = c->uplink,
 		};
 
 		close(pair[0]);
 		supervisor_main(&boot);
 	}
 	close(pair[1]);
+	uplink_host_deinit(&c->uplink); /* the supervisor's alone: with it they go */
 	if (caller_fd >= 0)
 		close(caller_fd);
 	c->up_fd = pair[0];
@@ -279,7 +283,9 @@ static int refuse_names(struct netlab_err *err)
 int lab_up(const struct lab_up_options *given, struct lab_handle *ret, struct netlab_err *err)
 {
 	struct lab_up_options o = *given;
-	struct coming_up c = { .options = &o, .up_fd = -1, .pidfd = -1, .signal_fd = -1 };
+	struct coming_up c = {
+		.options = &o, .up_fd = -1, .pidfd = -1, .signal_fd = -1, .uplink = UPLINK_HOST_INIT
+	};
 	struct netlab_err unwanted = { 0 };
 	int r;
 
@@ -294,8 +300,11 @@ int lab_up(const struct lab_up_options *given, struct lab_handle *ret, struct ne
 	lab_sweep(o.state_dir);
 	r = catch_signals(&c, err);
 	if (r == 0)
+		r = uplink_prepare(o.topo, &c.uplink, err);
+	if (r == 0)
 		r = rundir_create(o.state_dir, o.topo->name, &c.dir, err);
 	if (r < 0) {
+		uplink_host_deinit(&c.uplink);
 		release_signals(&c);
 		return r;
 	}

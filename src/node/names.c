@@ -3,6 +3,7 @@
 #include "node/names.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,38 @@ int node_names_make(const struct node_boot *boot, struct netlab_err *err)
 			err_hint(err, "make an empty /etc/resolv.conf on this machine");
 	}
 	return r;
+}
+
+static bool is_loopback(const char *address, size_t len)
+{
+	return strncmp(address, "127.", strlen("127.")) == 0 ||
+	       (len == strlen("::1") && strncmp(address, "::1", len) == 0);
+}
+
+unsigned node_host_resolver(const char *text, struct buf *ret)
+{
+	static const char *const kept[] = { "search", "domain", "options" };
+	unsigned n = 0;
+
+	buf_puts(ret, "# From the host's, for a lab with an uplink.\n");
+	while (*text) {
+		size_t len = strcspn(text, "\n"), key = strcspn(text, " \t\n");
+		const char *value = text + key + strspn(text + key, " \t");
+		bool keep = false;
+
+		if (key == strlen("nameserver") && strncmp(text, "nameserver", key) == 0) {
+			keep = !is_loopback(value, strcspn(value, " \t\n"));
+			n += keep;
+		}
+		for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
+			keep = keep || (key == strlen(kept[i]) && strncmp(text, kept[i], key) == 0);
+		if (keep) {
+			buf_add(ret, text, len);
+			buf_puts(ret, "\n");
+		}
+		text += len + (text[len] == '\n');
+	}
+	return n;
 }
 
 void node_nsswitch(const char *text, struct buf *ret)

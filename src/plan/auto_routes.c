@@ -20,7 +20,7 @@
 enum destination_kind {
 	TO_SUBNET,
 	TO_PAIR, /* a subnet of two addresses, both of routers: each may be nearer on its own */
-	TO_NODE, /* an address on lo */
+	TO_NODE, /* an address on lo; of an uplink, the world */
 };
 
 struct destination {
@@ -114,7 +114,7 @@ static bool contains(const struct destination *outer, const struct destination *
 
 static bool is_router(const struct build *b, const struct subnet_member *m)
 {
-	return node_of(b, m->end)->kind == TOPO_ROUTER;
+	return topo_forwards(node_of(b, m->end));
 }
 
 static struct destination subnet_destination(const struct build *b, const struct subnet *s,
@@ -159,6 +159,21 @@ static uint32_t add_lo(const struct build *b, unsigned family, struct destinatio
 	return n;
 }
 
+/* The world is behind an uplink, for IPv4: a prefix that holds everything, at that node. */
+static uint32_t add_world(const struct build *b, unsigned family, struct destination *to)
+{
+	uint32_t n = 0;
+
+	for (uint32_t node = 0; family == 0 && node < b->topo->n_nodes; node++) {
+		if (b->topo->nodes[node].kind != TOPO_UPLINK)
+			continue;
+		if (to)
+			to[n] = (struct destination){ .kind = TO_NODE, .index = node };
+		n++;
+	}
+	return n;
+}
+
 /* Sorts, and finds for each what lies around it. */
 static void arrange(struct destination *d, uint32_t n, uint32_t *open)
 {
@@ -185,7 +200,8 @@ static void arrange(struct destination *d, uint32_t n, uint32_t *open)
 static int find_destinations(struct build *b, unsigned family, struct family_routes *f)
 {
 	const struct subnets *s = &b->subnets[family];
-	uint32_t n = s->n + add_lo(b, family, NULL);
+	uint32_t n_lo = add_lo(b, family, NULL);
+	uint32_t n = s->n + n_lo + add_world(b, family, NULL);
 	uint32_t *open = arena_array(&b->scratch, n, sizeof(*open));
 
 	f->destinations = arena_array(&b->scratch, n, sizeof(*f->destinations));
@@ -201,11 +217,13 @@ static int find_destinations(struct build *b, unsigned family, struct family_rou
 			size_t node = topo_end_of(b, subnet->members[k].end)->node;
 
 			if (is_router(b, &subnet->members[k]) &&
-			    b->plan->nodes[node].n_interfaces > 2)
+			    (b->plan->nodes[node].n_interfaces > 2 ||
+			     b->topo->nodes[node].kind == TOPO_UPLINK))
 				f->gateway[i] = k;
 		}
 	}
 	add_lo(b, family, f->destinations + s->n);
+	add_world(b, family, f->destinations + s->n + n_lo);
 	f->n_destinations = n;
 	arrange(f->destinations, n, open);
 	return 0;
@@ -513,7 +531,8 @@ int plan_auto_routes(struct build *b, struct routes *r, size_t node)
 			continue;
 		if (find_given(b, r, node, f) < 0)
 			return plan_no_memory(b);
-		if (n->n_interfaces == 2 &&
+		/* an uplink has another way to everything */
+		if (n->n_interfaces == 2 && b->topo->nodes[node].kind != TOPO_UPLINK &&
 		    (is_replaced(r, 0, 0) || add_default(b, r, t.node, f, &ret))) {
 			if (ret < 0)
 				return plan_no_memory(b);

@@ -231,6 +231,9 @@ static void describe_inside(struct buf *b, const struct plan *p, const struct pl
 			   mac_text(op->neighbour.mac, mac),
 			   interface_name(p, op, op->neighbour.interface));
 		break;
+	case PLAN_UPLINK:
+		buf_puts(b, "NAT to the host's network by interface " PLAN_UPLINK_NAME);
+		break;
 	case PLAN_ROUTE:
 		describe_route(b, p, op);
 		break;
@@ -253,15 +256,15 @@ enum section {
 };
 
 static const enum section sections[] = {
-	[PLAN_FABRIC] = SECTION_LAB,       [PLAN_HOSTS] = SECTION_LAB,
-	[PLAN_NODE] = SECTION_NODES,       [PLAN_VETH] = SECTION_LINKS,
-	[PLAN_REDIRECT] = SECTION_LINKS,   [PLAN_FABRIC_UP] = SECTION_LINKS,
-	[PLAN_WIRE] = SECTION_SHAPING,     [PLAN_BRIDGE] = SECTION_NODE,
-	[PLAN_PORT] = SECTION_NODE,        [PLAN_SYSCTL] = SECTION_NODE,
-	[PLAN_OFFLOAD] = SECTION_NODE,     [PLAN_ADDRESS] = SECTION_NODE,
-	[PLAN_UP] = SECTION_NODE,          [PLAN_NEIGHBOUR] = SECTION_NODE,
-	[PLAN_ROUTE] = SECTION_NODE,       [PLAN_QDISC] = SECTION_SHAPING,
-	[PLAN_SERVICE] = SECTION_SERVICES,
+	[PLAN_FABRIC] = SECTION_LAB,     [PLAN_HOSTS] = SECTION_LAB,
+	[PLAN_NODE] = SECTION_NODES,     [PLAN_VETH] = SECTION_LINKS,
+	[PLAN_REDIRECT] = SECTION_LINKS, [PLAN_FABRIC_UP] = SECTION_LINKS,
+	[PLAN_WIRE] = SECTION_SHAPING,   [PLAN_BRIDGE] = SECTION_NODE,
+	[PLAN_PORT] = SECTION_NODE,      [PLAN_SYSCTL] = SECTION_NODE,
+	[PLAN_OFFLOAD] = SECTION_NODE,   [PLAN_ADDRESS] = SECTION_NODE,
+	[PLAN_UP] = SECTION_NODE,        [PLAN_NEIGHBOUR] = SECTION_NODE,
+	[PLAN_ROUTE] = SECTION_NODE,     [PLAN_QDISC] = SECTION_SHAPING,
+	[PLAN_UPLINK] = SECTION_NODE,    [PLAN_SERVICE] = SECTION_SERVICES,
 };
 _Static_assert(sizeof(sections) / sizeof(sections[0]) == PLAN_OP_COUNT,
 	       "an operation has no section");

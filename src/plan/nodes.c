@@ -149,7 +149,7 @@ static int add_sysctls(struct build *b, size_t index)
 		       without_ipv6); /* a bridge has no business with addresses or MLD of its own */
 	} else {
 		APPEND(n, of_all);
-		if (about->kind == TOPO_ROUTER)
+		if (topo_forwards(about))
 			APPEND(n, of_router);
 		else
 			APPEND(n, of_host);
@@ -157,7 +157,7 @@ static int add_sysctls(struct build *b, size_t index)
 			APPEND(n, without_ipv6);
 		else
 			APPEND(n, with_ipv6);
-		if (b->any_ipv6 && about->kind == TOPO_ROUTER)
+		if (b->any_ipv6 && topo_forwards(about))
 			APPEND(n, router_ipv6);
 		if (b->topo->ecmp)
 			APPEND(n, ecmp_ipv4);

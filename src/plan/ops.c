@@ -156,8 +156,11 @@ static int add_nodes(struct build *b)
 		if (!r)
 			return plan_no_memory(b);
 	}
-	for (size_t n = 0; n < b->topo->n_nodes && ret == 0; n++)
+	for (size_t n = 0; n < b->topo->n_nodes && ret == 0; n++) {
 		ret = add_node(b, r, n);
+		if (b->topo->nodes[n].kind == TOPO_UPLINK)
+			plan_add_op(b, PLAN_UPLINK, n);
+	}
 	plan_routes_free(r);
 	return ret;
 }

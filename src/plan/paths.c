@@ -397,7 +397,7 @@ static void fill_graph(struct paths *p, uint32_t *placed)
 	}
 	p->member_start[p->subnets->n] = at;
 	for (uint32_t n = 0; n < b->topo->n_nodes; n++) {
-		p->router[n] = b->topo->nodes[n].kind == TOPO_ROUTER;
+		p->router[n] = topo_forwards(&b->topo->nodes[n]);
 		sort_adjacencies(p->adjacent + p->start[n], placed[n]);
 	}
 	p->uniform = true;

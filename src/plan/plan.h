@@ -115,6 +115,9 @@ struct plan_node {
 	const char *resolv_conf; /**< content of its /etc/resolv.conf; NULL = PLAN_RESOLV_CONF */
 };
 
+/** The interface of an uplink that leads to the host; no link makes it. */
+#define PLAN_UPLINK_NAME "uplink"
+
 /** No server, so that nothing of the host's is asked: resolvers then try the node itself (resolv.conf(5)), and hear at
  *  once that nobody listens there. */
 #define PLAN_RESOLV_CONF                                                                            \
@@ -141,6 +144,7 @@ enum plan_op_kind {
 	PLAN_UP,
 	PLAN_NEIGHBOUR,
 	PLAN_ROUTE,
+	PLAN_UPLINK,
 	PLAN_QDISC,
 	PLAN_WIRE,
 	PLAN_SERVICE,
@@ -150,7 +154,7 @@ enum plan_op_kind {
 /** One operation. Which members count: see the comment of each. */
 struct plan_op {
 	enum plan_op_kind kind;
-	uint32_t node; /**< NODE, BRIDGE..ROUTE, SERVICE */
+	uint32_t node; /**< NODE, BRIDGE..UPLINK, SERVICE */
 	union {
 		struct {
 			uint32_t link;

@@ -261,6 +261,7 @@ static const struct {
 	[PLAN_UP] = { "up", ABOUT_NODE },
 	[PLAN_NEIGHBOUR] = { "neighbour", ABOUT_NODE },
 	[PLAN_ROUTE] = { "route", ABOUT_NODE },
+	[PLAN_UPLINK] = { "uplink", ABOUT_NODE },
 	[PLAN_QDISC] = { "qdisc", ABOUT_LINK },
 	[PLAN_SERVICE] = { "service", ABOUT_NODE },
 };
@@ -319,6 +320,9 @@ static void put_inside(struct buf *b, const struct plan *p, const struct plan_op
 		put_interface(b, p, op, op->neighbour.interface);
 		put_member(b, "address", ip_format_addr(&op->neighbour.addr, text));
 		put_mac(b, op->neighbour.mac);
+		break;
+	case PLAN_UPLINK:
+		put_member(b, "interface", PLAN_UPLINK_NAME);
 		break;
 	case PLAN_ROUTE:
 		put_route(b, p, op);

@@ -74,6 +74,15 @@ static const char *impossible_link(const struct plan *p)
 	return NULL;
 }
 
+static const char *uplink_of(const struct plan *p)
+{
+	for (size_t n = 0; n < p->topo->n_nodes; n++) {
+		if (p->topo->nodes[n].kind == TOPO_UPLINK)
+			return p->topo->nodes[n].name;
+	}
+	return NULL;
+}
+
 /* A script that says why it is none. */
 static void put_refusal(struct buf *b, const char *why, const char *name)
 {
@@ -474,6 +483,7 @@ static void put_node_op(struct script *s, const struct plan_op *op)
 	case PLAN_ROUTE:
 		put_route(s, op);
 		break;
+	case PLAN_UPLINK:
 	case PLAN_FABRIC:
 	case PLAN_HOSTS:
 	case PLAN_NODE:
@@ -617,6 +627,11 @@ void plan_print_sh(struct buf *b, const struct plan *p)
 	buf_printf(b, sh_head, name, name, name, name, name);
 	if (bad) {
 		put_refusal(b, "this interface name cannot be written for 'ip -batch'", bad);
+		return;
+	}
+	if (uplink_of(p)) {
+		put_refusal(b, "only netlab itself makes a way to the host's network",
+			    uplink_of(p));
 		return;
 	}
 	if (wire) {

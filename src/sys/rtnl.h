@@ -82,6 +82,9 @@ struct rt_end {
 int rt_new_veth(struct rt_batch *b, const struct rt_end ends[2], uint32_t mtu,
 		struct netlab_err *err);
 
+/** Removes a link; a veth takes its other end along. */
+int rt_delete_link(struct rt_batch *b, uint32_t ifindex, struct netlab_err *err);
+
 struct rt_bridge {
 	const char *name;
 	uint32_t ifindex;
@@ -126,6 +129,11 @@ int rt_set_offloads(int fd, const char *ifname, bool on);
 
 int rt_new_address(struct rt_batch *b, uint32_t ifindex, const struct ip_prefix *p,
 		   struct netlab_err *err);
+/** Takes an address away from an interface, at once. @return 0, negative errno */
+int rt_delete_address(int fd, uint32_t ifindex, const struct ip_prefix *p, struct netlab_err *err);
+/** How many routes of any table share an address with the prefix, default routes and those of one interface left out.
+ *  @return >= 0, negative errno */
+int rt_count_routes(int fd, const struct ip_prefix *p, uint32_t except);
 /** Whether packets for an address are the namespace's own already. An IPv6 address is there when RTM_NEWADDR returns, its
  *  route in the local table is not: a kernel worker puts that in (addrconf_dad_work(), net/ipv6/addrconf.c).
  *  @return 1 yes, 0 not yet, negative errno */

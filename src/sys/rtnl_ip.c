@@ -11,6 +11,7 @@
 #include <netlink/route/nexthop.h>
 #include <netlink/route/route.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include "base/cleanup.h"
@@ -66,6 +67,58 @@ int rt_new_address(struct rt_batch *b, uint32_t ifindex, const struct ip_prefix 
 	nl_addr_put(local);
 	rtnl_addr_put(object);
 	return rt_add(b, "rtnl newaddr", rt_checked(msg, failed), err);
+}
+
+int rt_delete_address(int fd, uint32_t ifindex, const struct ip_prefix *p, struct netlab_err *err)
+{
+	struct rt_batch b = { .fd = fd };
+	struct rtnl_addr *object = rtnl_addr_alloc();
+	struct nl_addr *local = address(&p->addr, p->len);
+	struct nl_msg *msg = NULL;
+	int failed = !object || !local, r;
+
+	if (!failed) {
+		rtnl_addr_set_ifindex(object, (int)ifindex);
+		failed |= rtnl_addr_set_local(object, local) < 0;
+		failed |= rtnl_addr_build_delete_request(object, 0, &msg) < 0;
+	}
+	nl_addr_put(local);
+	rtnl_addr_put(object);
+	r = rt_add(&b, "rtnl deladdr", rt_checked(msg, failed), err);
+	if (r == 0)
+		r = rt_flush(&b, err);
+	rt_batch_deinit(&b);
+	return r;
+}
+
+struct route_count {
+	const struct ip_prefix *prefix;
+	uint32_t except;
+	int n;
+};
+
+static int count_route(void *ctx, struct nlmsghdr *h)
+{
+	const struct rtmsg *header = nlmsg_data(h);
+	const struct nlattr *oif = nlmsg_find_attr(h, sizeof(*header), RTA_OIF),
+			    *dst = nlmsg_find_attr(h, sizeof(*header), RTA_DST);
+	struct route_count *c = ctx;
+	struct ip_prefix to = { .addr.family = c->prefix->addr.family, .len = header->rtm_dst_len };
+
+	if (!dst || to.len == 0 || nla_len(dst) != (int)ip_len_bytes(&to.addr))
+		return 0;
+	memcpy(to.addr.bytes, nla_data(dst), (size_t)nla_len(dst));
+	c->n += ip_overlaps(&to, c->prefix) && (!oif || nla_get_u32(oif) != c->except);
+	return 0;
+}
+
+int rt_count_routes(int fd, const struct ip_prefix *p, uint32_t except)
+{
+	struct rtmsg header = { .rtm_family = (unsigned char)af(&p->addr) };
+	struct route_count c = { .prefix = p, .except = except };
+	int r = rt_dump(fd, RTM_GETROUTE, &header, sizeof(header), count_route, &c);
+
+	return r < 0 ? r : c.n;
 }
 
 static int is_local_route(void *ctx, struct nlmsghdr *h)

@@ -65,6 +65,13 @@ int rt_new_veth(struct rt_batch *b, const struct rt_end ends[2], uint32_t mtu,
 	return rt_add(b, "rtnl newlink veth", rt_checked(msg, r), err);
 }
 
+int rt_delete_link(struct rt_batch *b, uint32_t ifindex, struct netlab_err *err)
+{
+	struct ifinfomsg header = { .ifi_index = (int)ifindex };
+
+	return rt_add(b, "rtnl dellink", rt_message(RTM_DELLINK, 0, &header, sizeof(header)), err);
+}
+
 int rt_new_bridge(struct rt_batch *b, const struct rt_bridge *br, struct netlab_err *err)
 {
 	/* The smallest delays that 802.1D and the kernel allow (BR_MIN_FORWARD_DELAY, BR_MIN_HELLO_TIME,

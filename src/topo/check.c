@@ -171,6 +171,27 @@ static void check_mtus(struct document *d)
 	}
 }
 
+/* Two ways out would be two defaults, and nobody could say which is taken. */
+static void check_uplinks(struct document *d)
+{
+	const struct topo *t = d->p.topo;
+	size_t first = SIZE_MAX;
+
+	for (size_t i = 0; i < t->n_nodes; i++) {
+		const struct path at = node_path(d, i);
+		const struct path kind = { .up = &at, .key = "kind" };
+
+		if (t->nodes[i].kind != TOPO_UPLINK)
+			continue;
+		if (first == SIZE_MAX)
+			first = i;
+		else
+			diag_error(&d->p.diags, &kind, "make it a \"router\"",
+				   "a lab has one uplink at most, and '%s' is one",
+				   t->nodes[first].name);
+	}
+}
+
 void check_document(struct document *d)
 {
 	check_routing(d);
@@ -178,6 +199,7 @@ void check_document(struct document *d)
 	check_lone_nodes(d);
 	check_mtus(d);
 	check_dns(d);
+	check_uplinks(d);
 	if (!d->p.oom)
 		check_addresses(d);
 }

@@ -31,7 +31,7 @@ enum {
 
 enum topo_engine { TOPO_ENGINE_AUTO, TOPO_ENGINE_NETEM, TOPO_ENGINE_WIRE };
 enum topo_routing { TOPO_ROUTING_AUTO, TOPO_ROUTING_NONE };
-enum topo_kind { TOPO_HOST, TOPO_ROUTER, TOPO_SWITCH, TOPO_HUB };
+enum topo_kind { TOPO_HOST, TOPO_ROUTER, TOPO_UPLINK, TOPO_SWITCH, TOPO_HUB };
 enum topo_join { TOPO_JOIN_AUTO, TOPO_JOIN_PATCH, TOPO_JOIN_NETEM, TOPO_JOIN_WIRE };
 enum topo_route_type { TOPO_ROUTE_UNICAST, TOPO_ROUTE_BLACKHOLE, TOPO_ROUTE_UNREACHABLE };
 
@@ -322,10 +322,15 @@ static inline const char *topo_arrow(unsigned dir)
 {
 	return dir == 0 ? "->" : "<-";
 }
-/** Hosts and routers have addresses; switches and hubs forward frames. */
+/** Hosts and routers (an uplink is one) have addresses; switches and hubs forward frames. */
 static inline bool topo_is_ip(const struct topo_node *n)
 {
-	return n->kind == TOPO_HOST || n->kind == TOPO_ROUTER;
+	return n->kind != TOPO_SWITCH && n->kind != TOPO_HUB;
+}
+/** An uplink is a router that leads out of the lab. */
+static inline bool topo_forwards(const struct topo_node *n)
+{
+	return n->kind == TOPO_ROUTER || n->kind == TOPO_UPLINK;
 }
 
 #endif

@@ -8,12 +8,9 @@
 #include "base/names.h"
 
 static const struct choice kinds[] = {
-	{ "host", TOPO_HOST, NULL },
-	{ "router", TOPO_ROUTER, NULL },
-	{ "switch", TOPO_SWITCH, NULL },
-	{ "hub", TOPO_HUB, NULL },
-	{ "uplink", -1, "a node that leads out of the lab" },
-	{ 0 },
+	{ "host", TOPO_HOST, NULL },     { "router", TOPO_ROUTER, NULL },
+	{ "switch", TOPO_SWITCH, NULL }, { "hub", TOPO_HUB, NULL },
+	{ "uplink", TOPO_UPLINK, NULL }, { 0 },
 };
 
 const char *topo_kind_name(enum topo_kind kind)
@@ -102,7 +99,7 @@ const struct value_type type_user = {
 
 static const struct field node_fields[] = {
 	{ .name = "kind",
-	  .help = "host, router (forwards), switch (learning bridge) or hub (bridge that floods). Default: host.",
+	  .help = "host, router (forwards), switch (learning bridge), hub (bridge that floods) or uplink (router out of the lab). Default: host.",
 	  .type = &type_choice,
 	  .arg = kinds,
 	  OFFSET(kind),

@@ -298,6 +298,11 @@ static void add_given(struct document *d, size_t link, unsigned end)
 			&d->p.diags, &where, "take another name, or none",
 			"the interface name 'br0' is taken in the %s '%s': it is the bridge itself",
 			topo_kind_name(t->nodes[e->node].kind), t->nodes[e->node].name);
+	if (t->nodes[e->node].kind == TOPO_UPLINK && strcmp(e->ifname, "uplink") == 0)
+		diag_error(
+			&d->p.diags, &where, "take another name, or none",
+			"the interface name 'uplink' is taken in the uplink '%s': it leads to the host",
+			t->nodes[e->node].name);
 	if (add_interface(d, link, end, e->ifname, &other) == 1)
 		diag_error(&d->p.diags, &where, "give one of the two another name, or none",
 			   "the interface '%s' of node '%s' is used by two links (see /links/%u)",

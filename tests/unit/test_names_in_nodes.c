@@ -90,11 +90,36 @@ static void test_nsswitch(void **state)
 	}
 }
 
+static void test_host_resolver(void **state)
+{
+	static const struct {
+		const char *from, *to;
+		unsigned n;
+	} cases[] = {
+		{ "", "", 0 },
+		{ "nameserver 127.0.0.53\noptions edns0 trust-ad\nsearch .\n",
+		  "options edns0 trust-ad\nsearch .\n", 0 },
+		{ "# nameserver 9.9.9.9\nnameserver\t192.0.2.1\nnameserver ::1\nnameserver ::12\nsortlist x",
+		  "nameserver\t192.0.2.1\nnameserver ::12\n", 2 },
+	};
+	static const char head[] = "# From the host's, for a lab with an uplink.\n";
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct buf b = { 0 };
+
+		assert_int_equal(node_host_resolver(cases[i].from, &b), cases[i].n);
+		assert_string_equal(buf_text(&b) + sizeof(head) - 1, cases[i].to);
+		buf_deinit(&b);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_resolv_conf),
 		cmocka_unit_test(test_server_without_address),
+		cmocka_unit_test(test_host_resolver),
 		cmocka_unit_test(test_nsswitch),
 	};
 

@@ -35,11 +35,17 @@ static const struct {
 	const char *folder, *name;
 	unsigned formats;
 } cases[] = {
-	{ "tests/golden", "everything", ALL },     { "topologies", "two-hosts", ALL },
-	{ "topologies", "lan", TEXT | SH },        { "topologies", "dumbbell", ALL },
-	{ "topologies", "two-routers-ipv6", ALL }, { "topologies", "star", TEXT },
-	{ "topologies", "ring", TEXT | JSON },     { "topologies", "lossy-bottleneck", TEXT | SH },
-	{ "topologies", "leaf-spine", TEXT | SH }, { "topologies", "loop-stp", TEXT | SH },
+	{ "tests/golden", "uplink", TEXT | SH },
+	{ "tests/golden", "everything", ALL },
+	{ "topologies", "two-hosts", ALL },
+	{ "topologies", "lan", TEXT | SH },
+	{ "topologies", "dumbbell", ALL },
+	{ "topologies", "two-routers-ipv6", ALL },
+	{ "topologies", "star", TEXT },
+	{ "topologies", "ring", TEXT | JSON },
+	{ "topologies", "lossy-bottleneck", TEXT | SH },
+	{ "topologies", "leaf-spine", TEXT | SH },
+	{ "topologies", "loop-stp", TEXT | SH },
 	{ "topologies", "parallel-links", TEXT },
 };
 
@@ -159,6 +165,9 @@ static void test_every_operation_is_described(void **state)
 	(void)state;
 	look_at_operations(t, seen);
 	t->engine = TOPO_ENGINE_WIRE;
+	look_at_operations(t, seen);
+	topo_free(t);
+	t = topo_from_file("tests/golden/uplink.json");
 	look_at_operations(t, seen);
 	for (size_t k = 0; k < PLAN_OP_COUNT; k++)
 		assert_true(seen[k]);
