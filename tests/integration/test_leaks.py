@@ -36,7 +36,7 @@ def host():
     """What must be as it was, to the last one."""
     with open("/proc/self/mountinfo", encoding="utf-8") as file:
         mounts = len(file.readlines())
-    groups = sum(len(dirs) for _, dirs, _ in os.walk("/sys/fs/cgroup"))
+    groups = [path for path, _, _ in os.walk("/sys/fs/cgroup") if "netlab-leaky" in path]
     return {"mounts": mounts, "control groups": groups, "interfaces": len(os.listdir("/sys/class/net")),
             "state": sorted(os.listdir(STATE)), "names": sorted(glob.glob("/run/netns/*")),
             "files": sorted(os.listdir(SCRATCH))}
@@ -48,6 +48,7 @@ def all_of_a_node():
         "services": [{"name": "web", "run": ["python3", "-m", "http.server", "80"]},
                      {"name": "orphan", "run": ["sh", "-c", "sleep 1000 & sleep 1000"]}],
         "sysctls": {"net.ipv4.ip_forward": "1"}, "env": {"A": "b"},
+        "limits": {"memory": "64mib", "cpu": 1, "pids": 100},
     }
     return topology({"a": node, "b": node, "s": {"kind": "switch"}},
                     [["a", "s", {"delay": "1ms"}], ["b", "s"], ["a", "b", {"loss": "1%", "rate": "10mbit"}]])
@@ -86,7 +87,7 @@ def test_killed():
     """The same with a supervisor that is killed, and the next command sweeping."""
     def kill():
         run("kill", "-KILL", netlab_json("show", "leaky")["pid"])
-        wait_for(lambda: netlab_json("ls") == [], "the lab to be gone")
+        wait_for(lambda: netlab_json("ls") == [] and not os.listdir(STATE), "the lab to be gone")
 
     leave_nothing(kill)
 
