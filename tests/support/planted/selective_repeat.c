@@ -25,7 +25,7 @@
 enum {
 	BLOCK_BYTES = 512,
 	HEADER_BYTES = 12,
-	WINDOW = 4,
+	WINDOW = 2,
 	AGAIN_MS = 60, /* longer than any packet takes */
 	LINGER_MS =
 		2000, /* the receiver repeats acknowledgements for so long after the last block */
