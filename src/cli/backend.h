@@ -34,6 +34,9 @@ struct cli_backend {
 	__typeof__(lab_record_start) *record_start;
 	__typeof__(lab_record_stop) *record_stop;
 	__typeof__(lab_freeze) *freeze;
+	__typeof__(lab_service) *service;
+	__typeof__(lab_node_kill) *node_kill;
+	__typeof__(lab_node_restart) *node_restart;
 	__typeof__(lab_exec) *exec;
 	__typeof__(lab_copy) *copy;
 	__typeof__(lab_log_path) *log_path;

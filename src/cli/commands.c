@@ -8,6 +8,7 @@
 
 static const char *const fault_actions[] = { "add", "ls", "rm", NULL };
 static const char *const record_actions[] = { "start", "stop", NULL };
+static const char *const service_actions[] = { "start", "stop", "restart", "status", NULL };
 static const char *const link_actions[] = { "show", "set", "clear", "down", "up", NULL };
 
 #define UP_OPTIONS \
@@ -208,6 +209,51 @@ const struct cli_command cli_commands[] = {
 		.example = "netlab logs web/http -f",
 		.options = OPT_BIT(OPT_FOLLOW) | OPT_BIT(OPT_TIMES),
 		.max_args = 1,
+	},
+	{
+		.name = "service",
+		.run = cmd_service,
+		.synopsis = "start|stop|restart|status NODE[/SERVICE] [--timeout T]",
+		.purpose = "start and stop services of a node, while the lab runs",
+		.details = NODE_TEXT
+		"Without a SERVICE all of the node are meant. 'start' and 'restart' return when it is ready, or\n"
+		"say why it will not be; 'stop' when it has ended: its stop signal, and SIGKILL after two\n"
+		"seconds. What it comes after is not asked. States: waiting, starting, ready, backing-off,\n"
+		"stopping, stopped, exited, failed.\n",
+		.example = "netlab service restart web/http",
+		.actions = service_actions,
+		.options = OPT_BIT(OPT_TIMEOUT),
+		.min_args = 2,
+		.max_args = 2,
+		.missing = "what to do (start, stop, restart, status), or of which NODE/SERVICE",
+	},
+	{
+		.name = "kill",
+		.run = cmd_kill,
+		.synopsis = "NODE",
+		.purpose = "cut a node's power",
+		.details = NODE_TEXT
+		"It falls silent and dies, without a goodbye to anybody. Its links stay: the other ends keep\n"
+		"their carrier, and what is sent to it is lost. 'restart' brings it back.\n",
+		.example = "netlab kill r2",
+		.min_args = 1,
+		.max_args = 1,
+		.missing = "the node",
+	},
+	{
+		.name = "restart",
+		.run = cmd_restart,
+		.synopsis = "NODE [--timeout T]",
+		.purpose = "bring a node back, dead or alive",
+		.details = NODE_TEXT
+		"One that lives is killed first. It comes back as 'up' made it: addresses, MACs, routes,\n"
+		"neighbours, sysctls; its links do what they do now. Returns when its services are ready; that\n"
+		"may take the time of --timeout (default: 60s).\n",
+		.example = "netlab restart r2",
+		.options = OPT_BIT(OPT_TIMEOUT),
+		.min_args = 1,
+		.max_args = 1,
+		.missing = "the node",
 	},
 	{
 		.name = "link",

@@ -121,11 +121,11 @@ static int print_nodes(struct cli *c, const json_t *nodes)
 	return cli_table_print(c, &t);
 }
 
-/* Nothing where no node has a service. */
-static int print_services(struct cli *c, const json_t *nodes)
+int cli_print_services(struct cli *c, const json_t *nodes)
 {
-	static const char *const headers[] = { "SERVICE", "STATE", "EXIT CODE" };
-	struct cli_table t = { .headers = headers, .n_columns = 3, .right = 0x04 };
+	static const char *const headers[] = { "SERVICE", "STATE", "PID IN NODE", "RESTARTS",
+					       "LAST EXIT" };
+	struct cli_table t = { .headers = headers, .n_columns = 5, .right = 0x1c };
 	const char *name;
 	json_t *node, *service;
 
@@ -137,13 +137,28 @@ static int print_services(struct cli *c, const json_t *nodes)
 		{
 			cli_table_addf(&t, "%s/%s", name, cli_json_string(service, "name", "?"));
 			cli_table_add(&t, cli_json_string(service, "state", NULL));
+			cli_table_add_int(&t, service, "pid_in_node");
+			cli_table_add_int(&t, service, "restarts");
 			cli_table_add_int(&t, service, "exit_code");
 		}
 	}
-	if (t.n == 0 && !t.failed)
-		return NETLAB_EXIT_OK;
-	(void)fputc('\n', c->io->out);
-	return cli_table_print(c, &t);
+	return t.n == 0 && !t.failed ? NETLAB_EXIT_OK : cli_table_print(c, &t);
+}
+
+/* Nothing where no node has a service. */
+static int print_services(struct cli *c, const json_t *nodes)
+{
+	const char *name;
+	json_t *node;
+
+	json_object_foreach((json_t *)nodes, name, node)
+	{
+		if (json_array_size(json_object_get(node, "services")) == 0)
+			continue;
+		(void)fputc('\n', c->io->out);
+		return cli_print_services(c, nodes);
+	}
+	return NETLAB_EXIT_OK;
 }
 
 /* What the kernel reports for a direction: an object like what was asked, or text. */

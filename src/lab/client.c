@@ -3,6 +3,7 @@
 #include "lab/client.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -160,14 +161,23 @@ static int connect_lab(const char *state_dir, const char *name, struct netlab_er
 	return r < 0 && r != -ENOENT ? err_errno(err, r, "lab '%s'", name) : not_running(name, err);
 }
 
-static int receive_answer(int fd, struct buf *answer, int *ret_fd, struct netlab_err *err)
+/** How long an answer may take: as long as the lab was told to wait for something, and then some. */
+static int patience_ms(const json_t *request)
+{
+	json_int_t told = json_integer_value(json_object_get(request, "timeout_ms"));
+
+	return told < INT_MAX - ANSWER_PATIENCE_MS ? (int)told + ANSWER_PATIENCE_MS : INT_MAX;
+}
+
+static int receive_answer(int fd, int patience, struct buf *answer, int *ret_fd,
+			  struct netlab_err *err)
 {
 	static char message[CONTROL_MESSAGE_BYTES];
 
 	for (;;) {
 		int fds[1];
 		unsigned n_fds = 1;
-		ssize_t n = sys_wait_readable(fd, ANSWER_PATIENCE_MS);
+		ssize_t n = sys_wait_readable(fd, patience);
 
 		if (n == 0)
 			n = sys_sock_recv(fd, message, sizeof(message), fds, &n_fds);
@@ -206,8 +216,8 @@ static int request_fd(int fd, json_t *request, int pass_fd, json_t **ret, int *r
 {
 	_cleanup_free_ char *text = request ? json_dumps(request, JSON_COMPACT) : NULL;
 	_cleanup_buf_ struct buf answer = { 0 };
+	int patience = patience_ms(request), r;
 	json_t *reply, *error;
-	int r;
 
 	json_decref(request);
 	if (!text)
@@ -215,7 +225,7 @@ static int request_fd(int fd, json_t *request, int pass_fd, json_t **ret, int *r
 	r = sys_sock_send(fd, text, strlen(text), &pass_fd, pass_fd >= 0);
 	if (r < 0)
 		return err_errno(err, r, "asking the lab");
-	r = receive_answer(fd, &answer, ret_fd, err);
+	r = receive_answer(fd, patience, &answer, ret_fd, err);
 	if (r < 0)
 		return r;
 	reply = json_loads(buf_text(&answer), 0, NULL);
@@ -324,6 +334,48 @@ int lab_freeze(const char *state_dir, const char *name, const char *node, bool o
 	return lab_request(state_dir, name,
 			   json_pack("{s:s,s:s,s:b}", "op", "freeze", "node", node, "on", on), NULL,
 			   NULL, err);
+}
+
+/* --- nodes and their services --- */
+
+enum {
+	SERVICE_TIMEOUT_S = 60,
+	LONGEST_TIMEOUT_S = 7 * 24 * 3600,
+};
+
+static json_int_t timeout_ms(uint64_t ns)
+{
+	const uint64_t longest = LONGEST_TIMEOUT_S * 1000000000ull;
+
+	if (ns == 0)
+		ns = SERVICE_TIMEOUT_S * 1000000000ull;
+	return (json_int_t)((ns < longest ? ns : longest) / 1000000 + 1);
+}
+
+int lab_service(const char *state_dir, const char *name, const struct lab_service_request *q,
+		json_t **ret, struct netlab_err *err)
+{
+	static const char *const verbs[] = { "start", "stop", "restart", "status" };
+	json_t *request = json_pack("{s:s,s:s,s:s,s:s*,s:I}", "op", "service", "verb",
+				    verbs[q->verb], "node", q->node, "service", q->service,
+				    "timeout_ms", timeout_ms(q->timeout_ns));
+
+	return lab_request(state_dir, name, request, ret, NULL, err);
+}
+
+int lab_node_kill(const char *state_dir, const char *name, const char *node, struct netlab_err *err)
+{
+	return lab_request(state_dir, name, json_pack("{s:s,s:s}", "op", "node-kill", "node", node),
+			   NULL, NULL, err);
+}
+
+int lab_node_restart(const char *state_dir, const char *name, const char *node, uint64_t timeout_ns,
+		     json_t **ret, struct netlab_err *err)
+{
+	return lab_request(state_dir, name,
+			   json_pack("{s:s,s:s,s:I}", "op", "node-restart", "node", node,
+				     "timeout_ms", timeout_ms(timeout_ns)),
+			   ret, NULL, err);
 }
 
 /* --- down --- */

@@ -20,6 +20,7 @@
 #include "lab/change.h"
 #include "lab/faults.h"
 #include "lab/limits.h"
+#include "lab/node_power.h"
 #include "lab/privileges.h"
 #include "lab/services.h"
 #include "lab/supervisor.h"
@@ -179,7 +180,7 @@ static int find_live_node(struct supervisor *s, const json_t *request, size_t *r
 			       name ? name : "");
 	if (s->nodes[*ret].pid == 0) {
 		err_set(err, ESRCH, "node '%s' is dead", name);
-		return err_hint(err, "see `netlab ps`; `netlab down` and `up` again bring it back");
+		return err_hint(err, "`netlab restart %s` brings it back", name);
 	}
 	return 0;
 }
@@ -223,6 +224,41 @@ static json_t *answer_freeze(struct supervisor *s, const json_t *request, struct
 	return json_object();
 }
 
+/** As find_live_node(), but the node may be dead. */
+static int find_node(struct supervisor *s, const json_t *request, size_t *ret,
+		     struct netlab_err *err)
+{
+	const char *name = json_string_value(json_object_get(request, "node"));
+
+	*ret = name ? topo_find_node(s->topo, name) : SIZE_MAX;
+	return *ret == SIZE_MAX ? err_set(err, ENOENT, "node '%s': no such node in this lab",
+					  name ? name : "")
+				: 0;
+}
+
+static json_t *answer_kill(struct supervisor *s, const json_t *request, struct netlab_err *err)
+{
+	size_t i;
+
+	if (find_node(s, request, &i, err) < 0 || node_kill(s, i, err) < 0)
+		return NULL;
+	return json_pack("{s:s}", "node", s->topo->nodes[i].name);
+}
+
+/** Answers when the node's services are ready again. */
+static json_t *answer_restart(struct supervisor *s, const json_t *request,
+			      struct services_wait *wait, struct netlab_err *err)
+{
+	json_int_t timeout_ms = json_integer_value(json_object_get(request, "timeout_ms"));
+	size_t i;
+
+	if (find_node(s, request, &i, err) < 0 || node_restart(s, i, err) < 0)
+		return NULL;
+	*wait = services_wait_for_node(i, (uint64_t)(timeout_ms > 0 ? timeout_ms : 0) * 1000000u);
+	services_run(s);
+	return services_answer(s, wait, err);
+}
+
 /**
  * @param[in]  in_fd  came with the request; -1 = none
  * @param[out] wait   active when there is no answer yet
@@ -254,6 +290,10 @@ static json_t *answer(struct supervisor *s, const json_t *request, int in_fd, in
 		return recording_start(s, request, in_fd, err);
 	if (op && strcmp(op, "record-stop") == 0)
 		return recording_stop(s, ret_fd, err);
+	if (op && strcmp(op, "node-kill") == 0)
+		return answer_kill(s, request, err);
+	if (op && strcmp(op, "node-restart") == 0)
+		return answer_restart(s, request, wait, err);
 	if (op && strcmp(op, "service") == 0)
 		return services_request(s, request, wait, err);
 	if (op && strcmp(op, "down") == 0) {
@@ -436,6 +476,18 @@ static int watch_all(struct loop *l)
 	return r;
 }
 
+/** Waits also for what nodes say that were brought back. Those of the others are there already: -EEXIST. */
+static void hear_returned(struct loop *l)
+{
+	struct supervisor *s = l->s;
+
+	for (size_t i = 0; i < s->topo->n_nodes && s->node_returned; i++) {
+		if (s->nodes[i].control_fd >= 0)
+			(void)watch(l, s->nodes[i].control_fd, EVENT_NODE + i, EPOLLIN);
+	}
+	s->node_returned = false;
+}
+
 bool control_loop(struct supervisor *s)
 {
 	struct loop *l = calloc(1, sizeof(*l));
@@ -462,6 +514,7 @@ bool control_loop(struct supervisor *s)
 			on_event(l, events[i].data.u64, events[i].events);
 		services_run(s);
 		serve_waiting(l);
+		hear_returned(l);
 	}
 	return true;
 }

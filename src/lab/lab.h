@@ -148,6 +148,36 @@ int lab_record_stop(const char *state_dir, const char *name, json_t **ret, struc
 /** Freezes all processes of a node, or thaws them. @return 0; -ENOENT no such node; -ESRCH it is dead; ... */
 int lab_freeze(const char *state_dir, const char *name, const char *node, bool on,
 	       struct netlab_err *err);
+enum lab_service_verb {
+	LAB_SERVICE_START,
+	LAB_SERVICE_STOP,
+	LAB_SERVICE_RESTART,
+	LAB_SERVICE_STATUS,
+};
+
+struct lab_service_request {
+	enum lab_service_verb verb;
+	const char *node;
+	const char *service; /**< NULL = all of the node */
+	uint64_t timeout_ns; /**< 0 = 60 s */
+};
+/**
+ * Starts, stops or restarts a service, and returns when it is ready or has ended; or tells what it is in.
+ * @param[out] ret  {"node", "services": [{"name","state","pid_in_node","restarts","exit_code","signal","cause"}]}; new ref
+ * @return 0; -ENOENT no such node or service; -ESRCH the node is dead; -ETIME; -ECHILD: it will not be ready, and why
+ */
+int lab_service(const char *state_dir, const char *name, const struct lab_service_request *q,
+		json_t **ret, struct netlab_err *err);
+/** Cuts a node's power: all of it dies, silently. @return 0; -ENOENT; -ESRCH when it is dead already */
+int lab_node_kill(const char *state_dir, const char *name, const char *node,
+		  struct netlab_err *err);
+/**
+ * Brings a node back, dead or alive, with its links as they are now, and returns when its services are ready.
+ * @param[in]  timeout_ns  for the services; 0 = 60 s
+ * @param[out] ret         as lab_service()'s; new ref; may be NULL
+ */
+int lab_node_restart(const char *state_dir, const char *name, const char *node, uint64_t timeout_ns,
+		     json_t **ret, struct netlab_err *err);
 
 struct lab_exec_options {
 	const char *state_dir, *lab, *node;

@@ -230,6 +230,24 @@ static int settle_nodes(struct supervisor *s, struct netlab_err *err)
 	return 0;
 }
 
+int realise_spawn(struct supervisor *s, size_t node, struct netlab_err *err)
+{
+	int hello[2], r = sys_sock_pair(hello);
+
+	if (r < 0)
+		return err_errno(err, r, "socket for the node");
+	r = spawn(s, (uint32_t)node, hello[1], err);
+	close(hello[1]);
+	if (r == 0)
+		r = supervisor_wait(s, hello[0], err);
+	if (r == 0)
+		r = take_hello(s, hello[0], err);
+	close(hello[0]);
+	if (r == 0 && s->nodes[node].unsettled)
+		r = supervisor_order(s, node, NODE_SETTLE, 0, err);
+	return r;
+}
+
 /* --- links --- */
 
 static int make_veth(struct supervisor *s, const struct plan_op *op, struct netlab_err *err)
@@ -428,14 +446,15 @@ static bool is_node_op(enum plan_op_kind kind)
 	return kind >= PLAN_BRIDGE && kind <= PLAN_ROUTE;
 }
 
-static int configure_nodes(struct supervisor *s, struct netlab_err *err)
+/** @param[in] node  index, or ALL_NODES */
+static int configure(struct supervisor *s, size_t node, struct netlab_err *err)
 {
 	int r = 0;
 
 	for (size_t i = 0; i < s->plan->n_ops && r == 0; i++) {
 		const struct plan_op *op = &s->plan->ops[i];
 
-		if (!is_node_op(op->kind))
+		if (!is_node_op(op->kind) || (node != ALL_NODES && op->node != node))
 			continue;
 		r = use_socket(s, s->nodes[op->node].rtnl_fd, err);
 		if (r < 0)
@@ -446,6 +465,26 @@ static int configure_nodes(struct supervisor *s, struct netlab_err *err)
 			return describe(s, s->batch.failed_cookie, err);
 	}
 	return flush(s, err);
+}
+
+static int configure_nodes(struct supervisor *s, struct netlab_err *err)
+{
+	return configure(s, ALL_NODES, err);
+}
+
+int realise_configure(struct supervisor *s, size_t node, struct netlab_err *err)
+{
+	return configure(s, node, err);
+}
+
+static int all_addresses(struct supervisor *s, struct netlab_err *err)
+{
+	return settle_addresses(s, ALL_NODES, err);
+}
+
+static int all_trees(struct supervisor *s, struct netlab_err *err)
+{
+	return settle_trees(s, ALL_NODES, err);
 }
 
 /**
@@ -526,10 +565,10 @@ int realise(struct supervisor *s, struct netlab_err *err)
 			     { "names", names_make },
 			     { "nodes", make_nodes },
 			     { "settings", settle_nodes } },
-	  after_links[] = { { "addresses", configure_nodes },  { "uplink", uplink_make },
-			    { "carrier", sync_carriers },      { "validity", settle_addresses },
-			    { "shaping", shape_all },          { "wire", wired_all },
-			    { "spanning-tree", settle_trees }, { "netns-names", netns_names_make },
+	  after_links[] = { { "addresses", configure_nodes }, { "uplink", uplink_make },
+			    { "carrier", sync_carriers },     { "validity", all_addresses },
+			    { "shaping", shape_all },         { "wire", wired_all },
+			    { "spanning-tree", all_trees },   { "netns-names", netns_names_make },
 			    { "services", services_up } };
 	static const enum plan_op_kind fabric_ops[] = { PLAN_REDIRECT, PLAN_FABRIC_UP };
 	int r = 0;

@@ -119,6 +119,15 @@ void services_heard(struct supervisor *s, size_t node, uint32_t index,
 		timeline_command_ended(s->timeline, node, index - topo->n_services, is->status);
 }
 
+void services_begin(struct supervisor *s, size_t node)
+{
+	const struct topo_node *topo = &s->topo->nodes[node];
+
+	memset(s->nodes[node].services, 0,
+	       (topo->n_services + topo->n_commands) * sizeof(*s->nodes[node].services));
+	s->services_changed = true;
+}
+
 void services_lost(struct supervisor *s, size_t node)
 {
 	const struct topo_node *topo = &s->topo->nodes[node];
@@ -348,6 +357,17 @@ json_t *services_request(struct supervisor *s, const json_t *request, struct ser
 	w.active = true;
 	*wait = w;
 	return services_answer(s, wait, err);
+}
+
+struct services_wait services_wait_for_node(size_t node, uint64_t timeout_ns)
+{
+	return (struct services_wait){
+		.active = true,
+		.verb = SERVICES_START,
+		.node = node,
+		.service = SIZE_MAX,
+		.deadline_ns = sys_monotonic_ns() + timeout_ns,
+	};
 }
 
 static int judge_wait(const struct supervisor *s, const struct services_wait *w, size_t index,

@@ -15,6 +15,8 @@ int services_up(struct supervisor *s, struct netlab_err *err);
 /** An init told of a service. */
 void services_heard(struct supervisor *s, size_t node, uint32_t index,
 		    const struct node_service *is);
+/** A node is new: its services wait to be started, by services_run(). */
+void services_begin(struct supervisor *s, size_t node);
 /** A node is gone, and its services with it. */
 void services_lost(struct supervisor *s, size_t node);
 /** Starts those that wait and need not any more. Called when something has become of others. */
@@ -43,6 +45,8 @@ struct services_wait {
  */
 json_t *services_request(struct supervisor *s, const json_t *request, struct services_wait *wait,
 			 struct netlab_err *err);
+/** What one waits for who has just brought a node back: that its services are ready. */
+struct services_wait services_wait_for_node(size_t node, uint64_t timeout_ns);
 /** The answer for one who waits. @return it; NULL with *err; NULL with *wait still active: not yet */
 json_t *services_answer(struct supervisor *s, struct services_wait *wait, struct netlab_err *err);
 

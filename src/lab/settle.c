@@ -29,14 +29,15 @@ static int wait_for_address(struct supervisor *s, int fd, const struct ip_addr *
 	return r < 0 ? err_errno(err, r, "reading routes") : 0;
 }
 
-int settle_addresses(struct supervisor *s, struct netlab_err *err)
+int settle_addresses(struct supervisor *s, size_t node, struct netlab_err *err)
 {
 	for (size_t i = 0; i < s->plan->n_ops; i++) {
 		const struct plan_op *op = &s->plan->ops[i];
 		const struct ip_addr *a = &op->address.prefix.addr;
 		int r;
 
-		if (op->kind != PLAN_ADDRESS || a->family != IP_V6)
+		if (op->kind != PLAN_ADDRESS || a->family != IP_V6 ||
+		    (node != ALL_NODES && op->node != node))
 			continue;
 		r = wait_for_address(s, s->nodes[op->node].rtnl_fd, a, err);
 		if (r < 0)
@@ -79,12 +80,12 @@ static int wait_for_tree(struct supervisor *s, size_t node, struct netlab_err *e
 	return 0;
 }
 
-int settle_trees(struct supervisor *s, struct netlab_err *err)
+int settle_trees(struct supervisor *s, size_t node, struct netlab_err *err)
 {
 	for (size_t i = 0; i < s->topo->n_nodes; i++) {
 		int r;
 
-		if (!s->topo->nodes[i].stp)
+		if (!s->topo->nodes[i].stp || (node != ALL_NODES && i != node))
 			continue;
 		r = wait_for_tree(s, i, err);
 		if (r < 0)

@@ -21,6 +21,7 @@
 #include "base/err.h"
 #include "lab/faults.h"
 #include "lab/limits.h"
+#include "lab/node_power.h"
 #include "lab/privileges.h"
 #include "lab/services.h"
 #include "lab/trace_store.h"
@@ -117,6 +118,8 @@ static void forget_node(struct supervisor *s, size_t i)
 {
 	struct lab_node *node = &s->nodes[i];
 
+	if (s->ready_ns && !s->stopping && !s->failure[0])
+		node_links_aside(s, i); /* it may be brought back */
 	/* These hold the dead node's network namespace alive: with them gone, its interfaces go. */
 	if (node->control_fd >= 0)
 		close(node->control_fd);

@@ -120,6 +120,7 @@ struct supervisor {
 	struct sys_filter filter; /**< owned; made when it is first needed (privileges.c) */
 	struct lab_node *nodes;
 	struct lab_link *links;
+	bool node_returned;    /**< its control_fd is not waited on yet (control.c) */
 	bool services_changed; /**< since services_run() */
 	struct wire wire;
 	pid_t wire_host_pid;
@@ -176,14 +177,19 @@ void supervisor_stop(struct supervisor *s);
 
 /** Makes everything that the plan says (realise.c). @return 0; negative errno with *err */
 int realise(struct supervisor *s, struct netlab_err *err);
+/** Clones a node anew, with nothing in it but lo. @return 0; negative errno with *err */
+int realise_spawn(struct supervisor *s, size_t node, struct netlab_err *err);
+/** Makes everything inside a node that the plan says, its ends of links being there. */
+int realise_configure(struct supervisor *s, size_t node, struct netlab_err *err);
 /** Waits for something to read on fd; fails when a node dies, the caller goes away or the time is up. */
 int supervisor_wait(struct supervisor *s, int fd, struct netlab_err *err);
 
 /* --- settle.c --- */
-/** Waits until packets for the nodes' IPv6 addresses are taken by the nodes. */
-int settle_addresses(struct supervisor *s, struct netlab_err *err);
-/** Waits until no port of a switch with STP is on its way to forwarding. */
-int settle_trees(struct supervisor *s, struct netlab_err *err);
+#define ALL_NODES SIZE_MAX
+/** Waits until packets for a node's IPv6 addresses are taken by it. @param[in] node  index, or ALL_NODES */
+int settle_addresses(struct supervisor *s, size_t node, struct netlab_err *err);
+/** Waits until no port of a switch with STP is on its way to forwarding. @param[in] node  index, or ALL_NODES */
+int settle_trees(struct supervisor *s, size_t node, struct netlab_err *err);
 
 /* --- stats.c --- */
 /** Sets the counters of all links to their beginning, as planned. */

@@ -95,6 +95,16 @@ struct rt_bridge {
 int rt_new_bridge(struct rt_batch *b, const struct rt_bridge *br, struct netlab_err *err);
 int rt_set_master(struct rt_batch *b, uint32_t ifindex, uint32_t master, struct netlab_err *err);
 int rt_set_up(struct rt_batch *b, uint32_t ifindex, bool up, struct netlab_err *err);
+/** A link that goes to another network namespace, and what it shall be there. It goes down, and loses its addresses. */
+struct rt_move {
+	uint32_t ifindex; /**< here */
+	pid_t netns_pid;  /**< a process of the other one */
+	const char *name;
+	uint32_t new_ifindex; /**< Linux >= 5.13; free there */
+	const uint8_t *mac;   /**< NULL = as it is */
+	uint32_t mtu;         /**< 0 = as it is */
+};
+int rt_move_link(struct rt_batch *b, const struct rt_move *m, struct netlab_err *err);
 /** Asks about a link and throws the answer away: RTM_GETLINK runs a pending carrier change of the device first
  *  (linkwatch_sync_dev() in rtnl_getlink(), Linux >= 6.8), so that its qdisc is active when the batch returns. */
 int rt_sync_carrier(struct rt_batch *b, uint32_t ifindex, struct netlab_err *err);

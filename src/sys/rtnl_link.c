@@ -134,6 +134,24 @@ int rt_set_up(struct rt_batch *b, uint32_t ifindex, bool up, struct netlab_err *
 		      err);
 }
 
+int rt_move_link(struct rt_batch *b, const struct rt_move *m, struct netlab_err *err)
+{
+	struct ifinfomsg header = { .ifi_index = (int)m->ifindex };
+	struct nl_msg *msg = rt_message(RTM_NEWLINK, 0, &header, sizeof(header));
+	int r;
+
+	if (!msg)
+		return rt_add(b, "rtnl setlink netns", NULL, err);
+	r = nla_put_u32(msg, IFLA_NET_NS_PID, (uint32_t)m->netns_pid);
+	r |= nla_put_string(msg, IFLA_IFNAME, m->name);
+	r |= nla_put_u32(msg, IFLA_NEW_IFINDEX, m->new_ifindex);
+	if (m->mac)
+		r |= nla_put(msg, IFLA_ADDRESS, 6, m->mac);
+	if (m->mtu)
+		r |= nla_put_u32(msg, IFLA_MTU, m->mtu);
+	return rt_add(b, "rtnl setlink netns", rt_checked(msg, r), err);
+}
+
 int rt_sync_carrier(struct rt_batch *b, uint32_t ifindex, struct netlab_err *err)
 {
 	struct ifinfomsg header = { .ifi_index = (int)ifindex };

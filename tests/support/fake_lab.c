@@ -251,6 +251,42 @@ static int fake_link_change(const char *state_dir, const char *name,
 	return fails("link_change", err);
 }
 
+static int fake_service(const char *state_dir, const char *name,
+			const struct lab_service_request *q, json_t **ret, struct netlab_err *err)
+{
+	static const char *const verbs[] = { "start", "stop", "restart", "status" };
+
+	(void)state_dir;
+	buf_printf(&fake_lab.calls, "service %s %s:%s/%s timeout=%llu\n", verbs[q->verb], name,
+		   q->node, q->service ? q->service : "*", (unsigned long long)q->timeout_ns);
+	if (fails("service", err))
+		return err->code;
+	*ret = json_pack("{s:s,s:[{s:s,s:s,s:i,s:i}]}", "node", q->node, "services", "name",
+			 q->service ? q->service : "http", "state", "ready", "pid_in_node", 7,
+			 "restarts", 2);
+	return 0;
+}
+
+static int fake_node_kill(const char *state_dir, const char *name, const char *node,
+			  struct netlab_err *err)
+{
+	(void)state_dir;
+	buf_printf(&fake_lab.calls, "kill %s:%s\n", name, node);
+	return fails("node_kill", err);
+}
+
+static int fake_node_restart(const char *state_dir, const char *name, const char *node,
+			     uint64_t timeout_ns, json_t **ret, struct netlab_err *err)
+{
+	(void)state_dir;
+	buf_printf(&fake_lab.calls, "restart %s:%s timeout=%llu\n", name, node,
+		   (unsigned long long)timeout_ns);
+	if (fails("node_restart", err))
+		return err->code;
+	*ret = json_pack("{s:s,s:[]}", "node", node, "services");
+	return 0;
+}
+
 static int fake_fault_add(const char *state_dir, const char *name, const json_t *rule,
 			  uint32_t *ret_id, struct netlab_err *err)
 {
@@ -447,6 +483,9 @@ const struct cli_backend fake_lab_backend = {
 	.processes = fake_processes,
 	.stats = fake_stats,
 	.link_change = fake_link_change,
+	.service = fake_service,
+	.node_kill = fake_node_kill,
+	.node_restart = fake_node_restart,
 	.fault_add = fake_fault_add,
 	.fault_remove = fake_fault_remove,
 	.faults = fake_faults,
