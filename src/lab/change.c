@@ -454,7 +454,8 @@ static int check_ends(const struct supervisor *s, size_t link, struct netlab_err
 			continue;
 		err_set(err, ESRCH, "link '%s': node '%s', one of its ends, is dead",
 			s->topo->links[link].name, s->topo->nodes[node].name);
-		return err_hint(err, "`netlab down` and `up` again bring it back");
+		return err_hint(err, "`netlab restart %s` brings it back",
+				s->topo->nodes[node].name);
 	}
 	return 0;
 }

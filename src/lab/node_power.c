@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "lab/limits.h"
 #include "lab/netns_names.h"
 #include "lab/services.h"
 #include "lab/wired.h"
@@ -150,7 +151,12 @@ static int wait_for_death(struct supervisor *s, size_t node, struct netlab_err *
 
 static int kill_it(struct supervisor *s, size_t node, struct netlab_err *err)
 {
+	int r;
+
 	node_links_aside(s, node);
+	r = limits_is_frozen(s, node) ? limits_freeze(s, node, false, err) : 0;
+	if (r < 0) /* v1 keeps even SIGKILL from what is frozen */
+		return r;
 	if (kill(s->nodes[node].pid, SIGKILL) < 0 && errno != ESRCH)
 		return err_errno(err, errno, "killing its init");
 	return wait_for_death(s, node, err);

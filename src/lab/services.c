@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "lab/limits.h"
 #include "lab/service_words.h"
 #include "lab/timeline.h"
 #include "sys/clock.h"
@@ -151,7 +152,7 @@ static int start_one(struct supervisor *s, size_t node, size_t index, struct net
 	int r;
 
 	if (state_of(s, node, index)->state != SERVICE_WAITING || s->nodes[node].pid == 0 ||
-	    held_up(s, node, index, &other))
+	    limits_is_frozen(s, node) || held_up(s, node, index, &other))
 		return 0;
 	r = supervisor_order(s, node, NODE_START, (uint32_t)index, err);
 	if (r < 0)
@@ -345,6 +346,8 @@ json_t *services_request(struct supervisor *s, const json_t *request, struct ser
 		err_set(err, ESRCH, "node '%s' is dead", node->name);
 		return NULL;
 	}
+	if (w.verb != SERVICES_STATUS && limits_refuse_frozen(s, w.node, err) < 0)
+		return NULL;
 	n = node->n_services;
 	for (size_t i = 0; i < n; i++) {
 		/* all of a node stop in the opposite order */

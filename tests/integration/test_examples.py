@@ -36,6 +36,18 @@ def test_check_and_plan_take_each():
         netlab("plan", path)
 
 
+def test_services():
+    lab = example("services")
+    equal(lab.out("client", "curl", "-s", "http://web/hostname"), "web\n")
+    lab.exec("web", "kill", "-9", str(lab.show()["nodes"]["web"]["services"][0]["pid_in_node"]))
+    wait_for(lambda: (lambda s: s["restarts"] == 1 and s["state"] == "ready")(lab.show()["nodes"]["web"]["services"][0]),
+             "its restart")
+    matches(netlab("logs", "--times", f"{lab.name}:log").stdout, "Z listening\n")
+    netlab("kill", f"{lab.name}:web")
+    netlab("restart", f"{lab.name}:web")
+    equal(lab.out("client", "curl", "-s", "http://web/hostname"), "web\n", "it is back")
+
+
 def test_two_hosts():
     lab = example("two-hosts")
     pings(lab, "a", "b", count=3)

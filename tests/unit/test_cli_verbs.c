@@ -950,6 +950,81 @@ static void test_logs_unknown(void **state)
 	}
 }
 
+/* --- service, kill, restart --- */
+
+static void test_service(void **state)
+{
+	_cleanup_answer_ struct cli_answer a = { 0 };
+	json_t *doc;
+
+	(void)state;
+	a = fake_cli("service", "restart", "dumbbell:web/http", "--timeout", "3s", NULL);
+	assert_int_equal(a.code, 0);
+	assert_contains(buf_text(&fake_lab.calls),
+			"service restart dumbbell:web/http timeout=3000000000\n");
+	assert_contains(a.out, "web/http  ready            7         2          -\n");
+	cli_answer_deinit(&a);
+	a = fake_cli("service", "stop", "dumbbell:web", "--json", NULL);
+	assert_contains(buf_text(&fake_lab.calls), "service stop dumbbell:web/* timeout=0\n");
+	doc = parse(&a);
+	assert_string_equal(json_string_value(json_object_get(doc, "lab")), "dumbbell");
+	assert_string_equal(json_string_value(json_object_get(doc, "node")), "web");
+	assert_int_equal(json_array_size(json_object_get(doc, "services")), 1);
+	json_decref(doc);
+}
+
+static void test_service_fails(void **state)
+{
+	static const struct {
+		const char *words[4], *err;
+		int code;
+	} cases[] = {
+		{ { "service", "start" }, "service: ", 2 },
+		{ { "service", "begin", "web/http" }, "'begin' is none of", 2 },
+		{ { "service", "start", "dumbbell:web/http", "--timeout=x" }, "--timeout: 'x'", 2 },
+		{ { "restart", "dumbbell:web", "--timeout=0s" }, "--timeout: '0s'", 2 },
+		{ { "kill" }, "kill: ", 2 },
+	};
+	_cleanup_answer_ struct cli_answer a = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		cli_answer_deinit(&a);
+		a = fake_cli(cases[i].words[0], cases[i].words[1], cases[i].words[2],
+			     cases[i].words[3], NULL);
+		assert_int_equal(a.code, cases[i].code);
+		assert_contains(a.err, cases[i].err);
+	}
+	fake_lab.fail = "service";
+	cli_answer_deinit(&a);
+	a = fake_cli("service", "start", "dumbbell:web/http", NULL);
+	assert_int_equal(a.code, 1);
+	assert_true(a.err[0] != '\0');
+}
+
+static void test_kill_and_restart(void **state)
+{
+	_cleanup_answer_ struct cli_answer a = { 0 };
+
+	(void)state;
+	a = fake_cli("kill", "dumbbell:r1", NULL);
+	assert_int_equal(a.code, 0);
+	assert_string_equal(a.out, "");
+	assert_contains(buf_text(&fake_lab.calls), "kill dumbbell:r1\n");
+	cli_answer_deinit(&a);
+	a = fake_cli("restart", "dumbbell:r1", "--timeout", "2s", NULL);
+	assert_int_equal(a.code, 0);
+	assert_contains(buf_text(&fake_lab.calls), "restart dumbbell:r1 timeout=2000000000\n");
+	fake_lab.fail = "node_kill";
+	cli_answer_deinit(&a);
+	a = fake_cli("kill", "dumbbell:r1", NULL);
+	assert_int_equal(a.code, 1);
+	fake_lab.fail = "node_restart";
+	cli_answer_deinit(&a);
+	a = fake_cli("restart", "dumbbell:r1", "--json", NULL);
+	assert_int_equal(a.code, 1);
+}
+
 /* --- link --- */
 
 static void test_link(void **state)
@@ -1133,6 +1208,9 @@ int main(void)
 		TEST(logs_unknown),
 		TEST(link),
 		TEST(link_fails),
+		TEST(service),
+		TEST(service_fails),
+		TEST(kill_and_restart),
 		TEST(doctor),
 		TEST(rates),
 	};
