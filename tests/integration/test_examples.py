@@ -38,14 +38,15 @@ def test_check_and_plan_take_each():
 
 def test_services():
     lab = example("services")
-    equal(lab.out("client", "curl", "-s", "http://web/hostname"), "web\n")
+    hosts = lab.out("client", "cat", "/etc/hosts")
+    equal(lab.out("client", "curl", "-s", "http://web/hosts"), hosts)
     lab.exec("web", "kill", "-9", str(lab.show()["nodes"]["web"]["services"][0]["pid_in_node"]))
     wait_for(lambda: (lambda s: s["restarts"] == 1 and s["state"] == "ready")(lab.show()["nodes"]["web"]["services"][0]),
              "its restart")
     matches(netlab("logs", "--times", f"{lab.name}:log").stdout, "Z listening\n")
     netlab("kill", f"{lab.name}:web")
     netlab("restart", f"{lab.name}:web")
-    equal(lab.out("client", "curl", "-s", "http://web/hostname"), "web\n", "it is back")
+    equal(lab.out("client", "curl", "-s", "http://web/hosts"), hosts, "it is back")
 
 
 def test_two_hosts():
