@@ -204,8 +204,16 @@ int node_restart(struct supervisor *s, size_t node, struct netlab_err *err)
 {
 	const char *name = s->topo->nodes[node].name;
 	struct netlab_err unwanted = { 0 };
-	int r = s->nodes[node].pid ? kill_it(s, node, err) : 0;
+	int r;
 
+	if (s->topo->nodes[node].kind == TOPO_UPLINK) {
+		err_set(err, EOPNOTSUPP,
+			"node '%s' is an uplink: its way to the host is made with the lab only",
+			name);
+		err_hint(err, "`netlab down` and `up` bring it back");
+		return err_class(err, NETLAB_EXIT_UNSUPPORTED);
+	}
+	r = s->nodes[node].pid ? kill_it(s, node, err) : 0;
 	if (r < 0)
 		return err_wrap(err, "node '%s'", name);
 	for (size_t i = 0; i < s->topo->n_nodes; i++)
