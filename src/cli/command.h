@@ -61,6 +61,8 @@ enum cli_option_id {
 	OPT_RECORD,
 	OPT_TIMES,
 	OPT_DECISIONS,
+	OPT_TRIES,
+	OPT_OUTPUT,
 	OPT_COUNT
 };
 
@@ -81,7 +83,7 @@ extern const struct cli_option cli_options[OPT_COUNT];
 enum cli_tail {
 	CLI_NO_TAIL,
 	CLI_TAIL_AFTER_DASHES, /**< after "--" (run) */
-	CLI_TAIL_IF_DASHES,    /**< likewise, or there is none (replay) */
+	CLI_TAIL_IF_DASHES,    /**< likewise, or there is none (replay, shrink) */
 	CLI_TAIL_AFTER_ARGS,   /**< after "--", or after the arguments and options (exec) */
 };
 
@@ -158,6 +160,7 @@ int cmd_up(struct cli *c);
 int cmd_down(struct cli *c);
 int cmd_run(struct cli *c);
 int cmd_sweep(struct cli *c);
+int cmd_shrink(struct cli *c);
 int cmd_exec(struct cli *c);
 int cmd_shell(struct cli *c);
 int cmd_cp(struct cli *c);

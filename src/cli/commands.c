@@ -128,6 +128,30 @@ const struct cli_command cli_commands[] = {
 		.own_codes = true,
 	},
 	{
+		.name = "shrink",
+		.run = cmd_shrink,
+		.synopsis =
+			"DIR [--jobs N] [--tries N] [--timeout T] [--output FILE] [--in NODE] [-- CMD...]",
+		.purpose = "find the few decisions that make a recorded run fail",
+		.details =
+			"DIR is of 'run --record'. What happened to packets in that run is put in by fault rules, into the\n"
+			"same topology without dice; what is not needed to make CMD (default: the recorded command) fail is\n"
+			"left out, piece by piece, in labs of their own side by side. What is left is written as a\n"
+			"topology and said in words. CMD fails when its exit code is not 0, or when the time of --timeout,\n"
+			"which each run has for itself, is up. --tries (default: as often as the whole suggests): for\n"
+			"failures that come only now and then. The result is run ten times at the end.\n"
+			"Exit code 0: done; 1: it did not fail with all of it, or fails with nothing; 125: netlab itself\n"
+			"failed; 126, 127: CMD cannot be executed or is not found; 128 + N: ended by signal N.\n",
+		.example = "netlab shrink trouble --timeout 5s -- ./test.sh",
+		.options = OPT_BIT(OPT_JOBS) | OPT_BIT(OPT_TRIES) | OPT_BIT(OPT_TIMEOUT) |
+			   OPT_BIT(OPT_OUTPUT) | OPT_BIT(OPT_IN),
+		.min_args = 1,
+		.max_args = 1,
+		.missing = "the recording",
+		.tail = CLI_TAIL_IF_DASHES,
+		.own_codes = true,
+	},
+	{
 		.name = "exec",
 		.run = cmd_exec,
 		.synopsis = "NODE [-u USER[:GROUP]] [-w DIR] [-e K=V]... [-t] [--] CMD...",

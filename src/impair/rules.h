@@ -34,7 +34,7 @@ bool rule_is_on(const struct fault *f, uint64_t since_ns, uint64_t now_ns);
 /** @return whether the packet is meant that is the number-th that matches, from 1 */
 bool rule_means(const struct fault *f, uint64_t number);
 
-enum { RULES_MAX = 512 /**< of one direction; more are not looked at */ };
+enum { RULES_MAX = 1000 /**< of one direction; more are not looked at */ };
 
 /** Whether the packet matches the i-th rule's expression. */
 typedef bool rule_match(void *ctx, size_t i);

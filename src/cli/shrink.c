@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * netlab shrink: a recorded run that failed, down to what it takes to fail.
+ *
+ * What was decided about packets is taken apart into single things that happen to single packets, each said as a fault rule
+ * (repro/atoms.h), in the recorded topology without dice. All of them together have to fail; then delta debugging
+ * (repro/ddmin.h) leaves out what is not needed. Each candidate is a lab of its own, as sweep has them.
+ */
+#include "cli/shrink.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/units.h"
+#include "cli/output.h"
+#include "cli/run.h"
+#include "cli/target.h"
+#include "repro/without_dice.h"
+#include "sys/clock.h"
+#include "sys/proc.h"
+
+enum {
+	JOBS_MAX = 1000,
+	TRIES_MAX = 1000,
+	/* How often the whole is run to see how reliably it fails, and the result. */
+	WHOLE_RUNS = 4,
+	RESULT_RUNS = 10,
+	/* A candidate that fails as often as the whole is taken for one that does not in one of 20 cases at most. */
+	AUTO_TRIES_MAX = 12,
+};
+
+static int read_number(struct cli *c, enum cli_option_id id, unsigned max, unsigned *ret)
+{
+	const char *text = c->value[id];
+	uint64_t n;
+
+	if (!text)
+		return 0;
+	if (units_parse_u64(text, &n) < 0 || n < 1 || n > max)
+		return cli_fail_with(c, NETLAB_EXIT_USAGE, NULL,
+				     "--%s: '%s' is no whole number from 1 to %u",
+				     cli_options[id].name, text, max);
+	*ret = (unsigned)n;
+	return 0;
+}
+
+/** The command as it was recorded, where none is given. */
+static int choose_command(struct shrinking *s)
+{
+	static const char *argv[256];
+	const json_t *words = json_object_get(s->record.about, "command");
+	size_t n = json_array_size(words);
+	const char *in = cli_json_string(s->record.about, "in", NULL);
+
+	s->runner = *s->c;
+	if (s->c->tail)
+		return 0;
+	if (n == 0 || n >= ARRAY_SIZE(argv))
+		return cli_fail_with(s->c, NETLAB_EXIT_USAGE, "write it after --",
+				     "shrink: the command is missing, and the recording has none");
+	for (size_t i = 0; i < n; i++)
+		argv[i] = json_string_value(json_array_get(words, i));
+	s->runner.tail = argv;
+	if (in && !s->runner.value[OPT_IN])
+		s->runner.value[OPT_IN] = in;
+	return 0;
+}
+
+static int open_record(struct shrinking *s)
+{
+	struct cli *c = s->c;
+	struct topo_diags diags = { 0 };
+	int r = record_dir_open(c->args[0], &s->record, &c->err);
+
+	if (r == 0)
+		r = record_dir_topology(&s->record, NULL, &diags, &s->topo, &c->err);
+	topo_diags_deinit(&diags);
+	if (r == 0)
+		r = record_dir_decisions(&s->record, &s->decisions, &c->err);
+	if (r == 0)
+		r = record_dir_match(&s->decisions, s->topo, &c->err);
+	if (r == 0)
+		r = frames_read(&s->record, &s->frames, &c->err);
+	if (r == 0)
+		r = plan_build(s->topo, NULL, &s->plan, &c->err);
+	if (r == 0) {
+		s->base = without_dice(s->record.source, s->record.source_len, s->topo,
+				       s->record.source_dir);
+		if (!s->base)
+			r = err_set(&c->err, ENOMEM, "out of memory");
+	}
+	return r < 0 ? cli_fail(c, &c->err) : 0;
+}
+
+/** Says the atoms as rules. */
+static int take_apart(struct shrinking *s, bool with_data)
+{
+	struct cli *c = s->c;
+
+	atoms_deinit(&s->atoms);
+	if (atoms_make(&s->decisions, &s->frames, s->topo, with_data, &s->atoms, &c->err) < 0)
+		return cli_fail(c, &c->err);
+	ddmin_deinit(&s->ddmin);
+	if (ddmin_init(&s->ddmin, s->atoms.n) < 0) {
+		(void)err_set(&c->err, ENOMEM, "out of memory");
+		return cli_fail(c, &c->err);
+	}
+	return 0;
+}
+
+/** The whole as one topology: what is wrong with it is said once, and not by each run. */
+static int check_whole(struct shrinking *s)
+{
+	struct cli *c = s->c;
+	struct cli_topology t = { .file = s->record.path };
+	int code = 0;
+
+	if (s->atoms.n > TOPO_FAULTS_MAX)
+		return cli_fail_with(
+			c, NETLAB_EXIT_RUNTIME,
+			"record a shorter run, or one with fewer decisions: jitter makes one a packet",
+			"shrink: %zu decisions are more than the %d rules that a lab takes",
+			s->atoms.n, (int)TOPO_FAULTS_MAX);
+	t.text = shrink_topology(s, s->ddmin.kept, s->ddmin.n_kept, JSON_COMPACT);
+	t.len = t.text ? strlen(t.text) : 0;
+	if (!t.text || cli_topology_parse(&s->runner, &t, &c->err) < 0)
+		code = cli_fail_with(c, NETLAB_EXIT_RUNTIME, NULL,
+				     "shrink: the topology with rules cannot be read: %s",
+				     t.diags.n ? t.diags.items[0].message : "out of memory");
+	if (code == 0)
+		code = cli_run_check(&s->runner, t.topo);
+	cli_topology_deinit(&t);
+	return code;
+}
+
+static int prepare(struct shrinking *s)
+{
+	struct cli *c = s->c;
+	uint64_t timeout_ns;
+	int code = 0;
+
+	s->jobs = sys_cpus_allowed();
+	code = read_number(c, OPT_JOBS, JOBS_MAX, &s->jobs);
+	if (code == 0)
+		code = read_number(c, OPT_TRIES, TRIES_MAX, &s->tries);
+	if (code == 0 && cli_timeout(c, &timeout_ns, &c->err) < 0)
+		code = cli_fail(c, &c->err);
+	if (code == 0)
+		code = open_record(s);
+	if (code == 0)
+		code = choose_command(s);
+	if (code == 0 && cli_state_dir(c) < 0)
+		code = cli_fail(c, &c->err);
+	if (code == 0) {
+		(void)snprintf(s->runner.state_dir, sizeof(s->runner.state_dir), "%s",
+			       c->state_dir);
+		code = take_apart(s, true);
+	}
+	if (code == 0)
+		code = check_whole(s);
+	if (code == 0 && sys_pool_init(&s->pool, s->jobs, &c->err) < 0)
+		code = cli_fail(c, &c->err);
+	return code;
+}
+
+/** Whether all of it fails: if it does not with packets known by their data, by their kind alone it may. */
+static int try_whole(struct shrinking *s, struct shrink_rate *ret)
+{
+	unsigned runs = s->tries > WHOLE_RUNS ? s->tries : WHOLE_RUNS;
+	int code = shrink_measure(s, s->ddmin.kept, s->ddmin.n_kept, runs, false, ret);
+
+	if (code == 0 && ret->failed == 0) {
+		code = take_apart(s, false);
+		if (code == 0)
+			code = check_whole(s);
+		if (code == 0)
+			code = shrink_measure(s, s->ddmin.kept, s->ddmin.n_kept, runs, false, ret);
+	}
+	if (code || ret->failed > 0)
+		return code;
+	shrink_erase_line(s);
+	(void)cli_fail_with(
+		s->c, NETLAB_EXIT_RUNTIME,
+		"it may fail seldom (--tries), or by what no rule can say; 'netlab replay' carries out all of it",
+		"shrink: with all %zu recorded decisions that rules can say it did not fail in %u runs",
+		s->atoms.n, ret->of);
+	return NETLAB_EXIT_RUNTIME;
+}
+
+static unsigned choose_tries(const struct shrink_rate *whole)
+{
+	double passes = 1 - (double)whole->failed / whole->of, missed = passes;
+	unsigned tries = 1;
+
+	for (; missed > 0.05 && tries < AUTO_TRIES_MAX; tries++)
+		missed *= passes;
+	return tries;
+}
+
+static int shrink(struct shrinking *s)
+{
+	struct shrink_rate whole, none, result;
+	int code = try_whole(s, &whole);
+
+	if (code)
+		return code;
+	if (s->tries == 0)
+		s->tries = choose_tries(&whole);
+	code = shrink_measure(s, NULL, 0, s->tries + 1, true, &none);
+	if (code == 0 && none.failed > 0) {
+		shrink_erase_line(s);
+		(void)cli_fail_with(
+			s->c, NETLAB_EXIT_RUNTIME,
+			"what happened to packets is not its cause; is the command right?",
+			"shrink: it fails without any of the recorded decisions as well");
+		return NETLAB_EXIT_RUNTIME;
+	}
+	if (code == 0)
+		code = shrink_minimise(s);
+	if (code == 0)
+		code = shrink_measure(s, s->ddmin.kept, s->ddmin.n_kept,
+				      s->tries > RESULT_RUNS ? s->tries : RESULT_RUNS, false,
+				      &result);
+	shrink_erase_line(s);
+	if (s->signo && s->ddmin.n_kept < s->atoms.n)
+		cli_note(s->c, "interrupted: %zu of %zu decisions were left", s->ddmin.n_kept,
+			 s->atoms.n);
+	return code ? code : shrink_report(s, &whole, &result, &none);
+}
+
+int cmd_shrink(struct cli *c)
+{
+	struct shrinking s = { .c = c,
+			       .record = { .fd = -1 },
+			       .pool = { .signal_fd = -1 },
+			       .start_ns = sys_monotonic_ns() };
+	int code = prepare(&s);
+
+	if (code == 0)
+		code = shrink(&s);
+	sys_pool_deinit(&s.pool);
+	free(s.slots);
+	ddmin_deinit(&s.ddmin);
+	atoms_deinit(&s.atoms);
+	frames_deinit(&s.frames);
+	decisions_deinit(&s.decisions);
+	json_decref(s.base);
+	plan_free(s.plan);
+	topo_free(s.topo);
+	record_dir_deinit(&s.record);
+	return code;
+}
