@@ -93,8 +93,12 @@ int cmd_cp(struct cli *c)
 	_cleanup_free_ struct end *ends = calloc(n, sizeof(*ends));
 	_cleanup_free_ struct lab_copy_end *from = calloc(n, sizeof(*from));
 	struct lab_copy copy = { .from = from, .n_from = n - 1 };
-	int r = ends && from ? 0 : err_set(&c->err, ENOMEM, "out of memory");
+	int r = 0;
 
+	if (!ends || !from) {
+		(void)err_set(&c->err, ENOMEM, "out of memory");
+		return cli_fail(c, &c->err);
+	}
 	for (size_t i = 0; i < n && r == 0; i++)
 		r = find_end(c, c->args[i], &ends[i], i < n - 1 ? &from[i] : &copy.to);
 	if (r == 0)
@@ -105,7 +109,7 @@ int cmd_cp(struct cli *c)
 		if (r < 0)
 			explain(c, &copy);
 	}
-	for (size_t i = 0; i < n && ends; i++)
+	for (size_t i = 0; i < n; i++)
 		free(ends[i].node_text);
 	return r < 0 ? cli_fail(c, &c->err) : 0;
 }

@@ -221,8 +221,11 @@ int lab_copy(const struct lab_copy *c, struct netlab_err *err)
 
 	j.nodes = calloc(c->n_from + 1, sizeof(*j.nodes));
 	j.from = calloc(c->n_from + 1, sizeof(*j.from));
-	if (!j.nodes || !j.from)
-		r = err_set(err, ENOMEM, "out of memory");
+	if (!j.nodes || !j.from) {
+		free(j.nodes);
+		free(j.from);
+		return err_set(err, ENOMEM, "out of memory");
+	}
 	for (size_t i = 0; i < c->n_from && r == 0; i++)
 		r = add_node(&j, &c->from[i]);
 	if (r == 0)

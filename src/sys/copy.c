@@ -250,7 +250,7 @@ static int open_source(struct copy *c, int dir_fd, const char *name, struct stat
 
 static int copy_file(struct copy *c, int from_fd, const char *from, int to_fd, const char *to)
 {
-	struct stat st;
+	struct stat st = { 0 };
 	int in = open_source(c, from_fd, from, &st), out, r;
 
 	if (in < 0)
@@ -383,7 +383,7 @@ static int open_dest_dir(struct copy *c, int to_fd, const char *to, bool *ret_ma
 
 static int copy_dir(struct copy *c, int from_fd, const char *from, int to_fd, const char *to)
 {
-	struct stat st;
+	struct stat st = { 0 };
 	bool made = false;
 	int out, in = open_source_dir(c, from_fd, from, &st), r;
 
@@ -478,7 +478,7 @@ int sys_copy_to_stdout(const struct sys_place *from, struct netlab_err *err)
 {
 	static const struct sys_place output = { .dir_fd = -1, .shown = "-" };
 	struct copy c = { .from = from, .to = &output, .err = err };
-	struct stat st;
+	struct stat st = { 0 };
 	int in, r = begin(&c);
 
 	if (r == 0) {

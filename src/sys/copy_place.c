@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -38,7 +39,7 @@ static int split(const char *path, char **ret_parent, char ret_name[static NAME_
 		*ret_parent = strndup(path, slash == path ? 1 : (size_t)(slash - path));
 	if (!*ret_parent)
 		return -ENOMEM;
-	strcpy(ret_name, name);
+	memcpy(ret_name, name, strlen(name) + 1);
 	return 0;
 }
 
@@ -77,7 +78,7 @@ int sys_place_source(const char *path, const char *shown, bool in_node, struct s
 	}
 	if (r < 0)
 		return err_errno(err, r, "opening '%s'", shown);
-	strcpy(p.name, slash ? "." : p.base);
+	snprintf(p.name, sizeof(p.name), "%s", slash ? "." : p.base);
 	*ret = p;
 	return 0;
 }
