@@ -63,6 +63,7 @@ enum cli_option_id {
 	OPT_DECISIONS,
 	OPT_TRIES,
 	OPT_OUTPUT,
+	OPT_BUNDLE,
 	OPT_COUNT
 };
 

@@ -78,7 +78,7 @@ const struct cli_command cli_commands[] = {
 		.run = cmd_run,
 		.synopsis =
 			"TOPO [--in NODE] [--name N] [--seed S] [--engine E] [--timeout T] [--strict]\n"
-			"                  [--stats FILE] [--record DIR] [--netns-names] -- CMD...",
+			"                  [--stats FILE] [--record DIR | --bundle DIR] [--netns-names] -- CMD...",
 		.purpose = "bring a lab up, run a command, take the lab down",
 		.details =
 			"CMD runs outside the nodes, or in NODE with --in. NETLAB_LAB and NETLAB_STATE_DIR are set, so\n"
@@ -88,10 +88,11 @@ const struct cli_command cli_commands[] = {
 			"executed or is not found. --strict: 6 when CMD succeeded, but this host was too slow to\n"
 			"keep what the links promise: it lost packets, or they left late. --record: every packet, and what\n"
 			"was decided about it, goes to a new directory, for Wireshark and 'netlab replay'; every link is then\n"
-			"the wire's.\n",
+			"the wire's. --bundle: the same, kept only if the run fails, with routes, neighbours, qdiscs and sockets\n"
+			"of each node and repro.json.\n",
 		.example = "netlab run topology.json -- netlab exec a ping -c 1 b",
 		.options = UP_OPTIONS | OPT_BIT(OPT_IN) | OPT_BIT(OPT_STRICT) | OPT_BIT(OPT_STATS) |
-			   OPT_BIT(OPT_NETNS_NAMES) | OPT_BIT(OPT_RECORD),
+			   OPT_BIT(OPT_NETNS_NAMES) | OPT_BIT(OPT_RECORD) | OPT_BIT(OPT_BUNDLE),
 		.min_args = 1,
 		.max_args = 1,
 		.missing = "the topology file",

@@ -70,6 +70,7 @@ const struct cli_option cli_options[OPT_COUNT] = {
 	[OPT_DO] = { "do", "ACTION", "drop, duplicate, corrupt[=bit:N|=byte:N], delay=T, hold=N",
 		     NULL, 0 },
 	[OPT_DECISIONS] = { "decisions", "FILE", "carry out these, not the record's", NULL, 0 },
+	[OPT_BUNDLE] = { "bundle", "DIR", "keep all that tells why, if the run fails", NULL, 0 },
 	[OPT_RECORD] = { "record", "DIR", "record every packet to this new directory", NULL, 0 },
 	[OPT_TIMES] = { "times", NULL, "put the time before each line", NULL, 0 },
 	[OPT_STATS] = { "stats", "FILE", "write the final statistics as JSON; - is standard output",

@@ -37,6 +37,13 @@ int cli_recording_open(struct cli *c, const struct cli_bring_up *u, struct cli_r
 	};
 
 	*ret = (struct cli_recording){ .path = c->value[OPT_RECORD], .record.dir_fd = -1 };
+	if (cli_has(c, OPT_BUNDLE)) {
+		if (ret->path)
+			return cli_fail_with(c, NETLAB_EXIT_USAGE,
+					     "a bundle has the recording in it: leave out --record",
+					     "--record and --bundle cannot be together");
+		ret->path = c->value[OPT_BUNDLE];
+	}
 	if (!ret->path)
 		return 0;
 	if (record_dir_create(ret->path, &about, &ret->record.dir_fd, &c->err) < 0)
@@ -50,6 +57,12 @@ void cli_recording_discard(struct cli_recording *r)
 		return;
 	record_dir_discard(r->path, r->record.dir_fd);
 	r->record.dir_fd = -1;
+}
+
+void cli_recording_remove(const struct cli_recording *r)
+{
+	if (r->path)
+		(void)sys_remove_tree(AT_FDCWD, r->path);
 }
 
 /* --- what is put beside it --- */

@@ -11,13 +11,15 @@
 
 /** A directory that `run` records to. Zero-initialise with .record.dir_fd = -1. */
 struct cli_recording {
-	const char *path; /**< of --record; NULL = none */
+	const char *path; /**< of --record or --bundle; NULL = none */
 	struct lab_record record;
 	bool quiet; /**< what was recorded is not told; what is missing is */
 };
 
 /** Makes the directory of --record, if given. @return 0, or the exit code, reported */
 int cli_recording_open(struct cli *c, const struct cli_bring_up *u, struct cli_recording *ret);
+/** Removes a recording that is not to be kept, after cli_recording_close(). */
+void cli_recording_remove(const struct cli_recording *r);
 /** The lab did not come up: what was made goes. */
 void cli_recording_discard(struct cli_recording *r);
 /**

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "cli/bundle.h"
 #include "cli/final_stats.h"
 #include "cli/output.h"
 #include "cli/recording.h"
@@ -108,18 +109,21 @@ static int run_command(struct cli *c, struct cli_run *run)
 }
 
 /* Events of the timeline that failed: what the command measured was not what the file says. */
-static void report_timeline(struct cli *c, const struct topo *t)
+/* @return how many */
+static unsigned report_timeline(struct cli *c, const struct topo *t)
 {
 	struct netlab_err err = { 0 };
 	json_t *doc = NULL, *event;
+	unsigned n = 0;
 	size_t i;
 
 	if (t->n_events == 0 || c->backend->show(c->state_dir, t->name, &doc, &err) < 0)
-		return;
+		return 0;
 	json_array_foreach(json_object_get(doc, "timeline"), i, event)
 	{
 		const char *what = cli_json_string(event, "error", NULL);
 
+		n += what != NULL;
 		if (what)
 			cli_note(c, "timeline: event %zu (%s '%s') failed: %s", i + 1,
 				 json_object_get(event, "exec") ? "exec in" : "link",
@@ -130,6 +134,7 @@ static void report_timeline(struct cli *c, const struct topo *t)
 				 what);
 	}
 	json_decref(doc);
+	return n;
 }
 
 /* Takes the lab down; returns the exit code of the whole. */
@@ -151,10 +156,32 @@ static int take_down(struct cli *c, struct cli_run *run, int code)
 	return NETLAB_EXIT_NETLAB;
 }
 
+/* Keeps all there is of a run that failed, and nothing of one that did not. @return the exit code of the whole */
+static int bundle(struct cli *c, const struct topo *t, const struct cli_recording *recording,
+		  const struct cli_bundle_why *why, int code)
+{
+	struct netlab_err err = { 0 };
+
+	if (!cli_has(c, OPT_BUNDLE))
+		return code;
+	if (!cli_bundle_is_failure(why)) {
+		cli_recording_remove(recording);
+		return code;
+	}
+	if (cli_bundle_fill(c, t, recording->path, why, &err) < 0) {
+		(void)err_wrap(&err, "bundle '%s'", recording->path);
+		(void)cli_fail(c, &err);
+		return code ? code : NETLAB_EXIT_NETLAB;
+	}
+	cli_note(c, "what is known of this failure is in %s", recording->path);
+	return code;
+}
+
 int cli_run(struct cli *c, struct cli_run *run)
 {
 	const struct topo *t = run->up.topology.topo;
 	struct cli_recording recording = { .record.dir_fd = -1 };
+	struct cli_bundle_why why = { 0 };
 	int command; /* exit code of the command */
 	FILE *stats = NULL;
 	int code = cli_run_check(c, t);
@@ -179,9 +206,12 @@ int cli_run(struct cli *c, struct cli_run *run)
 		cli_note(c, "lab '%s', seed %" PRIu64, t->name, t->seed);
 	recording.quiet = run->one_of_many;
 	command = run_command(c, run);
-	report_timeline(c, t);
+	why.timeline_errors = report_timeline(c, t);
+	why.status = command;
+	why.timed_out = run->end == CLI_RUN_TIMED_OUT;
 	cli_note_out_of_memory(c, t);
 	code = cli_recording_close(c, t->name, &recording, command);
+	code = bundle(c, t, &recording, &why, code);
 	code = cli_final_stats(c, t->name, stats, code);
 	if (command == 0 && code)
 		run->end = code == NETLAB_EXIT_UNTRUSTED ? CLI_RUN_UNTRUSTED : CLI_RUN_FAILED;

@@ -239,6 +239,34 @@ def test_refusals():
     matches(netlab("record", "stop", "nosuch", status=1).stderr, "not running")
 
 
+def test_bundle():
+    """Kept when the run fails, whatever the reason; nothing is left of one that does not."""
+    for command, status, why in ((["sh", "-c", "exit 3"], 3, "exit code"), (["sleep", "60"], 124, "timeout")):
+        directory = new_dir()
+        done = netlab("run", pair(loss="20%"), "--bundle", directory, "--timeout", "5s", "--", *command, status=status)
+        matches(done.stderr, f"what is known of this failure is in {directory}")
+        repro = load(f"{directory}/repro.json")
+        equal((repro["why"], repro["exit_code"], repro["seed"], repro["command"]), (why, status, 7, command))
+        check(load(f"{directory}/summary.json")["complete"])
+        check(load(f"{directory}/show.json")["nodes"]["a"])
+        check(load(f"{directory}/statistics.json")["links"])
+        with open(f"{directory}/nodes/a.txt", encoding="utf-8") as file:
+            text = file.read()
+        for pattern in (r"(?m)^\$ ip -s address$", r"inet 10\.0\.0\.0/31", r"(?m)^\$ ip neighbour$", "PERMANENT",
+                        r"(?m)^\$ tc -s qdisc$"):
+            matches(text, pattern)
+    netlab("replay", directory, "--timeout", "20s", "--", "true")
+    directory = new_dir()
+    done = netlab("run", pair(), "--bundle", directory, "--", "true")
+    check(not os.path.exists(directory), "left behind")
+    check("failure" not in done.stderr, done.stderr)
+    netlab("run", pair(), "--bundle", directory, "--record", new_dir(), "--", "true", status=125)
+    path = topology(["a", "b"], [["a", "b", {"join": "patch"}]], addressing={"ipv6": False},
+                    timeline=[{"at": "10ms", "exec": {"node": "a", "run": ["/nonexistent"]}}])
+    netlab("run", path, "--bundle", directory, "--", "sleep", "0.5")
+    equal(load(f"{directory}/repro.json")["why"], "timeline")
+
+
 def test_rootless():
     """Without root the files are the caller's."""
     if os.geteuid() != 0:
