@@ -17,6 +17,7 @@ const struct cli_backend cli_backend_real = {
 	.fault_add = lab_fault_add,
 	.fault_remove = lab_fault_remove,
 	.faults = lab_faults,
+	.capture_open = lab_capture_open,
 	.record_start = lab_record_start,
 	.record_stop = lab_record_stop,
 	.freeze = lab_freeze,

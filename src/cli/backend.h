@@ -7,6 +7,7 @@
 #ifndef NETLAB_CLI_BACKEND_H
 #define NETLAB_CLI_BACKEND_H
 
+#include "lab/capture.h"
 #include "lab/doctor.h"
 #include "lab/doctor_wire.h"
 #include "lab/lab.h"
@@ -31,6 +32,7 @@ struct cli_backend {
 	__typeof__(lab_fault_add) *fault_add;
 	__typeof__(lab_fault_remove) *fault_remove;
 	__typeof__(lab_faults) *faults;
+	__typeof__(lab_capture_open) *capture_open; /* lab/capture.h */
 	__typeof__(lab_record_start) *record_start;
 	__typeof__(lab_record_stop) *record_stop;
 	__typeof__(lab_freeze) *freeze;

@@ -64,6 +64,9 @@ enum cli_option_id {
 	OPT_TRIES,
 	OPT_OUTPUT,
 	OPT_BUNDLE,
+	OPT_WRITE,
+	OPT_PACKETS,
+	OPT_RING,
 	OPT_COUNT
 };
 
@@ -179,6 +182,7 @@ int cmd_thaw(struct cli *c);
 int cmd_stats(struct cli *c);
 int cmd_verify(struct cli *c);
 int cmd_record(struct cli *c);
+int cmd_capture(struct cli *c);
 int cmd_replay(struct cli *c);
 int cmd_doctor(struct cli *c);
 int cmd_schema(struct cli *c);

@@ -398,6 +398,22 @@ const struct cli_command cli_commands[] = {
 		.missing = "what to do (start, stop)",
 	},
 	{
+		.name = "capture",
+		.run = cmd_capture,
+		.synopsis = "LINK|NODE:IF [-w FILE] [-c N] [--ring N:SIZE] [FILTER...]",
+		.purpose = "capture the packets of a link or an interface as pcapng, live",
+		.details =
+			"Of a link, packets as they come to it, each direction an interface of the capture; of a node's\n"
+			"interface, what it receives and what it sends. Works on any link, however it is joined. FILTER\n"
+			"is a pcap expression. Ends with the lab, on a signal, or after N packets.\n"
+			"With more than one lab: LAB:LINK, LAB:NODE:IF.\n",
+		.example = "netlab capture bottleneck | wireshark -k -i -",
+		.options = OPT_BIT(OPT_WRITE) | OPT_BIT(OPT_PACKETS) | OPT_BIT(OPT_RING),
+		.min_args = 1,
+		.max_args = UINT_MAX,
+		.missing = "the link or interface",
+	},
+	{
 		.name = "replay",
 		.run = cmd_replay,
 		.synopsis =

@@ -24,6 +24,7 @@
 #include "lab/privileges.h"
 #include "lab/services.h"
 #include "lab/supervisor.h"
+#include "lab/tap.h"
 #include "lab/timeline.h"
 #include "lab/wired.h"
 #include "sys/sock.h"
@@ -286,6 +287,8 @@ static json_t *answer(struct supervisor *s, const json_t *request, int in_fd, in
 		return fault_remove(s, request, err);
 	if (op && strcmp(op, "faults") == 0)
 		return json_pack("{s:o}", "faults", faults_report(s));
+	if (op && strcmp(op, "capture") == 0)
+		return tap_open(s, request, ret_fd, err);
 	if (op && strcmp(op, "record-start") == 0)
 		return recording_start(s, request, in_fd, err);
 	if (op && strcmp(op, "record-stop") == 0)
