@@ -161,6 +161,30 @@ static int print_services(struct cli *c, const json_t *nodes)
 	return NETLAB_EXIT_OK;
 }
 
+/* Of one node: which namespaces are its own is told by their inodes. */
+static int print_namespaces(struct cli *c, const json_t *nodes)
+{
+	static const char *const headers[] = { "NAMESPACE", "INODE" };
+	struct cli_table t = { .headers = headers, .n_columns = 2, .right = 0x02 };
+	const char *name, *kind;
+	json_t *node, *inode;
+
+	json_object_foreach((json_t *)nodes, name, node)
+	{
+		const json_t *namespaces = json_object_get(node, "namespaces");
+
+		json_object_foreach((json_t *)namespaces, kind, inode)
+		{
+			cli_table_add(&t, kind);
+			cli_table_addf(&t, "%" JSON_INTEGER_FORMAT, json_integer_value(inode));
+		}
+	}
+	if (t.n == 0 && !t.failed)
+		return NETLAB_EXIT_OK;
+	(void)fputc('\n', c->io->out);
+	return cli_table_print(c, &t);
+}
+
 /* What the kernel reports for a direction: an object like what was asked, or text. */
 static void add_in_force(struct cli_table *t, const json_t *link, const char *arrow)
 {
@@ -304,6 +328,8 @@ int cmd_show(struct cli *c)
 			code = print_services(c, json_object_get(doc, "nodes"));
 		if (code == 0)
 			code = cli_print_usage(c, json_object_get(doc, "nodes"));
+		if (code == 0 && s.name)
+			code = print_namespaces(c, json_object_get(doc, "nodes"));
 	}
 	if (code == 0 && json_object_size(json_object_get(doc, "links")) > 0) {
 		(void)fputc('\n', c->io->out);

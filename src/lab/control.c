@@ -199,6 +199,10 @@ static json_t *answer_exec(struct supervisor *s, const json_t *request, int *ret
 	privileges = privileges_pack(s, i, err);
 	if (!privileges)
 		return NULL;
+	if (supervisor_make_root(s, i, err) < 0) {
+		json_decref(privileges);
+		return NULL;
+	}
 	*ret_fd = sys_pidfd_open(s->nodes[i].pid);
 	if (*ret_fd < 0) {
 		err_errno(err, *ret_fd, "node '%s'", s->topo->nodes[i].name);

@@ -157,7 +157,8 @@ static void monitor(struct enter_job *j)
 /** The first in the node's PID namespace. */
 static void join_the_rest(struct enter_job *j)
 {
-	int r = sys_setns(j->node_fd, SYS_NS_NET | SYS_NS_MNT | SYS_NS_UTS | SYS_NS_IPC);
+	int r = sys_setns(j->node_fd,
+			  SYS_NS_NET | SYS_NS_MNT | SYS_NS_UTS | SYS_NS_IPC | SYS_NS_CGROUP);
 	pid_t pid;
 
 	if (r < 0)

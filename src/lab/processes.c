@@ -19,20 +19,27 @@
 #include "node/init.h"
 #include "sys/fs.h"
 
-/** A node's PID namespace. */
+/** What tells a node's processes: its PID namespace or, where that is the lab's, its network namespace. */
 struct node_ns {
 	const char *node;
-	ino_t pid_ns;
+	ino_t inode;
 	bool frozen;
 };
 
-static ino_t pid_namespace(const char *pid)
+static ino_t namespace_of(const char *pid, const char *kind)
 {
 	char path[64];
 	struct stat st;
 
-	snprintf(path, sizeof(path), "/proc/%.20s/ns/pid", pid);
+	snprintf(path, sizeof(path), "/proc/%.20s/ns/%s", pid, kind);
 	return stat(path, &st) == 0 ? st.st_ino : 0;
+}
+
+static ino_t telling_namespace(const char *pid, ino_t of_lab)
+{
+	ino_t inode = namespace_of(pid, "pid");
+
+	return inode && inode == of_lab ? namespace_of(pid, "net") : inode;
 }
 
 /** /proc/PID/cmdline with blanks for NULs; a process without one (a zombie) shows its name in brackets, and so do our
@@ -102,7 +109,7 @@ static json_t *read_process(const char *pid, const struct node_ns *ns)
 			 ns->frozen, "command", lossy_string(command));
 }
 
-static int find_namespaces(const json_t *lab, struct node_ns **ret, size_t *ret_n)
+static int find_namespaces(const json_t *lab, ino_t of_lab, struct node_ns **ret, size_t *ret_n)
 {
 	json_t *nodes = json_object_get(lab, "nodes"), *node;
 	struct node_ns *ns = calloc(json_object_size(nodes) + 1, sizeof(*ns));
@@ -118,10 +125,10 @@ static int find_namespaces(const json_t *lab, struct node_ns **ret, size_t *ret_
 		snprintf(pid, sizeof(pid), "%lld",
 			 (long long)json_integer_value(json_object_get(node, "pid")));
 		ns[n].node = name;
-		ns[n].pid_ns = pid_namespace(pid);
+		ns[n].inode = telling_namespace(pid, of_lab);
 		ns[n].frozen = strcmp(json_string_value(json_object_get(node, "state")),
 				      "frozen") == 0;
-		if (ns[n].pid_ns)
+		if (ns[n].inode)
 			n++;
 	}
 	*ret = ns;
@@ -133,7 +140,7 @@ static int by_inode(const void *a, const void *b)
 {
 	const struct node_ns *x = a, *y = b;
 
-	return x->pid_ns < y->pid_ns ? -1 : x->pid_ns > y->pid_ns;
+	return x->inode < y->inode ? -1 : x->inode > y->inode;
 }
 
 static int by_node(const void *a, const void *b)
@@ -163,7 +170,7 @@ static json_t *sorted(json_t *list)
 	return out;
 }
 
-static void add_processes(json_t *list, const struct node_ns *ns, size_t n)
+static void add_processes(json_t *list, ino_t of_lab, const struct node_ns *ns, size_t n)
 {
 	DIR *proc = opendir("/proc");
 	struct dirent *e;
@@ -175,8 +182,8 @@ static void add_processes(json_t *list, const struct node_ns *ns, size_t n)
 
 		if (units_parse_u64(e->d_name, &pid) < 0)
 			continue;
-		key.pid_ns = pid_namespace(e->d_name);
-		found = key.pid_ns ? bsearch(&key, ns, n, sizeof(*ns), by_inode) : NULL;
+		key.inode = telling_namespace(e->d_name, of_lab);
+		found = key.inode ? bsearch(&key, ns, n, sizeof(*ns), by_inode) : NULL;
 		process = found ? read_process(e->d_name, found) : NULL;
 		if (process)
 			json_array_append_new(list, process);
@@ -189,12 +196,17 @@ int lab_processes(const char *state_dir, const char *name, json_t **ret, struct 
 {
 	_cleanup_free_ struct node_ns *ns = NULL;
 	json_t *lab, *list;
+	char pid[24];
+	ino_t of_lab;
 	size_t n = 0;
 	int r = lab_show(state_dir, name, &lab, err);
 
 	if (r < 0)
 		return r;
-	r = find_namespaces(lab, &ns, &n);
+	snprintf(pid, sizeof(pid), "%lld",
+		 (long long)json_integer_value(json_object_get(lab, "pid")));
+	of_lab = namespace_of(pid, "pid");
+	r = find_namespaces(lab, of_lab, &ns, &n);
 	list = json_array();
 	if (r < 0 || !list) {
 		json_decref(list);
@@ -204,7 +216,7 @@ int lab_processes(const char *state_dir, const char *name, json_t **ret, struct 
 	if (n > 1)
 		qsort(ns, n, sizeof(*ns), by_inode);
 	if (n > 0)
-		add_processes(list, ns, n);
+		add_processes(list, of_lab, ns, n);
 	*ret = sorted(list);
 	json_decref(lab);
 	return 0;

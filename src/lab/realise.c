@@ -64,16 +64,22 @@ static int spawn(struct supervisor *s, uint32_t node, int hello_fd, struct netla
 		.host_proc_fd = s->host_proc_fd,
 		.log_dir_fd = s->log_dir_fd,
 		.lab_dir = s->dir->path,
+		.caller_dir = s->caller_dir,
+		.state_dir = s->state_dir,
 		.nofile = s->nofile,
 		.filter = &s->filter,
 	};
 	struct limits_entry entry;
+	unsigned share = s->topo->nodes[node].share;
 	pid_t pid = limits_enter(s, node, &entry, err);
 
 	if (pid < 0)
 		return pid;
 	memcpy(boot.cgroups, entry.join, sizeof(boot.cgroups));
-	pid = sys_clone_into(SYS_NS_PID | SYS_NS_NET | SYS_NS_MNT | SYS_NS_UTS | SYS_NS_IPC,
+	/* the mount namespace is the node's own in any case: /proc and /sys have to be (docs/adr 14) */
+	pid = sys_clone_into(SYS_NS_NET | SYS_NS_MNT | (share & TOPO_NS_PID ? 0u : SYS_NS_PID) |
+				     (share & TOPO_NS_UTS ? 0u : SYS_NS_UTS) |
+				     (share & TOPO_NS_IPC ? 0u : SYS_NS_IPC),
 			     entry.born_in, NULL);
 	if (pid == 0)
 		node_init(&boot);

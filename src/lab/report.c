@@ -93,6 +93,21 @@ static json_t *report_interface(const struct supervisor *s, const struct plan_in
 					      : json_string(s->topo->links[in->link].name));
 }
 
+/** Inodes, as the kernel tells them: two nodes with the same share the namespace. */
+static json_t *report_namespaces(const struct supervisor *s, size_t index)
+{
+	static const char *const kinds[] = { "pid", "net", "mnt", "uts", "ipc", "cgroup", "user" };
+	json_t *o = json_object();
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds) && s->nodes[index].pid; i++) {
+		uint64_t inode;
+
+		if (sys_namespace(s->host_proc_fd, s->nodes[index].host_pid, kinds[i], &inode) == 0)
+			json_object_set_new(o, kinds[i], json_integer((json_int_t)inode));
+	}
+	return o;
+}
+
 static json_t *report_node(struct supervisor *s, size_t index)
 {
 	const struct topo_node *topo = &s->topo->nodes[index];
@@ -116,6 +131,7 @@ static json_t *report_node(struct supervisor *s, size_t index)
 		json_object_set_new(o, "privileged", json_true());
 	else
 		json_object_set_new(o, "capabilities", privileges_report(topo));
+	json_object_set_new(o, "namespaces", report_namespaces(s, index));
 	if (topo->n_commands == 0)
 		return o;
 	commands = json_array();

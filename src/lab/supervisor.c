@@ -31,6 +31,7 @@
 #include "sys/clock.h"
 
 enum {
+	ROOT_PATIENCE_MS = 5000, /* for what takes half a millisecond */
 	/* What nodes get to end their services in: each has SERVICE_GRACE_NS between its stop signal and SIGKILL, one after the
 	   other, and nobody waits for ever. */
 	STOP_MARGIN_MS = 1000,
@@ -180,9 +181,10 @@ void supervisor_node_event(struct supervisor *s, size_t i)
 	struct node_event e;
 	ssize_t n = sys_sock_recv(s->nodes[i].control_fd, &e, sizeof(e), NULL, NULL);
 
-	if (n == (ssize_t)sizeof(e))
+	if (n == (ssize_t)sizeof(e)) {
 		take_event(s, i, &e);
-	else if (n != -EAGAIN)
+		s->nodes[i].owed -= e.kind == NODE_DONE && s->nodes[i].owed > 0;
+	} else if (n != -EAGAIN)
 		forget_node(s, i); /* its init is gone; SIGCHLD follows */
 }
 
@@ -198,7 +200,17 @@ int supervisor_order(struct supervisor *s, size_t i, int kind, uint32_t index,
 	r = sys_sock_send(node->control_fd, &order, sizeof(order), NULL, 0);
 	while (r == 0) {
 		struct node_event e;
-		ssize_t n = sys_sock_recv(node->control_fd, &e, sizeof(e), NULL, NULL);
+		ssize_t n;
+
+		/* a lab that runs does not wait for ever for a node that somebody has stopped */
+		if (kind == NODE_ROOT &&
+		    sys_wait_readable(node->control_fd, ROOT_PATIENCE_MS) == -ETIME) {
+			node->owed++;
+			err_set(err, ETIME, "its init does not answer");
+			return err_hint(err,
+					"is it stopped? (kill -CONT its pid, see `netlab show`)");
+		}
+		n = sys_sock_recv(node->control_fd, &e, sizeof(e), NULL, NULL);
 
 		if (n != (ssize_t)sizeof(e)) {
 			r = n < 0 ? (int)n : -ECHILD;
@@ -207,11 +219,25 @@ int supervisor_order(struct supervisor *s, size_t i, int kind, uint32_t index,
 		take_event(s, i, &e);
 		if (e.kind != NODE_DONE)
 			continue;
+		if (node->owed > 0) {
+			node->owed--;
+			continue;
+		}
 		if (err && e.err.code < 0)
 			*err = e.err;
 		return e.err.code;
 	}
 	return err_errno(err, r, "node '%s' does not answer", s->topo->nodes[i].name);
+}
+
+int supervisor_make_root(struct supervisor *s, size_t i, struct netlab_err *err)
+{
+	int r = s->nodes[i].has_root ? 0 : supervisor_order(s, i, NODE_ROOT, 0, err);
+
+	if (r < 0)
+		return err_wrap(err, "node '%s'", s->topo->nodes[i].name);
+	s->nodes[i].has_root = true;
+	return 0;
 }
 
 static uint64_t stop_patience_ms(const struct supervisor *s)
@@ -280,6 +306,10 @@ static int detach(struct supervisor *s, struct netlab_err *err)
 	(void)signal(SIGCHLD, SIG_DFL); /* inherited as ignored, no exit code would reach us */
 	setsid();
 	umask(022);
+	s->caller_dir = getcwd(NULL, 0);
+	s->state_dir = strndup(s->dir->path, (size_t)(strrchr(s->dir->path, '/') - s->dir->path));
+	if (!s->state_dir)
+		return err_set(err, ENOMEM, "out of memory");
 	if (chdir("/") < 0) /* the caller's directory is not to be kept busy */
 		return err_errno(err, errno, "changing to the directory '/'");
 	sys_set_comm("netlab-lab");

@@ -58,6 +58,8 @@ struct lab_node {
 	int control_fd; /**< to its init */
 	int rtnl_fd;    /**< opened inside its network namespace */
 	bool unsettled; /**< sysctls are left for NODE_SETTLE */
+	unsigned owed;  /**< answers that come too late for anybody to wait for */
+	bool has_root;  /**< its file tree is made */
 	bool died;
 	bool stopped;                  /**< answered NODE_STOP */
 	struct node_service *services; /**< owned; what its init told of each (node/services.h) */
@@ -110,6 +112,8 @@ struct supervisor {
 	struct rundir *dir;
 	int up_fd;     /**< to the caller of lab_up(); -1 once it is gone */
 	int caller_fd; /**< of a bound lab: pidfd of the caller; -1 otherwise */
+	char *caller_dir; /**< owned; where the caller of lab_up() was; NULL = nowhere that could be named */
+	char *state_dir; /**< owned; directory of all labs' run directories */
 	int host_proc_fd, log_dir_fd, signal_fd, listen_fd;
 	struct uplink_host
 		uplink; /**< sockets on the host; the table there lives as long as they do */
@@ -172,6 +176,8 @@ void supervisor_node_event(struct supervisor *s, size_t node);
 /** Asks an init to do something and waits for NODE_DONE. @return 0, negative errno with *err */
 int supervisor_order(struct supervisor *s, size_t node, int kind, uint32_t index,
 		     struct netlab_err *err);
+/** Makes a node's file tree, if it is not there yet: before a program comes into the node. */
+int supervisor_make_root(struct supervisor *s, size_t node, struct netlab_err *err);
 /** Begins to stop: services get SIGTERM; the loop ends when they are gone or their time is over. */
 void supervisor_stop(struct supervisor *s);
 

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/err.h"
 #include "sys/command.h"
 #include "sys/proc.h"
@@ -68,6 +69,22 @@ static void die_with(pid_t parent)
 		_exit(NETLAB_EXIT_NETLAB); /* it died before it could have taken us along */
 }
 
+/** What is not there in a node may well be on the host, where the caller sees it (docs/adr 14). */
+static int missing(const char *path, struct netlab_err *err)
+{
+	static const char *const own[] = { "/tmp/", "/var/tmp/", "/run/", "/dev/shm/" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(own); i++) {
+		if (err && err->code == -ENOENT && strncmp(path, own[i], strlen(own[i])) == 0)
+			return err_hint(
+				err,
+				"%.*s is the node's own; of the host's it has the directory of the topology file and "
+				"the one that the lab was started in: bind others by \"mounts\"",
+				(int)strlen(own[i]) - 1, own[i]);
+	}
+	return 0;
+}
+
 int node_exec(const struct node_command *c, struct netlab_err *err)
 {
 	const char *cwd = c->cwd ? c->cwd : "/";
@@ -83,6 +100,7 @@ int node_exec(const struct node_command *c, struct netlab_err *err)
 		return r;
 	if (chdir(cwd) < 0) {
 		r = err_errno(err, errno, "cannot change to the directory '%s'", cwd);
+		(void)missing(cwd, err);
 		return r == -ENOENT ? -EINVAL : r;
 	}
 	r = node_privileges_apply(&c->privileges, c->user ? &user : NULL, err);
@@ -93,7 +111,9 @@ int node_exec(const struct node_command *c, struct netlab_err *err)
 		die_with(c->dies_with);
 	reset_signals();
 	execvp(c->argv[0], (char *const *)c->argv);
-	return err_errno(err, sys_exec_error(c->argv[0], errno), "cannot run '%s'", c->argv[0]);
+	r = err_errno(err, sys_exec_error(c->argv[0], errno), "cannot run '%s'", c->argv[0]);
+	(void)missing(c->argv[0], err);
+	return r;
 }
 
 int node_exec_exit_code(int error, const struct netlab_err *err)

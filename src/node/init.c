@@ -18,6 +18,7 @@
 #include "base/err.h"
 #include "node/names.h"
 #include "node/services.h"
+#include "node/root.h"
 #include "sys/clock.h"
 #include "sys/fs.h"
 #include "sys/rtnl.h"
@@ -29,6 +30,7 @@ struct init {
 	const struct plan_node *plan;
 	int control_fd, rtnl_fd, signal_fd;
 	struct services services;
+	bool has_root;  /**< the file tree is made */
 	bool unsettled; /**< sysctls were left for NODE_SETTLE */
 	bool stopping;
 };
@@ -125,27 +127,51 @@ static int join_cgroups(const struct node_boot *boot, struct netlab_err *err)
 	return r < 0 ? err_errno(err, r, "entering its cgroups") : 0;
 }
 
+static int own_namespaces(struct init *n, struct netlab_err *err)
+{
+	int r = 0;
+
+	if (!(n->topo->share & TOPO_NS_UTS)) {
+		r = sys_sethostname(n->topo->hostname);
+		if (r < 0)
+			return err_errno(err, r, "hostname '%s'", n->topo->hostname);
+	}
+	/* here, not in the clone: its root is the cgroup that the process is in at this moment */
+	if (!(n->topo->share & TOPO_NS_CGROUP)) {
+		r = sys_unshare(SYS_NS_CGROUP);
+		if (r < 0)
+			return err_errno(err, r, "making a cgroup namespace");
+	}
+	if (n->topo->share & TOPO_NS_PID)
+		sys_adopt_orphans();
+	return 0;
+}
+
+/** What programs see, before the first of them is there. */
+static int make_root(struct init *n, struct netlab_err *err)
+{
+	int r = n->has_root ? 0 : node_root_make(n->boot, err);
+
+	n->has_root = r == 0;
+	return r;
+}
+
 static int set_up(struct init *n, struct netlab_err *err)
 {
 	int r = join_cgroups(n->boot, err);
 
-	if (r < 0)
-		return r;
-	if (n->topo->limits.memory_bytes)
+	if (r == 0 && n->topo->limits.memory_bytes)
 		sys_cgroup_spare_me(); /* with the init all of the node would go */
-	r = sys_sethostname(n->topo->hostname);
-	if (r < 0)
-		return err_errno(err, r, "hostname '%s'", n->topo->hostname);
-	r = sys_mount("proc", "/proc");
-	if (r < 0)
-		return err_errno(err, r, "mounting /proc");
-	r = sys_mount("sysfs", "/sys");
-	if (r < 0)
-		return err_errno(err, r, "mounting /sys");
-	r = node_names_make(n->boot, err);
-	if (r < 0)
-		return r;
-	r = write_sysctls(n, false, &n->unsettled, err);
+	if (r == 0)
+		r = own_namespaces(n, err);
+	if (r == 0)
+		r = node_root_begin(n->boot, err);
+	if (r == 0)
+		r = node_names_make(n->boot, err);
+	if (r == 0)
+		r = write_sysctls(n, false, &n->unsettled, err);
+	if (r == 0 && node_root_is_wanted(n->topo))
+		r = make_root(n, err);
 	if (r < 0)
 		return r;
 	n->rtnl_fd = rt_open();
@@ -205,6 +231,10 @@ static void on_order(struct init *n)
 	case NODE_STOP_SERVICE:
 	case NODE_RESTART:
 		services_order(&n->services, &order, &event.err);
+		send_event(n, &event);
+		break;
+	case NODE_ROOT:
+		(void)make_root(n, &event.err);
 		send_event(n, &event);
 		break;
 	case NODE_SETTLE:

@@ -4,7 +4,7 @@
  * PID 1 of a node, and the messages between it and the supervisor.
  *
  * Theory of operation. The supervisor clones the init into new namespaces; the init puts its own house in order
- * (hostname, /proc, /sys, most sysctls), opens an rtnetlink socket inside its network namespace and makes a socket pair,
+ * (hostname, /proc, /sys, most sysctls, the file tree where the topology says something about it), opens an rtnetlink socket inside its network namespace and makes a socket pair,
  * and hands both to the supervisor in one NODE_HELLO. The supervisor configures the network through the first and
  * gives orders over the second. If the init dies, the kernel kills the node; if the supervisor dies, the kernel kills
  * the init.
@@ -40,6 +40,7 @@ enum node_order_kind {
 	NODE_START,
 	NODE_STOP_SERVICE, /**< stop services[index]; answered by NODE_DONE at once */
 	NODE_RESTART,      /**< stop and start services[index]; answered by NODE_DONE at once */
+	NODE_ROOT,         /**< make the file tree, if it is not there yet; answered by NODE_DONE */
 	NODE_SETTLE,       /**< write the sysctls that contend for RTNL; answered by NODE_DONE */
 	NODE_SYSCTL,       /**< write the topology node's sysctls[index]; answered by NODE_DONE */
 	NODE_STOP, /**< stop all services, last started first; answered by NODE_STOPPED when none is left */
@@ -90,6 +91,8 @@ struct node_boot {
 	int cgroups[NODE_CGROUPS_MAX];   /**< to join first of all (sys_cgroup_join()); -1 = none */
 	struct sys_nofile nofile;        /**< limits to give back to services */
 	const struct sys_filter *filter; /**< for services; NULL where there are none */
+	const char *caller_dir;          /**< where the caller of `up` was; NULL = not known */
+	const char *state_dir;           /**< directory of all labs' run directories */
 };
 
 /** Runs as PID 1 of the node until killed. */

@@ -301,8 +301,43 @@ static void print_heading(struct buf *b, const struct plan *p, const struct plan
 	}
 }
 
-static void print_own_sysctls(struct buf *b, const struct plan_node *n)
+static void print_mount(struct buf *b, const struct topo_mount *m)
 {
+	switch (m->kind) {
+	case TOPO_MOUNT_BIND:
+		buf_printf(b, "    mount %s at %s, %s\n", m->source, m->at,
+			   m->rw ? "read and write" : "read-only");
+		break;
+	case TOPO_MOUNT_TMPFS:
+		buf_printf(b, "    tmpfs at %s\n", m->at);
+		break;
+	case TOPO_MOUNT_OVERLAY:
+		buf_printf(b, "    overlay of %s at %s\n", m->source, m->at);
+		break;
+	}
+}
+
+static void print_share(struct buf *b, unsigned share)
+{
+	for (unsigned bit = 1; bit <= TOPO_NS_USER; bit <<= 1) {
+		if (share & bit)
+			buf_printf(b, "    %s namespace: the lab's\n", topo_namespace_name(bit));
+	}
+}
+
+/** What of a node is not said by operations of its own. */
+static void print_own(struct buf *b, const struct topo_node *about, const struct plan_node *n)
+{
+	const struct topo_tree *t = &about->tree;
+
+	print_share(b, about->share);
+	if (t->rootfs)
+		buf_printf(b, "    root %s%s\n", t->rootfs, t->writable ? ", writable" : "");
+	for (size_t i = 0; i < t->n_mounts; i++)
+		print_mount(b, &t->mounts[i]);
+	for (size_t i = 0; i < t->n_files; i++)
+		buf_printf(b, "    %s %s\n", t->files[i].directory ? "directory" : "file",
+			   t->files[i].path);
 	for (size_t i = 0; i < n->n_sysctls; i++)
 		buf_printf(b, "    sysctl %s = %s\n", n->sysctls[i].key, n->sysctls[i].value);
 }
@@ -327,7 +362,7 @@ void plan_print_text(struct buf *b, const struct plan *p)
 			buf_printf(b, " (node '%s')", p->topo->nodes[op->node].name);
 		buf_puts(b, "\n");
 		if (op->kind == PLAN_NODE)
-			print_own_sysctls(b, &p->nodes[op->node]);
+			print_own(b, &p->topo->nodes[op->node], &p->nodes[op->node]);
 		last = op;
 		last_section = section;
 	}

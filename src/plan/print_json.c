@@ -49,6 +49,53 @@ static void put_interface(struct buf *b, const struct plan *p, const struct plan
 	put_member(b, "interface", p->nodes[op->node].interfaces[interface].name);
 }
 
+static void put_mount(struct buf *b, const struct topo_mount *m)
+{
+	static const char *const kinds[] = { [TOPO_MOUNT_BIND] = "bind",
+					     [TOPO_MOUNT_TMPFS] = "tmpfs",
+					     [TOPO_MOUNT_OVERLAY] = "overlay" };
+
+	buf_printf(b, "{\"kind\":\"%s\"", kinds[m->kind]);
+	if (m->source)
+		put_member(b, "source", m->source);
+	put_member(b, "at", m->at);
+	if (m->kind == TOPO_MOUNT_BIND)
+		buf_printf(b, ",\"rw\":%s", m->rw ? "true" : "false");
+	buf_puts(b, "}");
+}
+
+/* Of a node that has nothing of it, nothing. */
+static void put_tree(struct buf *b, const struct topo_node *about)
+{
+	const struct topo_tree *t = &about->tree;
+	const char *comma = "";
+
+	if (about->share) {
+		buf_puts(b, ",\"share\":[");
+		for (unsigned bit = 1; bit <= TOPO_NS_USER; bit <<= 1) {
+			if (!(about->share & bit))
+				continue;
+			buf_printf(b, "%s\"%s\"", comma, topo_namespace_name(bit));
+			comma = ",";
+		}
+		buf_puts(b, "]");
+	}
+	if (t->rootfs)
+		put_member(b, "rootfs", t->rootfs);
+	for (size_t i = 0; i < t->n_mounts; i++) {
+		buf_puts(b, i ? "," : ",\"mounts\":[");
+		put_mount(b, &t->mounts[i]);
+	}
+	if (t->n_mounts)
+		buf_puts(b, "]");
+	for (size_t i = 0; i < t->n_files; i++) {
+		buf_puts(b, i ? "," : ",\"files\":[");
+		put_string(b, t->files[i].path);
+	}
+	if (t->n_files)
+		buf_puts(b, "]");
+}
+
 static void put_node(struct buf *b, const struct plan *p, const struct plan_op *op)
 {
 	const struct topo_node *about = &p->topo->nodes[op->node];
@@ -67,6 +114,7 @@ static void put_node(struct buf *b, const struct plan *p, const struct plan_op *
 		buf_puts(b, "]");
 	}
 	buf_puts(b, "]");
+	put_tree(b, about);
 	if (!about->limits.given)
 		return;
 	buf_printf(b, ",\"limits\":{\"memory_bytes\":%llu,\"cpu\":%g,\"pids\":%u}",

@@ -83,6 +83,18 @@ static const char *uplink_of(const struct plan *p)
 	return NULL;
 }
 
+/* A node whose file tree or namespaces are not like the others'. */
+static const char *impossible_node(const struct plan *p)
+{
+	for (size_t n = 0; n < p->topo->n_nodes; n++) {
+		const struct topo_node *node = &p->topo->nodes[n];
+
+		if (node->share || node->tree.rootfs || node->tree.n_mounts || node->tree.n_files)
+			return node->name;
+	}
+	return NULL;
+}
+
 /* A script that says why it is none. */
 static void put_refusal(struct buf *b, const char *why, const char *name)
 {
@@ -623,6 +635,7 @@ void plan_print_sh(struct buf *b, const struct plan *p)
 {
 	struct script s = { .b = b, .p = p };
 	const char *name = p->topo->name, *bad = unprintable_name(p), *wire = impossible_link(p);
+	const char *node = impossible_node(p);
 
 	buf_printf(b, sh_head, name, name, name, name, name);
 	if (bad) {
@@ -640,6 +653,10 @@ void plan_print_sh(struct buf *b, const struct plan *p)
 			"# This lab cannot be built by a script: the programs that it could call know no such\n"
 			"# links as netlab's own process, the wire, makes. Use 'netlab up'.\n");
 		put_refusal(b, "only netlab itself has the wire that carries this link", wire);
+		return;
+	}
+	if (node) {
+		put_refusal(b, "only netlab itself makes the file tree of this node", node);
 		return;
 	}
 	buf_puts(b, "state=${NETLAB_SH_STATE:-/run/netlab-sh}/$lab\n");

@@ -186,9 +186,15 @@ static void write_score(const char *score)
 
 void sys_cgroup_spare_me(void)
 {
+	char now[16];
+
 	if (sys_read_value(AT_FDCWD, SCORE_FILE, score_before, sizeof(score_before)) < 0)
 		score_before[0] = '\0';
 	write_score("-900"); /* not -1000: it may be the one that takes it all */
+	/* Who may not lower its own (CAP_SYS_RESOURCE) has those that it starts raise theirs: the same, seen from there. */
+	if (score_before[0] && sys_read_value(AT_FDCWD, SCORE_FILE, now, sizeof(now)) >= 0 &&
+	    strcmp(now, "-900") != 0)
+		snprintf(score_before, sizeof(score_before), "900");
 }
 
 void sys_cgroup_like_others(void)

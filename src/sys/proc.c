@@ -112,6 +112,36 @@ int sys_setns(int pidfd, unsigned namespaces)
 	return setns(pidfd, (int)clone_flags(namespaces)) < 0 ? -errno : 0;
 }
 
+int sys_namespace(int proc_fd, pid_t pid, const char *kind, uint64_t *ret)
+{
+	char path[64], text[64];
+	const char *bracket;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "%d/ns/%s", (int)pid, kind);
+	n = readlinkat(proc_fd, path, text, sizeof(text) - 1);
+	if (n < 0)
+		return -errno;
+	text[n] = '\0';
+	/* "net:[4026531840]": namespaces(7) */
+	bracket = strchr(text, '[');
+	return bracket && sscanf(bracket, "[%" SCNu64 "]", ret) == 1 ? 0 : -EPROTO;
+}
+
+int sys_unshare(unsigned namespaces)
+{
+	int r = sys_gate("unshare");
+
+	if (r < 0)
+		return r;
+	return unshare((int)clone_flags(namespaces)) < 0 ? -errno : 0;
+}
+
+void sys_adopt_orphans(void)
+{
+	(void)prctl(PR_SET_CHILD_SUBREAPER, 1);
+}
+
 int sys_pidfd_signal(int pidfd, int signo)
 {
 	return syscall(SYS_pidfd_send_signal, pidfd, signo, NULL, 0) < 0 ? -errno : 0;

@@ -59,6 +59,13 @@ bool sys_is_exiting(pid_t pid);
 /** The pid as the procfs at `proc_fd` numbers it, e.g. from outside our PID namespace. @return > 0, negative errno */
 pid_t sys_pid_seen_from(int proc_fd);
 
+/** The inode of a process's namespace. @param[in] kind  "pid", "net", "mnt", "uts", "ipc", "cgroup" or "user"
+ *  @return 0; -ENOENT (no such process, or kind); ... */
+int sys_namespace(int proc_fd, pid_t pid, const char *kind, uint64_t *ret);
+/** Gives the caller new namespaces; a PID or user namespace is for sys_clone(). @return 0, negative errno */
+int sys_unshare(unsigned namespaces);
+/** Makes the caller the parent of descendants whose parent ends, as PID 1 of a namespace is by nature. */
+void sys_adopt_orphans(void);
 /** Makes the caller die by SIGKILL when its parent dies; false undoes it. @return 0, negative errno */
 int sys_die_with_parent(bool on);
 /** Names the calling process for ps and top (cut to 15 bytes). */

@@ -130,6 +130,7 @@ const char *choice_name(const struct choice *choices, int value);
 extern const struct object_spec top_spec, defaults_spec, addressing_spec;
 extern const struct object_spec node_spec, interface_spec, route_spec, service_spec,
 	capabilities_spec, limits_spec;
+extern const struct object_spec rootfs_spec, mount_spec, file_spec;
 extern const struct object_spec link_spec, link_defaults_spec, direction_spec;
 extern const struct object_spec dns_spec;
 extern const struct object_spec loss_spec, burst_spec, gemodel_spec, state_spec, slot_spec,

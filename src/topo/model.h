@@ -27,6 +27,7 @@ enum {
 	TOPO_MTU_MIN = 68,    /* RFC 791; 1280 with IPv6 (RFC 8200), which the checker says */
 	TOPO_MTU_MAX = 65535, /* veth's max_mtu is 65535: drivers/net/veth.c, ETH_MAX_MTU */
 	TOPO_COST_MAX = 65535,
+	TOPO_PATH_MAX = 4095, /* PATH_MAX less its end, linux/limits.h */
 };
 
 enum topo_engine { TOPO_ENGINE_AUTO, TOPO_ENGINE_NETEM, TOPO_ENGINE_WIRE };
@@ -154,6 +155,49 @@ struct topo_limits {
 	uint32_t pids;
 };
 
+/** Namespaces of a node, as bits of topo_node.share. */
+enum topo_namespace {
+	TOPO_NS_PID = 1u << 0,
+	TOPO_NS_MNT = 1u << 1,
+	TOPO_NS_UTS = 1u << 2,
+	TOPO_NS_IPC = 1u << 3,
+	TOPO_NS_CGROUP = 1u << 4,
+	TOPO_NS_USER = 1u << 5,
+};
+
+enum topo_mount_kind { TOPO_MOUNT_BIND, TOPO_MOUNT_TMPFS, TOPO_MOUNT_OVERLAY };
+
+/** An entry of `mounts`. */
+struct topo_mount {
+	enum topo_mount_kind kind;
+	const char *source;  /**< BIND, OVERLAY: path of the host's */
+	const char *at;      /**< path in the node, absolute, without ".." */
+	bool rw;             /**< BIND */
+	uint32_t size_bytes; /**< TMPFS; 0 = the kernel's default, half of the memory */
+	uint32_t mode;       /**< TMPFS: of its root */
+};
+
+/** An entry of `files`: a file, or a directory. */
+struct topo_file {
+	const char *path; /**< in the node, absolute, without "..", no slash at the end */
+	bool directory;
+	const char *content; /**< of a file; NULL when it is taken from one of the host's */
+	const char *from;    /**< path of the host's */
+	uint32_t mode;
+	const char *
+		owner; /**< "USER" or "USER:GROUP", of the node's /etc/passwd and /etc/group; NULL = root */
+};
+
+/** The file tree of a node, where it is not the default one (docs/adr 14). */
+struct topo_tree {
+	const char *rootfs; /**< directory of the host's; NULL = the host's own tree */
+	bool writable;      /**< rootfs: what the node writes lands in that directory */
+	const struct topo_mount *mounts;
+	size_t n_mounts;
+	const struct topo_file *files;
+	size_t n_files;
+};
+
 struct topo_node {
 	const char *name;
 	enum topo_kind kind;
@@ -173,6 +217,8 @@ struct topo_node {
 	struct topo_privileges privileges;
 	const struct topo_dns *dns; /**< NULL = no server */
 	struct topo_limits limits;
+	unsigned share; /**< set of enum topo_namespace that are the supervisor's */
+	struct topo_tree tree;
 	const struct topo_service *services;
 	size_t n_services;
 	/** what the timeline runs here: services that start later, named "timeline--N", N being the event's number from 1 */
@@ -253,6 +299,8 @@ struct topo {
 	size_t n_nodes;
 	struct topo_link *links;
 	size_t n_links;
+	const char
+		*dir; /**< absolute, that relative paths in the file count from; NULL = not known */
 	const struct topo_event *timeline; /**< in file order */
 	size_t n_events;
 	const struct topo_fault *faults; /**< in file order */
@@ -317,6 +365,8 @@ const char *topo_kind_name(enum topo_kind kind);
 const char *topo_restart_name(enum topo_restart_policy policy);
 /** "SIGTERM", ... */
 const char *topo_signal_name(enum topo_signal signal);
+/** "pid", "mnt", ...: the name of one bit of enum topo_namespace. */
+const char *topo_namespace_name(unsigned bit);
 /** A direction's key in the file and in every answer: "->" is from the first endpoint to the second. */
 static inline const char *topo_arrow(unsigned dir)
 {

@@ -23,6 +23,10 @@ enum node_key {
 	NODE_PRIVILEGED,
 	NODE_DNS,
 	NODE_LIMITS,
+	NODE_SHARE,
+	NODE_ROOTFS,
+	NODE_MOUNTS,
+	NODE_FILES,
 };
 
 struct interface_list {
@@ -47,6 +51,22 @@ struct limits_draft {
 	uint32_t cpu_milli, pids;
 };
 
+struct mount_list {
+	struct topo_mount *items;
+	size_t n;
+};
+
+struct file_list {
+	struct topo_file *items;
+	size_t n;
+};
+
+struct rootfs_draft {
+	uint32_t set;
+	const char *path;
+	bool writable;
+};
+
 /** What a node's object says. */
 struct node_draft {
 	uint32_t set; /**< NODE_* */
@@ -61,6 +81,10 @@ struct node_draft {
 	bool privileged;
 	const struct topo_dns *dns;
 	struct limits_draft limits;
+	unsigned share;
+	struct rootfs_draft rootfs;
+	struct mount_list mounts;
+	struct file_list files;
 };
 
 extern const struct value_type type_interfaces; /**< struct interface_list */
@@ -73,6 +97,17 @@ extern const struct value_type type_limits;     /**< struct limits_draft */
 /** The node's limits: its own keys, and the defaults' where it has none. */
 struct topo_limits limits_merge(const struct limits_draft *own, bool own_given,
 				const struct limits_draft *defaults, bool defaults_given);
+extern const struct value_type type_share_list; /**< unsigned, set of enum topo_namespace */
+extern const struct value_type type_rootfs;     /**< struct rootfs_draft */
+extern const struct value_type type_mounts;     /**< struct mount_list */
+extern const struct value_type type_files;      /**< struct file_list */
+
+/** What a draft and the defaults come to: the file tree, and the namespaces that are shared. */
+void node_merge_tree(struct parser *p, const struct node_draft *draft,
+		     const struct node_draft *defaults, struct topo_node *ret);
+/** Checks what only the whole node tells. @param[in] at  the node's object */
+void node_check_tree(struct parser *p, const struct path *at, const struct node_draft *draft,
+		     const struct topo_node *node);
 
 extern const struct value_type type_capabilities; /**< struct topo_privileges */
 

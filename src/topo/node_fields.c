@@ -149,9 +149,21 @@ static const struct field node_fields[] = {
 	  .type = &type_services,
 	  OFFSET(services),
 	  .bit = NODE_SERVICES },
-	{ .name = "mounts", .help = "Mounts.", .later = "mounts of a node's own" },
-	{ .name = "files", .help = "Files.", .later = "files given in the topology" },
-	{ .name = "rootfs", .help = "Root.", .later = "a root file system of a node's own" },
+	{ .name = "mounts",
+	  .help = "What is mounted in its file tree.",
+	  .type = &type_mounts,
+	  OFFSET(mounts),
+	  .bit = NODE_MOUNTS },
+	{ .name = "files",
+	  .help = "Files and directories that are made in its file tree.",
+	  .type = &type_files,
+	  OFFSET(files),
+	  .bit = NODE_FILES },
+	{ .name = "rootfs",
+	  .help = "Directory that is its root. Default: the host's tree, read-only.",
+	  .type = &type_rootfs,
+	  OFFSET(rootfs),
+	  .bit = NODE_ROOTFS },
 	{ .name = "limits",
 	  .help = "What the node may use of the host, by cgroup. {}: no limit, but its use is counted.",
 	  .type = &type_limits,
@@ -167,7 +179,11 @@ static const struct field node_fields[] = {
 	  .type = &type_dns,
 	  OFFSET(dns),
 	  .bit = NODE_DNS },
-	{ .name = "share", .help = "Shared namespaces.", .later = "sharing namespaces" },
+	{ .name = "share",
+	  .help = "Namespaces that are not its own but the lab's. Default: none.",
+	  .type = &type_share_list,
+	  OFFSET(share),
+	  .bit = NODE_SHARE },
 	{ .name = "privileged",
 	  .help = "Its processes may do all that netlab may. Default: false.",
 	  .type = &type_bool,
@@ -247,6 +263,7 @@ bool node_merge(struct parser *p, const struct node_draft *draft, const struct n
 	node.n_services = draft->set & 1u << NODE_SERVICES ? draft->services.n : d->services.n;
 	node.limits = limits_merge(&draft->limits, draft->set & 1u << NODE_LIMITS, &d->limits,
 				   d->set & 1u << NODE_LIMITS);
+	node_merge_tree(p, draft, d, &node);
 	*ret = node;
 	return !p->oom;
 }

@@ -34,6 +34,10 @@ static void check_switch(struct document *d, const struct path *at, const struct
 		{ NODE_CAPABILITIES, "capabilities" },
 		{ NODE_PRIVILEGED, "privileged" },
 		{ NODE_LIMITS, "limits" },
+		{ NODE_SHARE, "share" },
+		{ NODE_ROOTFS, "rootfs" },
+		{ NODE_MOUNTS, "mounts" },
+		{ NODE_FILES, "files" },
 	};
 	const struct path interfaces = { .up = at, .key = "interfaces" };
 
@@ -80,6 +84,8 @@ static void parse_node(struct document *d, const struct path *at, const json_t *
 		node.hostname = node.name;
 	if (!topo_is_ip(&node))
 		check_switch(d, at, &draft, &node);
+	else
+		node_check_tree(&d->p, at, &draft, &node);
 	if (draft.set & 1u << NODE_STP && node.kind != TOPO_SWITCH) {
 		const struct path stp = { .up = at, .key = "stp" };
 

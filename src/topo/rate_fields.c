@@ -40,9 +40,9 @@ static bool parse_path(struct parser *p, const struct path *at, const json_t *v,
 	return true;
 }
 
-static const struct value_type type_path = {
+const struct value_type type_path = {
 	parse_path,
-	"path",
+	"host-path",
 	"{\"description\":\"Path of a file; a relative one counts from the directory of the topology file.\","
 	"\"type\":\"string\",\"minLength\":1}",
 	NULL,

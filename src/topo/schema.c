@@ -101,8 +101,9 @@ static void define_object(struct schema *s, const struct object_spec *spec)
 
 /* Objects that no field's type names, only the text of a list's or map's schema does. */
 static const struct object_spec *const elements[] = {
-	&node_spec, &link_spec,  &interface_spec, &route_spec,        &service_spec, &dns_spec,
-	&loss_spec, &trace_spec, &event_spec,     &capabilities_spec, &fault_spec,   &restart_spec,
+	&node_spec,  &link_spec,    &interface_spec, &route_spec, &service_spec,
+	&dns_spec,   &loss_spec,    &trace_spec,     &event_spec, &capabilities_spec,
+	&fault_spec, &restart_spec, &rootfs_spec,    &mount_spec, &file_spec,
 };
 
 /* The same of types. */

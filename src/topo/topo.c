@@ -78,6 +78,10 @@ static void set_dir(struct document *d, const char *file, const struct topo_over
 		return;
 	d->p.dir = dir;
 	d->p.dir_len = (size_t)(slash - dir) + 1;
+	if (dir[0] == '/') {
+		d->p.topo->dir = arena_printf(d->p.arena, "%.*s", (int)d->p.dir_len, dir);
+		d->p.oom |= !d->p.topo->dir;
+	}
 }
 
 static void parse_document(struct document *d, const json_t *root, const char *file,

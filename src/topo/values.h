@@ -24,6 +24,7 @@ extern const struct value_type type_mac;       /**< uint8_t[6] */
 extern const struct value_type type_pairs;     /**< struct pair_list: environment variables */
 extern const struct value_type type_sysctls;   /**< struct pair_list */
 extern const struct value_type type_argv;      /**< const char *const * */
+extern const struct value_type type_path;      /**< const char *: of a file of the host's */
 
 struct address_list {
 	struct ip_prefix *items;

@@ -411,12 +411,15 @@ static void be_node(int node, int hello_fd)
 		{ "/proc/sys/net/ipv6/conf/all/accept_ra", "0" },
 		{ "/proc/sys/net/ipv6/conf/default/accept_ra", "0" },
 	};
+	struct mount_attr read_only = { .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV };
 	char name[16];
 	int rtnetlink;
 
 	snprintf(name, sizeof(name), "n%d", node);
 	if (sethostname(name, strlen(name)) < 0)
 		die("sethostname");
+	if (mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, &read_only, sizeof(read_only)) < 0)
+		die("mount_setattr");
 	if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0 ||
 	    mount("sysfs", "/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
 		die("mount");
@@ -438,7 +441,7 @@ static void make_nodes(void)
 		die("socketpair");
 	for (int i = 0; i < n_nodes; i++) {
 		pids[i] = clone_with(CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWUTS |
-				     CLONE_NEWIPC);
+				     CLONE_NEWIPC | CLONE_NEWCGROUP);
 		if (pids[i] == 0)
 			be_node(i, pair[1]);
 	}

@@ -36,7 +36,8 @@ def read(path):
 
 def node_lab():
     """A lab whose nodes have a /mnt of their own: what is there, the host does not see. Only privileged ones may mount."""
-    lab = Lab(topology({"a": {"privileged": True}, "b": {"privileged": True}}, [["a", "b"]]))
+    mine = {"privileged": True, "mounts": [{"bind": SCRATCH, "rw": True}]}
+    lab = Lab(topology({"a": mine, "b": mine}, [["a", "b"]]))
     for node in "ab":
         lab.exec(node, "mount", "-t", "tmpfs", "none", "/mnt")
     return lab

@@ -327,6 +327,7 @@ def test_stopped_init():
     """A node whose first process stands still: commands run, and end, all the same."""
     lab = Lab(pair())
     pid = lab.pid("a")
+    lab.exec("a", "true")  # the node's file tree is made by its init, for the first command
     os.kill(pid, signal.SIGSTOP)
     try:
         equal(lab.out("a", "echo", "still", timeout=60), "still\n", "a command")
@@ -334,6 +335,15 @@ def test_stopped_init():
     finally:
         os.kill(pid, signal.SIGCONT)
     wait_for(lambda: len(netlab_json("ps", lab.name)) == 2, "the init reaps what ended meanwhile")
+    # before the first command there is no file tree: that is said, and nobody else waits
+    pid = lab.pid("b")
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        matches(lab.exec("b", "true", status=125, timeout=60).stderr, "node 'b': its init does not answer")
+        lab.exec("a", "true", timeout=60)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    lab.exec("b", "true", timeout=60)
 
 
 if __name__ == "__main__":

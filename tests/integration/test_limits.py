@@ -56,7 +56,13 @@ def test_limits_are_set():
     equal(said["usage"]["pids"], 1, "the init alone")
     between(said["usage"]["memory_bytes"], 1, 16 * MIB, "memory of an idle node")
     check("usage" not in node(lab, "b"), "nothing is counted where nothing is asked")
-    inside = lab.out("a", "cat", "/proc/self/cgroup")
+    # seen from outside: for the node its own cgroup is the root
+    waits = lab.popen("a", "sleep", "1000")
+    pid = wait_for(lambda: [p["pid"] for p in netlab_json("ps", lab.name) if p["command"] == "sleep 1000"], "it runs")
+    with open(f"/proc/{pid[0]}/cgroup", encoding="utf-8") as file:
+        inside = file.read()
+    waits.kill()
+    waits.wait()
     for use in ("memory", "cpu", "pids"):
         where = ":" if cgroups()[use].startswith("v2") else f":{use}:|:{use},|,{use}:"
         matches(inside, rf"(?m)({where}).*/netlab-{lab.name}-[0-9a-f]{{16}}/node-a$", "exec's", use)

@@ -63,7 +63,7 @@ def test_env_cwd_user():
 def test_services_and_logs():
     trace = os.path.join(SCRATCH, "order")
     slow = ["sh", "-c", f'echo one is "$NUMBER" >>{trace}; echo out; echo err >&2; exec sleep 1000']
-    lab = Lab(topology({"a": {"env": {"NUMBER": "1"}, "services": [
+    lab = Lab(topology({"a": {"env": {"NUMBER": "1"}, "mounts": [{"bind": SCRATCH, "rw": True}], "services": [
         {"name": "one", "run": slow},
         {"name": "two", "run": slow, "env": {"NUMBER": "2"}},
         {"name": "brief", "run": ["sh", "-c", "echo bye; exit 7"]}]}, "b": {}}, [["a", "b"]]))

@@ -11,7 +11,9 @@ from support import (SCRATCH, STATE, Lab, between, check, equal, main, matches, 
 
 
 def one(*services, **more):
-    return topology({"a": {"services": list(services)}, "b": {}}, [["a", "b"]], **more)
+    # what they write, the test reads
+    return topology({"a": {"services": list(services), "mounts": [{"bind": SCRATCH, "rw": True}]},
+                     "b": {}}, [["a", "b"]], **more)
 
 
 def sh(name, script, **more):
@@ -115,6 +117,8 @@ def test_after():
                                 {"name": "first", "run": ["sh", "-c", note, "first"], **up}]},
              "b": {"services": [{"name": "middle", "run": ["sh", "-c", note, "middle"], "after": ["a/first", "setup"], **up},
                                 {"name": "setup", "run": ["true"]}]}}
+    for node in nodes.values():
+        node["mounts"] = [{"bind": SCRATCH, "rw": True}]
     lab = Lab(topology(nodes, [["a", "b"]]))
     with open(order, encoding="utf-8") as file:
         equal(file.read().split(), ["first", "middle", "last"], "order")

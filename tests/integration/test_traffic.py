@@ -51,7 +51,8 @@ def test_nginx_and_curl():
                    "  server { listen 80; listen [::]:80;\n"
                    "    location / { return 200 'hello from $hostname to $remote_addr\\n'; } } }\n"
                    % ((SCRATCH,) * 6))
-    lab = Lab(topology({"web": {"services": [{"name": "http", "run": ["nginx", "-c", config]}]},
+    lab = Lab(topology({"web": {"services": [{"name": "http", "run": ["nginx", "-c", config]}],
+                                "mounts": [{"bind": SCRATCH, "rw": True}]},
                         "sw": {"kind": "switch"}, "c1": {}, "c2": {}},
                        [["web", "sw"], ["c1", "sw"], ["c2", "sw"]]))
     for client in ("c1", "c2"):

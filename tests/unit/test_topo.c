@@ -586,16 +586,76 @@ static void test_dumbbell(void **state)
 	topo_free(t);
 }
 
+static void test_tree(void **state)
+{
+	struct topo *t = parse(
+		"{\"defaults\": {\"node\": {\"share\": [\"pid\"], \"files\": {\"/etc/a\": \"1\", \"/etc/b\": \"2\"},"
+		"   \"mounts\": [{\"tmpfs\": \"/data\"}]}},"
+		" \"nodes\": {\"n\": {\"share\": [\"uts\", \"ipc\"], \"rootfs\": {\"path\": \"/srv/tree\", \"writable\": true},"
+		"   \"mounts\": [{\"bind\": \"/x\", \"at\": \"/y/\", \"rw\": true}, {\"overlay\": \"/usr/lib\"},"
+		"     {\"tmpfs\": \"/t\", \"size\": \"1mib\", \"mode\": \"1777\"}],"
+		"   \"files\": {\"//\": \"a comment\", \"/etc/b\": {\"from\": \"/c\", \"mode\": \"600\", \"owner\": \"u:g\"},"
+		"     \"/run/d/\": {}, \"/etc/empty\": {}}},"
+		"  \"d\": {}, \"sw\": {\"kind\": \"switch\"}}, \"links\": []}");
+	const struct topo_node *n = &t->nodes[0], *d = &t->nodes[1];
+	const struct topo_mount *m = n->tree.mounts;
+	const struct topo_file *f = n->tree.files;
+
+	(void)state;
+	assert_int_equal(n->share, TOPO_NS_UTS | TOPO_NS_IPC);
+	assert_string_equal(n->tree.rootfs, "/srv/tree");
+	assert_true(n->tree.writable);
+	assert_int_equal(n->tree.n_mounts, 3);
+	assert_int_equal(m[0].kind, TOPO_MOUNT_BIND);
+	assert_string_equal(m[0].source, "/x");
+	assert_string_equal(m[0].at, "/y");
+	assert_true(m[0].rw);
+	assert_int_equal(m[1].kind, TOPO_MOUNT_OVERLAY);
+	assert_string_equal(m[1].at, "/usr/lib");
+	assert_int_equal(m[2].kind, TOPO_MOUNT_TMPFS);
+	assert_string_equal(m[2].at, "/t");
+	assert_int_equal(m[2].size_bytes, 1048576);
+	assert_int_equal(m[2].mode, 01777);
+	/* those of the defaults first, but for what the node has itself */
+	assert_int_equal(n->tree.n_files, 4);
+	assert_string_equal(f[0].path, "/etc/a");
+	assert_string_equal(f[0].content, "1");
+	assert_int_equal(f[0].mode, 0644);
+	assert_string_equal(f[1].path, "/etc/b");
+	assert_string_equal(f[1].from, "/c");
+	assert_null(f[1].content);
+	assert_int_equal(f[1].mode, 0600);
+	assert_string_equal(f[1].owner, "u:g");
+	assert_string_equal(f[2].path, "/run/d");
+	assert_true(f[2].directory);
+	assert_int_equal(f[2].mode, 0755);
+	assert_string_equal(f[3].content, "");
+	assert_int_equal(d->share, TOPO_NS_PID);
+	assert_string_equal(d->tree.mounts[0].at, "/data");
+	assert_int_equal(d->tree.n_files, 2);
+	assert_int_equal(t->nodes[2].share + t->nodes[2].tree.n_mounts + t->nodes[2].tree.n_files,
+			 0);
+	topo_free(t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_smallest),    cmocka_unit_test(test_top),
-		cmocka_unit_test(test_overrides),   cmocka_unit_test(test_file_names),
-		cmocka_unit_test(test_node),        cmocka_unit_test(test_precedence),
-		cmocka_unit_test(test_impairments), cmocka_unit_test(test_interfaces),
-		cmocka_unit_test(test_link_names),  cmocka_unit_test(test_find_without_index),
-		cmocka_unit_test(test_seeds),       cmocka_unit_test(test_dumbbell),
-		cmocka_unit_test(test_trace_paths), cmocka_unit_test(test_presets),
+		cmocka_unit_test(test_smallest),
+		cmocka_unit_test(test_top),
+		cmocka_unit_test(test_overrides),
+		cmocka_unit_test(test_file_names),
+		cmocka_unit_test(test_node),
+		cmocka_unit_test(test_tree),
+		cmocka_unit_test(test_precedence),
+		cmocka_unit_test(test_impairments),
+		cmocka_unit_test(test_interfaces),
+		cmocka_unit_test(test_link_names),
+		cmocka_unit_test(test_find_without_index),
+		cmocka_unit_test(test_seeds),
+		cmocka_unit_test(test_dumbbell),
+		cmocka_unit_test(test_trace_paths),
+		cmocka_unit_test(test_presets),
 		cmocka_unit_test(test_timeline),
 	};
 

@@ -169,7 +169,7 @@ static void test_schema_content(void **state)
 		{ NULL, "faults", true },
 		{ "fault", "match", true },
 		{ "node", "services", true },
-		{ "node", "mounts", false },
+		{ "node", "mounts", true },
 		{ "node", "privileged", true },
 		{ "service", "run", true },
 		{ "service", "ready", true },

@@ -95,7 +95,8 @@ static void test_keys(void **state)
 		&impairment_spec, &loss_spec,       &burst_spec,    &gemodel_spec,
 		&state_spec,      &slot_spec,       &trace_spec,    &event_spec,
 		&when_spec,       &event_exec_spec, &fault_spec,    &ready_spec,
-		&restart_spec,    &limits_spec,
+		&restart_spec,    &limits_spec,     &rootfs_spec,   &mount_spec,
+		&file_spec,
 	};
 	_cleanup_buf_ struct buf md = { 0 }, man = { 0 };
 
