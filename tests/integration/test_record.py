@@ -241,9 +241,10 @@ def test_refusals():
 
 def test_bundle():
     """Kept when the run fails, whatever the reason; nothing is left of one that does not."""
-    for command, status, why in ((["sh", "-c", "exit 3"], 3, "exit code"), (["sleep", "60"], 124, "timeout")):
+    for command, status, why, time in ((["sh", "-c", "exit 3"], 3, "exit code", "100s"),
+                                       (["sleep", "200"], 124, "timeout", "3s")):
         directory = new_dir()
-        done = netlab("run", pair(loss="20%"), "--bundle", directory, "--timeout", "5s", "--", *command, status=status)
+        done = netlab("run", pair(loss="20%"), "--bundle", directory, "--timeout", time, "--", *command, status=status)
         matches(done.stderr, f"what is known of this failure is in {directory}")
         repro = load(f"{directory}/repro.json")
         equal((repro["why"], repro["exit_code"], repro["seed"], repro["command"]), (why, status, 7, command))
@@ -255,7 +256,7 @@ def test_bundle():
         for pattern in (r"(?m)^\$ ip -s address$", r"inet 10\.0\.0\.0/31", r"(?m)^\$ ip neighbour$", "PERMANENT",
                         r"(?m)^\$ tc -s qdisc$"):
             matches(text, pattern)
-    netlab("replay", directory, "--timeout", "20s", "--", "true")
+    netlab("replay", directory, "--timeout", "100s", "--", "true")
     directory = new_dir()
     done = netlab("run", pair(), "--bundle", directory, "--", "true")
     check(not os.path.exists(directory), "left behind")
