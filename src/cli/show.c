@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/describe.h"
+#include "cli/faults.h"
 #include "cli/output.h"
 #include "cli/usage.h"
 #include "cli/target.h"
@@ -337,6 +338,10 @@ int cmd_show(struct cli *c)
 	}
 	if (code == 0 && !s.name)
 		code = print_timeline(c, json_object_get(doc, "timeline"));
+	if (code == 0 && !s.name && json_array_size(json_object_get(doc, "faults")) > 0) {
+		(void)fputc('\n', c->io->out);
+		code = cli_print_faults(c, json_object_get(doc, "faults"));
+	}
 	json_decref(doc);
 	return code;
 }

@@ -215,11 +215,11 @@ int atoms_make(const struct decisions *d, const struct frames *f, const struct t
 			    .out = ret,
 			    .places = sort_frames(f),
 			    .err = err };
-	int r;
+	int r = 0;
 
+	if (!m.places)
+		return err_set(err, ENOMEM, "out of memory");
 	ret->with_data = with_data;
-	r = m.places ? 0 : err_set(err, ENOMEM, "out of memory");
-
 	for (size_t i = 0; i < d->n && r == 0; i++)
 		r = take_apart(&m, &d->items[i]);
 	free(m.places);

@@ -15,7 +15,6 @@
 
 enum {
 	/* draft-ietf-opsawg-pcapng; numbers in the byte order of the machine, as pcapng.c writes them */
-	BLOCK_SECTION = 0x0a0d0d0a,
 	BLOCK_PACKET = 6,
 	BLOCK_MAX = 1 << 20,
 	PACKET_HEAD = 20,
@@ -108,6 +107,7 @@ static int read_block(struct reading *r)
 {
 	struct block_head head;
 	size_t n = fread(&head, 1, sizeof(head), r->file), body;
+	int e;
 
 	if (n == 0)
 		return ferror(r->file) ? -EIO : 0;
@@ -119,8 +119,8 @@ static int read_block(struct reading *r)
 		return -EINVAL;
 	if (head.type != BLOCK_PACKET)
 		return 1;
-	n = (size_t)take_packet(r, r->block, body - 4);
-	return (int)n < 0 ? (int)n : 1;
+	e = take_packet(r, r->block, body - 4);
+	return e < 0 ? e : 1;
 }
 
 static int read_all(struct reading *r)
