@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 
-from support import (NETLAB, SCRATCH, STATE, TOP, Lab, check, equal, main, need_root, netlab, run, topology, wait_for)
+from support import (NETLAB, STATE, TOP, Lab, check, equal, main, need_root, netlab, run, topology, wait_for)
 
 PYTHON = shutil.which("python3", path="/usr/local/bin:/usr/bin:/bin") or sys.executable
 WORD = f"netlab-security-{os.getpid()}"
@@ -78,6 +78,19 @@ ATTEMPTS = (
     ("connect_to_the_hosts_loopback", ("ECONNREFUSED",), "outside"),
     ("open_shared_memory_of_the_host", HIDDEN, "outside"),
     ("talk_to_the_hypervisor", FORBIDDEN, "privileged"),
+    # the node's own file tree
+    ("write_to_the_host_tree", READ_ONLY, "outside"),
+    ("change_a_file_of_the_host", READ_ONLY, "outside"),
+    ("read_a_file_in_the_hosts_tmp", HIDDEN, "outside"),
+    ("reach_the_lab_directory", HIDDEN, "outside"),
+    ("connect_to_a_named_socket", HIDDEN, "outside"),
+    ("chroot_and_climb_out", HIDDEN, "outside"),
+    ("write_core_pattern", READ_ONLY, "outside"),
+    ("write_a_vm_setting", READ_ONLY, "outside"),
+    ("press_sysrq", READ_ONLY, "outside"),
+    ("write_to_sys", READ_ONLY, "outside"),
+    ("move_into_another_cgroup", READ_ONLY, "outside"),
+    ("see_devices_of_the_host", HIDDEN, "outside"),
 )
 
 
@@ -96,14 +109,16 @@ class Host:
     SHM = 0x6e6c7365
 
     def __init__(self, lab):
-        self.tree = tempfile.mkdtemp(prefix="netlab-security-", dir="/var/lib")
+        # neither in /etc or /var, of which a node has a copy, nor where the topology is, which it sees
+        self.tree = tempfile.mkdtemp(prefix="netlab-security-", dir="/opt" if os.path.isdir("/opt") else "/usr/local")
+        self.hidden = tempfile.mkdtemp(prefix="netlab-security-", dir="/tmp")
         with open(f"{self.tree}/file", "w", encoding="ascii") as file:
             file.write("the host's\n")
-        hidden = os.path.join(SCRATCH, "hidden")
+        hidden = os.path.join(self.hidden, "file")
         with open(hidden, "w", encoding="ascii") as file:
             file.write("hidden\n")
         self.listeners = [socket.socket(socket.AF_UNIX), socket.socket(socket.AF_UNIX), socket.socket()]
-        for listener, address in zip(self.listeners, ("\0" + WORD, f"{SCRATCH}/socket", ("127.0.0.1", 0))):
+        for listener, address in zip(self.listeners, ("\0" + WORD, f"{self.hidden}/socket", ("127.0.0.1", 0))):
             listener.bind(address)
             listener.listen()
         self.shm = ctypes.CDLL(None).shmget(self.SHM, 4096, 0o1600)
@@ -113,7 +128,7 @@ class Host:
             with open(path, encoding="ascii") as file:
                 macs.append(file.read().strip())
         self.told = json.dumps({
-            "tree": self.tree, "hidden": hidden, "state": STATE, "socket": f"{SCRATCH}/socket", "abstract": WORD,
+            "tree": self.tree, "hidden": hidden, "lab": f"{STATE}/{lab.name}", "socket": f"{self.hidden}/socket", "abstract": WORD,
             "port": self.listeners[2].getsockname()[1], "shm": self.SHM, "pid": self.process.pid, "word": WORD,
             "other_pid": lab.pid("b"), "macs": [mac for mac in macs if mac != "00:00:00:00:00:00"],
             "devices": [name for name in os.listdir("/dev")
@@ -126,6 +141,7 @@ class Host:
             listener.close()
         ctypes.CDLL(None).shmctl(self.shm, 0, None)
         shutil.rmtree(self.tree)
+        shutil.rmtree(self.hidden)
 
 
 def try_all(prefix, host, names):

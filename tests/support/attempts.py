@@ -75,7 +75,7 @@ def read_a_file_in_the_hosts_tmp(host):
 
 
 def reach_the_lab_directory(host):
-    os.listdir(host["state"])
+    os.listdir(host["lab"])
 
 
 def chroot_and_climb_out(host):
@@ -120,8 +120,8 @@ def make_a_disk_device(_):
 def open_a_file_by_handle(_):
     handle = ctypes.create_string_buffer(struct.pack("Ii", 128, 0), 136)
     mount = ctypes.c_int()
-    call("name_to_handle_at", AT_FDCWD, b"/etc", handle, ctypes.byref(mount), 0)
-    fd = os.open("/etc", os.O_RDONLY)
+    call("name_to_handle_at", AT_FDCWD, b"/tmp", handle, ctypes.byref(mount), 0)
+    fd = os.open("/tmp", os.O_RDONLY)
     os.close(call("open_by_handle_at", fd, handle, os.O_RDONLY))
 
 
