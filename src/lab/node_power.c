@@ -222,6 +222,7 @@ int node_restart(struct supervisor *s, size_t node, struct netlab_err *err)
 	r = bring_back(s, node, err);
 	wired_restore(s);
 	if (r < 0) {
+		rt_discard(&s->batch); /* what was not sent is not for the next one */
 		supervisor_log("node '%s' could not be brought back: %s", name, err->message);
 		if (s->nodes[node].pid)
 			(void)kill_it(s, node, &unwanted);
