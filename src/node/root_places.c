@@ -3,6 +3,7 @@
    lab itself is in sight there. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -10,6 +11,7 @@
 
 #include "base/err.h"
 #include "node/root_build.h"
+#include "sys/fs.h"
 #include "sys/inside.h"
 
 enum {
@@ -233,6 +235,28 @@ static int attach_name(struct root_build *b, size_t i)
 	return root_attach(b, take(&b->name_fds[i]), names[i], ROOT_FILE, false);
 }
 
+/** Where /etc is the node's own it tells its name, too. */
+static int write_hostname(struct root_build *b)
+{
+	static const char path[] = "/etc/hostname";
+	char text[80];
+	int parent, fd, r;
+
+	if (gives_file(b->tree, path) || (b->tree->rootfs ? b->tree->writable : !b->has_etc))
+		return 0;
+	fd = sys_inside_create(b->root_fd, path, &parent);
+	if (parent >= 0)
+		close(parent);
+	if (fd < 0)
+		return root_path_error(b, fd, "making the file", path);
+	snprintf(text, sizeof(text), "%s\n", b->topo->hostname);
+	r = sys_write_all(fd, text, strlen(text));
+	if (r == 0)
+		r = sys_dress(fd, (uid_t)-1, (gid_t)-1, 0644);
+	close(fd);
+	return r < 0 ? err_errno(b->err, r, "writing '%s'", path) : 0;
+}
+
 /** The lab's own directory, with the socket that controls the lab, is nothing for its nodes. */
 static int hide_lab(struct root_build *b)
 {
@@ -271,5 +295,5 @@ int root_places_attach(struct root_build *b)
 		r = hide_lab(b);
 	for (size_t i = 0; i < ROOT_NAMES && r == 0; i++)
 		r = attach_name(b, i);
-	return r;
+	return r < 0 ? r : write_hostname(b);
 }

@@ -80,6 +80,14 @@ def test_no_server_by_default():
     lab.exec("a", "rm", "-f", "/tmp/netlab-lookup")
 
 
+def test_hostname():
+    lab = Lab(trio())
+    for node, name in (("a", "a"), ("b", "beta.example")):
+        equal(lab.out(node, "sh", "-c", "hostname; cat /etc/hostname"), f"{name}\n{name}\n", node)
+    with open("/etc/hostname", encoding="utf-8") as file:
+        check("beta.example" not in file.read(), "the host's own file was written")
+
+
 def test_hosts_false():
     lab = Lab(trio(hosts=False))
     check("nameserver" not in lab.out("a", "cat", "/etc/resolv.conf"), "a server")
