@@ -326,7 +326,7 @@ static void count_services(unsigned *running, unsigned *exited)
 	{
 		const char *state = json_string_value(json_object_get(service, "state"));
 
-		*running += strcmp(state, "running") == 0;
+		*running += strcmp(state, "ready") == 0;
 		*exited += strcmp(state, "exited") == 0;
 	}
 	json_decref(lab);
