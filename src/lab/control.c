@@ -214,9 +214,9 @@ static json_t *answer_exec(struct supervisor *s, const json_t *request, int *ret
 	for (size_t j = 0; j < node->n_env; j++)
 		json_array_append_new(env,
 				      json_sprintf("%s=%s", node->env[j].key, node->env[j].value));
-	return json_pack("{s:o,s:s?,s:s?,s:b,s:o,s:o}", "env", env, "cwd", node->cwd, "user",
+	return json_pack("{s:o,s:s?,s:s?,s:b,s:o,s:o,s:b}", "env", env, "cwd", node->cwd, "user",
 			 node->user, "rootless", s->rootless, "privileges", privileges, "cgroups",
-			 limits_directories(s, i));
+			 limits_directories(s, i), "memory_limit", node->limits.memory_bytes > 0);
 }
 
 static json_t *answer_freeze(struct supervisor *s, const json_t *request, struct netlab_err *err)

@@ -52,7 +52,11 @@ static int join_cgroups(const struct enter_job *j, struct netlab_err *err)
 		if (j->cgroups[i] >= 0)
 			r = sys_cgroup_join(j->cgroups[i]);
 	}
-	return r < 0 ? err_errno(err, r, "entering the cgroups of node '%s'", j->node) : 0;
+	if (r < 0)
+		return err_errno(err, r, "entering the cgroups of node '%s'", j->node);
+	if (j->memory_limit)
+		sys_cgroup_die_first(); /* before the node's init */
+	return 0;
 }
 
 /** The command's own process. */

@@ -31,6 +31,7 @@ struct enter_job {
 	int node_fd; /**< pidfd of the node's init */
 	bool rootless;
 	int cgroups[NODE_CGROUPS_MAX]; /**< to join (sys_cgroup_join()); -1 = none */
+	bool memory_limit;             /**< of the node */
 	int link_fd;                   /**< socket to lab_exec() */
 	bool terminal;                 /**< give it one, opened in the node */
 	struct sys_pty pty;

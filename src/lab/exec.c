@@ -190,6 +190,7 @@ int lab_exec(const struct lab_exec_options *o, int *ret_status, struct netlab_er
 		goto out;
 	j.rootless = json_is_true(json_object_get(reply, "rootless")) && geteuid() != 0;
 	j.terminal = o->terminal;
+	j.memory_limit = json_is_true(json_object_get(reply, "memory_limit"));
 	r = open_cgroups(&j, json_object_get(reply, "cgroups"), err);
 	if (r == 0)
 		r = run_job(&j, ret_status, err);

@@ -160,8 +160,6 @@ static int set_up(struct init *n, struct netlab_err *err)
 {
 	int r = join_cgroups(n->boot, err);
 
-	if (r == 0 && n->topo->limits.memory_bytes)
-		sys_cgroup_spare_me(); /* with the init all of the node would go */
 	if (r == 0)
 		r = own_namespaces(n, err);
 	if (r == 0)

@@ -51,7 +51,8 @@ static void run(const struct service_run *r, int failure_fd)
 		err_set(&err, ENOMEM, "out of memory");
 		goto fail;
 	}
-	sys_cgroup_like_others();
+	if (node->limits.memory_bytes)
+		sys_cgroup_die_first(); /* before the init, with which the node would go */
 	sys_restore_nofile(&r->boot->nofile);
 	(void)node_exec(
 		&(struct node_command){

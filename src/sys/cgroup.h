@@ -101,11 +101,9 @@ enum {
 int sys_cgroup_limit(const struct sys_cgroup *c, const struct sys_cgroup_limits *l,
 		     struct netlab_err *err);
 
-/** Makes the calling process the last that the kernel kills where the memory of its cgroup runs out. Needs privilege on
- *  the host; without, it stays as it was. Children inherit it: see sys_cgroup_like_others(). */
-void sys_cgroup_spare_me(void);
-/** Undoes that, in a child too. */
-void sys_cgroup_like_others(void);
+/** Makes the calling process, and what it starts, die before others when memory runs out. Takes no privilege; the other
+ *  way round, sparing somebody, takes CAP_SYS_RESOURCE on the host. */
+void sys_cgroup_die_first(void);
 
 /** What was used; -1 = this kernel does not tell, or the cgroup is not for it. */
 struct sys_cgroup_usage {

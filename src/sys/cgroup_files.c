@@ -170,37 +170,15 @@ void sys_cgroup_read_usage(const struct sys_cgroup *c, struct sys_cgroup_usage *
 
 /* --- memory that ran out --- */
 
-#define SCORE_FILE "/proc/self/oom_score_adj"
-static char score_before[16]; /* "" = not changed */
-
-static void write_score(const char *score)
+void sys_cgroup_die_first(void)
 {
-	int fd = open(SCORE_FILE, O_WRONLY | O_CLOEXEC);
+	/* proc_pid_oom_score_adj(5): as much as nine tenths of the limit on top of what it has; 1000 would be all */
+	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
 
-	/* a matter of luck where it is not allowed: no reason to fail */
-	if (fd >= 0) {
-		(void)!write(fd, score, strlen(score));
+	if (fd >= 0) { /* without a /proc it is a matter of luck: no reason to fail */
+		(void)!write(fd, "900", 3);
 		close(fd);
 	}
-}
-
-void sys_cgroup_spare_me(void)
-{
-	char now[16];
-
-	if (sys_read_value(AT_FDCWD, SCORE_FILE, score_before, sizeof(score_before)) < 0)
-		score_before[0] = '\0';
-	write_score("-900"); /* not -1000: it may be the one that takes it all */
-	/* Who may not lower its own (CAP_SYS_RESOURCE) has those that it starts raise theirs: the same, seen from there. */
-	if (score_before[0] && sys_read_value(AT_FDCWD, SCORE_FILE, now, sizeof(now)) >= 0 &&
-	    strcmp(now, "-900") != 0)
-		snprintf(score_before, sizeof(score_before), "900");
-}
-
-void sys_cgroup_like_others(void)
-{
-	if (score_before[0])
-		write_score(score_before);
 }
 
 static int open_file(const struct sys_cgroup *c, const char *file, int flags)
