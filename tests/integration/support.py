@@ -157,6 +157,23 @@ class Lab:
         netlab("down", self.name)
 
 
+def daemon_lab(name):
+    """A lab with real daemons: topologies/daemons/NAME.json, up when its services are ready."""
+    return Lab(os.path.join(TOP, "topologies", "daemons", name + ".json"))
+
+
+def route(lab, node, dest):
+    """How a node would send to an address: ip-route(8)'s object with "dev", perhaps "gateway"; None = not at all."""
+    done = lab.exec(node, "ip", "-j", "route", "get", dest, status=None)
+    return json.loads(done.stdout)[0] if done.returncode == 0 else None
+
+
+def wait_for_route(lab, node, dest, dev, seconds=60):
+    """Waits until a node's kernel sends to an address by an interface."""
+    wait_for(lambda: (route(lab, node, dest) or {}).get("dev") == dev, f"{node}'s route to {dest} by {dev}",
+             seconds=seconds)
+
+
 class Stream:
     """Numbered packets that flow while the test does something else."""
 
