@@ -1,164 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* The keys of a node that say what it sees: `share`, `rootfs`, `mounts`, `files`. */
 #include "topo/node.h"
+#include "topo/tree.h"
 
 #include <string.h>
 
 #include "base/cleanup.h"
-
-/* --- values --- */
-
-/** Whether a path in a node has a part ".." (or ".", which is harmless but never meant). */
-static bool has_dots(const char *path)
-{
-	for (const char *part = path; part; part = strchr(part, '/')) {
-		size_t len;
-
-		part += *part == '/';
-		len = strcspn(part, "/");
-		if ((len == 1 && part[0] == '.') || (len == 2 && memcmp(part, "..", 2) == 0))
-			return true;
-		if (*part == '\0')
-			break;
-	}
-	return false;
-}
-
-/** Whether `path` is the directory `dir` or below it. */
-static bool is_below(const char *path, const char *dir)
-{
-	size_t len = strlen(dir);
-
-	return strncmp(path, dir, len) == 0 && (path[len] == '\0' || path[len] == '/');
-}
-
-/** @return a copy without slashes at the end; NULL after a diagnostic */
-static const char *check_inside(struct parser *p, const struct path *at, const char *text)
-{
-	size_t len = strlen(text);
-	char *copy;
-
-	if (text[0] != '/') {
-		diag_error(&p->diags, at, "write the whole path in the node, e.g. \"/etc/frr\"",
-			   "'%s' is not an absolute path", diag_quote(&p->diags, text));
-		return NULL;
-	}
-	if (len > TOPO_PATH_MAX || has_dots(text)) {
-		diag_error(&p->diags, at, "write the path as it is, at most 4095 bytes",
-			   "'%s' cannot be a path in a node: it %s", diag_quote(&p->diags, text),
-			   len > TOPO_PATH_MAX ? "is too long" : "has a part \".\" or \"..\"");
-		return NULL;
-	}
-	if (is_below(text, "/proc") || is_below(text, "/sys")) {
-		diag_error(&p->diags, at, "kernel settings are for 'sysctls'",
-			   "'%s' is the kernel's: nothing can be put there",
-			   diag_quote(&p->diags, text));
-		return NULL;
-	}
-	while (len > 1 && text[len - 1] == '/')
-		len--;
-	if (len == 1) {
-		diag_error(&p->diags, at, "a root of the node's own is given by 'rootfs'",
-			   "'/' is the node's root: nothing can be put over it");
-		return NULL;
-	}
-	copy = arena_printf(p->arena, "%.*s", (int)len, text);
-	p->oom |= !copy;
-	return copy;
-}
-
-static bool parse_inside(struct parser *p, const struct path *at, const json_t *v,
-			 const struct field *f, void *out)
-{
-	const char *text = json_string_value(v);
-
-	(void)f;
-	if (!text)
-		return wrong_kind(p, at, v, "a path in the node", NULL);
-	text = check_inside(p, at, text);
-	if (text)
-		*(const char **)out = text;
-	return text;
-}
-
-static const struct value_type type_inside = {
-	parse_inside,
-	"inside",
-	"{\"description\":\"Absolute path in the node.\",\"type\":\"string\",\"pattern\":\"^/.\",\"maxLength\":4095}",
-	NULL,
-};
-
-/** A relative path needs something to count from: a topology that is read from a pipe has no directory. */
-static bool check_host(struct parser *p, const struct path *at, const char *path)
-{
-	if (path[0] == '/')
-		return true;
-	diag_error(&p->diags, at, "write the whole path",
-		   "'%s' cannot be found: there is no directory that it could count from",
-		   diag_quote(&p->diags, path));
-	return false;
-}
-
-static bool parse_mode(struct parser *p, const struct path *at, const json_t *v,
-		       const struct field *f, void *out)
-{
-	const char *text = json_string_value(v);
-	uint32_t mode = 0;
-	size_t len = text ? strlen(text) : 0;
-
-	(void)f;
-	if (!text)
-		return wrong_kind(p, at, v, "an octal mode in quotes, e.g. \"0644\"",
-				  json_is_number(v) ? "JSON has no octal numbers: write \"0644\""
-						    : NULL);
-	if (len < 3 || len > 4 || strspn(text, "01234567") != len) {
-		diag_error(&p->diags, at, "three or four octal digits, e.g. \"0644\"",
-			   "'%s' cannot be \"%s\"", at->key, diag_quote(&p->diags, text));
-		return false;
-	}
-	for (; *text; text++)
-		mode = mode * 8 + (uint32_t)(*text - '0');
-	*(uint32_t *)out = mode;
-	return true;
-}
-
-static const struct value_type type_mode = {
-	parse_mode,
-	"mode",
-	"{\"description\":\"Permissions as three or four octal digits.\",\"type\":\"string\",\"pattern\":\"^[0-7]{3,4}$\","
-	"\"examples\":[\"0644\"]}",
-	NULL,
-};
-
-static bool parse_owner(struct parser *p, const struct path *at, const json_t *v,
-			const struct field *f, void *out)
-{
-	const char *text = json_string_value(v), *colon;
-
-	(void)f;
-	if (!text)
-		return wrong_kind(p, at, v, "\"USER\" or \"USER:GROUP\"",
-				  json_is_number(v) ? "write the number in quotes" : NULL);
-	colon = strchr(text, ':');
-	if (strlen(text) > 65 ||
-	    strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-			 "0123456789_.-:") != strlen(text) ||
-	    text[0] == ':' || text[0] == '\0' || (colon && (!colon[1] || strchr(colon + 1, ':')))) {
-		diag_error(&p->diags, at, "e.g. \"frr\", \"frr:frr\" or \"101:101\"",
-			   "'%s' names no user", diag_quote(&p->diags, text));
-		return false;
-	}
-	*(const char **)out = parser_strdup(p, text);
-	return !p->oom;
-}
-
-static const struct value_type type_owner = {
-	parse_owner,
-	"owner",
-	"{\"description\":\"User, or user:group, by names or numbers of the node.\",\"type\":\"string\","
-	"\"pattern\":\"^[A-Za-z0-9_.-]+(:[A-Za-z0-9_.-]+)?$\",\"examples\":[\"frr:frr\"]}",
-	NULL,
-};
 
 /* --- share --- */
 
@@ -256,7 +103,7 @@ static bool parse_rootfs(struct parser *p, const struct path *at, const json_t *
 	} else if (!object_parse(p, at, v, &rootfs_spec, &draft) || !draft.path) {
 		return false;
 	}
-	if (!check_host(p, at, draft.path))
+	if (!host_path_check(p, at, draft.path))
 		return false;
 	*(struct rootfs_draft *)out = draft;
 	return true;
@@ -379,13 +226,13 @@ static bool parse_mount(struct parser *p, const struct path *at, const json_t *v
 	host = d.bind ? d.bind : d.overlay;
 	if (!host && !d.tmpfs)
 		return false; /* told already */
-	if (host && !check_host(p, at, host))
+	if (host && !host_path_check(p, at, host))
 		return false;
 	if (host && !d.at) {
 		const struct path key = { .up = at, .key = d.bind ? "bind" : "overlay" };
 
 		/* a mistake in it was told already when it was given itself */
-		d.at = given(&d, MOUNT_AT) ? NULL : check_inside(p, &key, host);
+		d.at = given(&d, MOUNT_AT) ? NULL : tree_path(p, &key, host);
 		if (!d.at)
 			return false;
 	}
@@ -497,7 +344,7 @@ const struct object_spec file_spec = {
 static bool parse_file(struct parser *p, const struct path *at, const json_t *v,
 		       struct topo_file *ret)
 {
-	const char *path = check_inside(p, at, at->key);
+	const char *path = tree_path(p, at, at->key);
 	struct file_draft d = { 0 };
 	bool directory = path && at->key[strlen(at->key) - 1] == '/';
 
@@ -511,7 +358,7 @@ static bool parse_file(struct parser *p, const struct path *at, const json_t *v,
 	} else if (!object_parse(p, at, v, &file_spec, &d)) {
 		return false;
 	}
-	if (!path || (d.from && !check_host(p, at, d.from)))
+	if (!path || (d.from && !host_path_check(p, at, d.from)))
 		return false;
 	if ((d.set & 1u << FILE_CONTENT && d.set & 1u << FILE_FROM) ||
 	    (directory && (d.set & (1u << FILE_CONTENT | 1u << FILE_FROM)))) {
