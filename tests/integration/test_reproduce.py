@@ -79,7 +79,7 @@ def replays(failure):
         return netlab("-q", "replay", failure["record"], "--name", f"again-{i}", *limit(failure),
                       status=None).returncode
 
-    with ThreadPoolExecutor(5) as pool:
+    with ThreadPoolExecutor(10 if failure["verdict"] == "timeout" else 5) as pool:
         codes = list(pool.map(once, range(20)))
     # of 20 runs of what fails 95 times of 100, 16 or more fail in 997 cases of 1,000
     check(codes.count(failure["exit"]) >= 16, f"exit codes of replays, not {failure['exit']}:", codes)
