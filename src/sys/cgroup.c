@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -21,7 +22,10 @@
 	(SYS_CGROUP_BIT(SYS_CGROUP_MEMORY) | SYS_CGROUP_BIT(SYS_CGROUP_CPU) | \
 	 SYS_CGROUP_BIT(SYS_CGROUP_PIDS))
 
-enum { MOUNTS_MAX_BYTES = 1 << 20 };
+enum {
+	MOUNTS_MAX_BYTES = 1 << 20,
+	EMPTY_TRIES = 300, /* a millisecond each */
+};
 
 static const char *const names[] = {
 	[SYS_CGROUP_MEMORY] = "memory",   [SYS_CGROUP_CPU] = "cpu",
@@ -442,6 +446,24 @@ void sys_cgroup_thaw_below(const char *dir)
 	(void)each_below(dir, thaw_one);
 }
 
+/**
+ * A process that was waited for may still be counted for a moment: the kernel takes it out of its cgroup when it has switched
+ * away from it for the last time (kernel/cgroup/cgroup.c, cgroup_task_dead(); nothing tells in version 1).
+ */
+static int remove_empty(int dir_fd, const char *name)
+{
+	const struct timespec pause = { .tv_nsec = 1000 * 1000 };
+	int r;
+
+	for (unsigned tries = 0; tries < EMPTY_TRIES; tries++) {
+		r = unlinkat(dir_fd, name, AT_REMOVEDIR) == 0 || errno == ENOENT ? 0 : -errno;
+		if (r != -EBUSY)
+			break;
+		(void)nanosleep(&pause, NULL);
+	}
+	return r;
+}
+
 /** rmdir takes no cgroup that has others in it: what users made in a node's comes first. */
 static int remove_one(int dir_fd, const char *name)
 {
@@ -451,7 +473,7 @@ static int remove_one(int dir_fd, const char *name)
 		return 0;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", dir_fd, name);
 	(void)each_below(path, remove_one);
-	return unlinkat(dir_fd, name, AT_REMOVEDIR) == 0 || errno == ENOENT ? 0 : -errno;
+	return remove_empty(dir_fd, name);
 }
 
 int sys_cgroup_remove(const char *dir)
@@ -459,7 +481,7 @@ int sys_cgroup_remove(const char *dir)
 	if (rmdir(dir) == 0 || errno == ENOENT)
 		return 0;
 	(void)each_below(dir, remove_one);
-	return rmdir(dir) == 0 || errno == ENOENT ? 0 : -errno;
+	return remove_empty(AT_FDCWD, dir);
 }
 
 /* --- processes --- */

@@ -510,6 +510,8 @@ static void sweep_exec(const char *node)
 
 	arm(0, 0);
 	must_be_up();
+	arm(0, 0);
+	run_in(node, argv, 0); /* the first one makes the node's tree: for one with `files`, 'up' has done so */
 	running = snapshot_take(world_dir);
 	arm(0, 0);
 	run_in(node, argv, 0);
