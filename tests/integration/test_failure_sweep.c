@@ -92,8 +92,8 @@ static bool can_limit(void)
 	return r == 0;
 }
 
-/** A switch, a router, services, both address families, sysctls, and links that shape: one by the kernel where it has
- *  netem, one by the wire. */
+/** A switch, a router, services, file trees of all kinds, both address families, sysctls, and links that shape: one by the
+ *  kernel where it has netem, one by the wire. */
 static struct topo *make_topo(void)
 {
 	static const char shape[] = "\"delay\": \"3ms\", \"loss\": \"1%\", \"rate\": \"100mbit\"";
@@ -108,8 +108,10 @@ static struct topo *make_topo(void)
 		"{ \"name\": \"sweep\", \"nodes\": {"
 		"  \"a\": { \"services\": [ { \"name\": \"one\", \"run\": [ \"sleep\", \"600\" ] },"
 		"                           { \"name\": \"two\", \"run\": [ \"sleep\", \"600\" ] } ] },"
-		"  \"b\": { \"sysctls\": { \"net.ipv4.tcp_sack\": 0 }%s },"
-		"  \"r\": { \"kind\": \"router\" }, \"sw\": { \"kind\": \"switch\" } },"
+		"  \"b\": { \"sysctls\": { \"net.ipv4.tcp_sack\": 0 }%s, \"files\": { \"/etc/x/y\": \"z\" },"
+		"    \"mounts\": [ { \"bind\": \"/usr/share\", \"at\": \"/var/share\" }, { \"overlay\": \"/srv\" },"
+		"                { \"tmpfs\": \"/opt\" } ] },"
+		"  \"r\": { \"kind\": \"router\", \"rootfs\": \"/usr\", \"share\": [ \"pid\" ] }, \"sw\": { \"kind\": \"switch\" } },"
 		"  \"links\": ["
 		"  { \"name\": \"shaped\", \"endpoints\": [ \"a\", \"sw\" ], %s },"
 		"  { \"name\": \"plain\", \"endpoints\": [ \"sw\", \"r\" ] },"
