@@ -99,13 +99,16 @@ static struct topo *make_topo(void)
 	static const char shape[] = "\"delay\": \"3ms\", \"loss\": \"1%\", \"rate\": \"100mbit\"";
 	struct topo_diags diags = { 0 };
 	struct topo *t = NULL;
-	char text[2048];
+	char text[2048], name[32];
+	const struct topo_overrides named = { .name = name };
 	int n;
 
+	/* cgroups are in no namespace: they must be told from those of the same test beside this one */
+	snprintf(name, sizeof(name), "sweep-%s", strrchr(world_dir, '-') + 1);
 	limited = can_limit();
 	n = snprintf(
 		text, sizeof(text),
-		"{ \"name\": \"sweep\", \"nodes\": {"
+		"{ \"nodes\": {"
 		"  \"a\": { \"services\": [ { \"name\": \"one\", \"run\": [ \"sleep\", \"600\" ] },"
 		"                           { \"name\": \"two\", \"run\": [ \"sleep\", \"600\" ] } ] },"
 		"  \"b\": { \"sysctls\": { \"net.ipv4.tcp_sack\": 0 }%s, \"files\": { \"/etc/x/y\": \"z\" },"
@@ -118,7 +121,7 @@ static struct topo *make_topo(void)
 		"  { \"name\": \"far\", \"endpoints\": [ \"r\", \"b\" ], \"join\": \"wire\", \"->\": { %s } } ] }",
 		limited ? ", \"limits\": { \"memory\": \"64mib\", \"cpu\": 1, \"pids\": 50 }" : "",
 		shape, shape);
-	if (topo_parse(text, (size_t)n, "sweep.json", NULL, &diags, &t) < 0)
+	if (topo_parse(text, (size_t)n, "sweep.json", &named, &diags, &t) < 0)
 		fail_msg("%s: %s", diags.items[0].where, diags.items[0].message);
 	topo_diags_deinit(&diags);
 	return t;
@@ -150,7 +153,7 @@ static void must_go_down(void)
 	struct netlab_err err = { 0 };
 	bool was_running;
 
-	if (lab_down(state_dir, "sweep", &was_running, &err) < 0)
+	if (lab_down(state_dir, topo->name, &was_running, &err) < 0)
 		fail_msg("down: %s", err.message);
 }
 
@@ -166,9 +169,10 @@ static void nothing_left(const struct snapshot *before, unsigned k)
 /** The names outside of the lab, which are its own while it runs. */
 static void no_names(unsigned k)
 {
-	char target[8];
+	char path[128], target[8];
 
-	if (readlink(SYS_NETNS_DIR "/sweep--a", target, sizeof(target)) >= 0)
+	snprintf(path, sizeof(path), SYS_NETNS_DIR "/%s--a", topo->name);
+	if (readlink(path, target, sizeof(target)) >= 0)
 		fail_msg("operation %u ('%s', error %d) left names in " SYS_NETNS_DIR, k, gate->op,
 			 gate->error);
 }
@@ -206,7 +210,7 @@ static unsigned count_up(void)
 static void run_in(const char *node, const char *const *argv, int want)
 {
 	struct lab_exec_options o = {
-		.state_dir = state_dir, .lab = "sweep", .node = node, .argv = argv
+		.state_dir = state_dir, .lab = topo->name, .node = node, .argv = argv
 	};
 	struct netlab_err err = { 0 };
 	int status = -1;
@@ -235,7 +239,7 @@ static void survived(unsigned k)
 	struct netlab_err err = { 0 };
 	json_t *summary = NULL;
 
-	if (lab_summary(state_dir, "sweep", &summary, &err) < 0)
+	if (lab_summary(state_dir, topo->name, &summary, &err) < 0)
 		fail_msg("operation %u ('%s'): up succeeded, but: %s", k, gate->op, err.message);
 	assert_string_equal(json_string_value(json_object_get(summary, "state")), "running");
 	json_decref(summary);
@@ -321,7 +325,7 @@ static void count_services(unsigned *running, unsigned *exited)
 	size_t i;
 
 	*running = *exited = 0;
-	if (lab_show(state_dir, "sweep", &lab, &err) < 0)
+	if (lab_show(state_dir, topo->name, &lab, &err) < 0)
 		fail_msg("show: %s", err.message);
 	services = json_object_get(json_object_get(json_object_get(lab, "nodes"), "a"), "services");
 	json_array_foreach(services, i, service)
@@ -393,7 +397,7 @@ static char *describe(void)
 	json_t *lab = NULL;
 	char *text;
 
-	if (lab_show(state_dir, "sweep", &lab, &err) < 0)
+	if (lab_show(state_dir, topo->name, &lab, &err) < 0)
 		fail_msg("show: %s", err.message);
 	json_object_del(lab, "uptime_s");
 	json_object_del(json_object_get(json_object_get(lab, "nodes"), "b"), "usage");
@@ -410,10 +414,10 @@ static unsigned sweep_change(const struct lab_link_change *c, const struct lab_l
 	char *before, *changed;
 
 	arm(0, 0);
-	assert_int_equal(lab_link_change(state_dir, "sweep", c, &err), 0);
+	assert_int_equal(lab_link_change(state_dir, topo->name, c, &err), 0);
 	n = atomic_load(&gate->count);
 	changed = describe();
-	assert_int_equal(lab_link_change(state_dir, "sweep", back, &err), 0);
+	assert_int_equal(lab_link_change(state_dir, topo->name, back, &err), 0);
 	before = describe();
 	for (k = 1; k <= n; k++) {
 		bool unnoticed;
@@ -421,12 +425,12 @@ static unsigned sweep_change(const struct lab_link_change *c, const struct lab_l
 
 		arm(k, error);
 		err = (struct netlab_err){ 0 };
-		unnoticed = lab_link_change(state_dir, "sweep", c, &err) == 0;
+		unnoticed = lab_link_change(state_dir, topo->name, c, &err) == 0;
 		if (atomic_load(&gate->count) < k) {
 			/* the first change has started the wire, which runs by now: a change takes less */
 			assert_true(unnoticed && k > 1);
 			arm(0, 0);
-			assert_int_equal(lab_link_change(state_dir, "sweep", back, &err), 0);
+			assert_int_equal(lab_link_change(state_dir, topo->name, back, &err), 0);
 			break;
 		}
 		/* the wire's observer of a handover that is over may go on hearing more than it needs */
@@ -442,12 +446,12 @@ static unsigned sweep_change(const struct lab_link_change *c, const struct lab_l
 				 gate->op, unnoticed ? changed : before, after);
 		free(after);
 		if (unnoticed)
-			assert_int_equal(lab_link_change(state_dir, "sweep", back, &err), 0);
+			assert_int_equal(lab_link_change(state_dir, topo->name, back, &err), 0);
 		/* whatever a failed change left half done, a ping would not get through, or the next change not */
 		pings();
 	}
-	assert_int_equal(lab_link_change(state_dir, "sweep", c, &err), 0);
-	assert_int_equal(lab_link_change(state_dir, "sweep", back, &err), 0);
+	assert_int_equal(lab_link_change(state_dir, topo->name, c, &err), 0);
+	assert_int_equal(lab_link_change(state_dir, topo->name, back, &err), 0);
 	free(changed);
 	free(before);
 	return k - 1;
@@ -491,9 +495,9 @@ static void test_link_changes(void **state)
 	for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++)
 		n += sweep_change(&changes[i].to, &changes[i].back, ENOMEM);
 	/* and back, from where the third leads */
-	assert_int_equal(lab_link_change(state_dir, "sweep", &changes[2].to, NULL), 0);
+	assert_int_equal(lab_link_change(state_dir, topo->name, &changes[2].to, NULL), 0);
 	n += sweep_change(&changes[2].back, &changes[2].to, ENOMEM);
-	assert_int_equal(lab_link_change(state_dir, "sweep", &changes[2].back, NULL), 0);
+	assert_int_equal(lab_link_change(state_dir, topo->name, &changes[2].back, NULL), 0);
 	must_go_down();
 	nothing_left(before, 0);
 	snapshot_free(before);
@@ -504,7 +508,7 @@ static void sweep_exec(const char *node)
 {
 	static const char *const argv[] = { "true", NULL };
 	struct lab_exec_options o = {
-		.state_dir = state_dir, .lab = "sweep", .node = node, .argv = argv
+		.state_dir = state_dir, .lab = topo->name, .node = node, .argv = argv
 	};
 	struct snapshot *before = snapshot_take(world_dir), *running;
 	unsigned n, k;
@@ -512,9 +516,11 @@ static void sweep_exec(const char *node)
 
 	arm(0, 0);
 	must_be_up();
-	arm(0, 0);
-	run_in(node, argv, 0); /* the first one makes the node's tree: for one with `files`, 'up' has done so */
 	running = snapshot_take(world_dir);
+	arm(0, 0);
+	run_in(node, argv,
+	       0); /* the first one makes the node's tree: for one with `files`, 'up' has done so */
+	nothing_left(running, 0); /* its monitor ends after it */
 	arm(0, 0);
 	run_in(node, argv, 0);
 	n = atomic_load(&gate->count);
@@ -551,7 +557,7 @@ static void check_state(const char *node, const char *want)
 	struct netlab_err err = { 0 };
 	json_t *lab = NULL;
 
-	if (lab_show(state_dir, "sweep", &lab, &err) < 0)
+	if (lab_show(state_dir, topo->name, &lab, &err) < 0)
 		fail_msg("show: %s", err.message);
 	assert_string_equal(json_string_value(json_object_get(
 				    json_object_get(json_object_get(lab, "nodes"), node), "state")),
@@ -570,7 +576,7 @@ static void sweep_freeze(const char *node, const struct snapshot *before)
 	must_be_up();
 	for (unsigned on = 1; on <= 1; on--) {
 		arm(0, 0);
-		assert_int_equal(lab_freeze(state_dir, "sweep", node, on, &err), 0);
+		assert_int_equal(lab_freeze(state_dir, topo->name, node, on, &err), 0);
 		n[on] = atomic_load(&gate->count);
 		assert_in_range(n[on], 1, 100);
 		total += n[on];
@@ -581,17 +587,17 @@ static void sweep_freeze(const char *node, const struct snapshot *before)
 			arm(0, 0);
 			must_be_up();
 			if (!on)
-				assert_int_equal(lab_freeze(state_dir, "sweep", node, true, &err),
-						 0);
+				assert_int_equal(
+					lab_freeze(state_dir, topo->name, node, true, &err), 0);
 			arm(k, EPERM);
 			err = (struct netlab_err){ 0 };
-			if (lab_freeze(state_dir, "sweep", node, on, &err) == 0)
+			if (lab_freeze(state_dir, topo->name, node, on, &err) == 0)
 				fail_msg("freeze: operation %u ('%s') failed and nobody noticed", k,
 					 gate->op);
 			true_cause(&err, k);
 			arm(0, 0);
 			check_state(node, on ? "running" : "frozen");
-			assert_int_equal(lab_freeze(state_dir, "sweep", node, on, &err), 0);
+			assert_int_equal(lab_freeze(state_dir, topo->name, node, on, &err), 0);
 			check_state(node, on ? "frozen" : "running");
 			must_go_down();
 			nothing_left(before, k);
@@ -632,7 +638,7 @@ static void test_down(void **state)
 		arm(0, 0);
 		must_be_up();
 		arm(k, ENOMEM);
-		if (lab_down(state_dir, "sweep", &was_running, &err) < 0) {
+		if (lab_down(state_dir, topo->name, &was_running, &err) < 0) {
 			true_cause(&err, k);
 			noticed++;
 			arm(0, 0);
@@ -658,8 +664,8 @@ static int set_up(void **state)
 	assert_int_equal(mkdir(state_dir, 0700), 0);
 	print_message("this kernel has %s netem\n", rt_probe_netem(fd, &err) == 0 ? "" : "no");
 	close(fd);
-	snapshot_cgroup_word = "sweep";
 	topo = make_topo();
+	snapshot_cgroup_word = topo->name;
 	sys_gate_hook = on_operation;
 	return 0;
 }

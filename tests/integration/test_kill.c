@@ -38,9 +38,9 @@ enum {
 	PATIENCE_MS = 10000,
 };
 
-/* what goes into node b, too */
+/* its name, and what goes into node b */
 static const char topology[] =
-	"{ \"name\": \"victim\", \"nodes\": {"
+	"{ \"name\": \"%s\", \"nodes\": {"
 	"  \"a\": { \"services\": [ { \"name\": \"one\", \"run\": [ \"sleep\", \"600\" ] } ] },"
 	"  \"b\": {%s}, \"r\": { \"kind\": \"router\" }, \"sw\": { \"kind\": \"switch\" } },"
 	"  \"links\": [ { \"endpoints\": [ \"a\", \"sw\" ], \"rate\": \"100mbit\" },"
@@ -48,7 +48,8 @@ static const char topology[] =
 
 static char file[256], state_dir[256];
 static struct snapshot *clean; /* before anything */
-static const char cgroup_word[] = "victim";
+/* cgroups are in no namespace: they must be told from those of the same test beside this one */
+static char lab_name[32];
 static bool limited; /* node b has cgroups */
 static uint64_t random_state;
 
@@ -113,7 +114,7 @@ static void down(void)
 {
 	struct program_run r;
 
-	NETLAB(&r, "down", "victim");
+	NETLAB(&r, "down", lab_name);
 	must(&r, 0);
 }
 
@@ -172,7 +173,7 @@ static void nothing_left(const char *after_what)
 {
 	snapshot_cgroup_word = "no cgroup's name";
 	same_as(clean, NULL, after_what);
-	snapshot_cgroup_word = cgroup_word;
+	snapshot_cgroup_word = lab_name;
 	if (state_of_lab())
 		fail_msg("after %s: the lab is still listed", after_what);
 	same_as(clean, state_dir, after_what);
@@ -425,7 +426,7 @@ static void test_down(void **state)
 
 		up();
 		victim = 0;
-		START(&r, "down", "victim");
+		START(&r, "down", lab_name);
 		random_instant(typical * 5 / 4);
 		if (i % 2) {
 			/* supervisors of labs that are up are ours: their parents ended */
@@ -456,7 +457,7 @@ static pid_t pid_of(const char *node)
 	const char *at;
 
 	if (node)
-		NETLAB(&r, "--json", "show", "victim");
+		NETLAB(&r, "--json", "show", lab_name);
 	else
 		NETLAB(&r, "--json", "ls");
 	must(&r, 0);
@@ -517,10 +518,10 @@ static void murder_node(const char *node, const char *others[2])
 		NETLAB(&r, "exec", others[0], "--", "ping", "-nqc1", "-W5", others[1]);
 		must(&r, 0);
 	}
-	NETLAB(&r, "--json", "show", "victim");
+	NETLAB(&r, "--json", "show", lab_name);
 	must(&r, 0);
 	assert_non_null(strstr(r.out, "\"dead\""));
-	NETLAB(&r, "ps", "victim");
+	NETLAB(&r, "ps", lab_name);
 	must(&r, 0);
 	if (!in_dead)
 		kill(session.pid, SIGTERM);
@@ -569,7 +570,8 @@ static void write_topology(void)
 					  SYS_CGROUP_BIT(SYS_CGROUP_FREEZER),
 				  0, &places, NULL) == 0;
 	sys_cgroup_places_deinit(&places);
-	snprintf(text, sizeof(text), topology,
+	snprintf(lab_name, sizeof(lab_name), "victim-%s", strrchr(world_dir, '-') + 1);
+	snprintf(text, sizeof(text), topology, lab_name,
 		 limited ? "\"limits\": { \"memory\": \"64mib\", \"pids\": 60 }" : "");
 	program_write_file(file, text);
 	print_message("%s cgroups\n", limited ? "with" : "without");
@@ -587,7 +589,7 @@ static int set_up(void **state)
 	assert_int_equal(mkdir(state_dir, 0700), 0);
 	snprintf(file, sizeof(file), "%s/victim.json", world_dir);
 	write_topology();
-	snapshot_cgroup_word = cgroup_word;
+	snapshot_cgroup_word = lab_name;
 	clean = snapshot_take(
 		state_dir); /* no files: so also what a snapshot without files must equal */
 	return 0;
