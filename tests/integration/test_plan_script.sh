@@ -150,7 +150,7 @@ done
 ip -o link | diff "$work/links.before" - || fail "the host's links changed"
 [ $((built + read_only + refused + elsewhere)) = $# ] ||
 	fail "$built, $read_only, $refused and $elsewhere of $# topologies"
-[ $(((built + elsewhere) * 2)) -ge $# ] || fail "only $built of $# topologies were built"
+[ $(((built + elsewhere + refused) * 2)) -ge $# ] || fail "only $built of $# topologies were built"
 [ $built -gt 0 ] || fail 'no topology was built'
 echo "$built topologies built both ways, $read_only only read, $refused are the wire's, which no script has;" \
 	"$elsewhere left to the host"

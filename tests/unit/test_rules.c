@@ -35,8 +35,8 @@ static void test_there_and_back(void **state)
 {
 	static const char *const rules[] = {
 		"{\"link\": \"a--b\", \"do\": \"drop\"}",
-		"{\"link\": \"a--b\", \"from\": \"b\", \"match\": \"tcp[0] = \\\"x\\\"\", \"nth\": [1, \"3-5\", 9], "
-		"\"do\": \"duplicate\"}",
+		("{\"link\": \"a--b\", \"from\": \"b\", \"match\": \"tcp[0] = \\\"x\\\"\", \"nth\": [1, \"3-5\", 9], "
+		 "\"do\": \"duplicate\"}"),
 		"{\"link\": \"a--b\", \"every\": 10, \"do\": \"corrupt\"}",
 		"{\"link\": \"a--b\", \"first\": 3, \"do\": {\"corrupt\": {\"bit\": 480}}}",
 		"{\"link\": \"a--b\", \"do\": {\"corrupt\": {\"byte\": 60}}}",
