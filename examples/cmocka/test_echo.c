@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests with a lab per case. What is tested here is ping; your program goes in its place. */
+/* Tests with a lab per case. What is tested here is ping, and socat; your programs go in their place. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -12,6 +12,15 @@
 static struct netlab_fixture two_hosts = {
 	.topology = "{\"name\": \"echo\", \"addressing\": {\"ipv6\": false},"
 		    " \"nodes\": {\"client\": {}, \"server\": {}},"
+		    " \"links\": [{\"name\": \"wan\", \"endpoints\": [\"client\", \"server\"]}]}",
+};
+
+/* The case begins when the service can be reached. */
+static struct netlab_fixture echo_service = {
+	.topology = "{\"name\": \"service\", \"addressing\": {\"ipv6\": false},"
+		    " \"nodes\": {\"client\": {}, \"server\": {\"services\": [{\"name\": \"echo\","
+		    "  \"run\": [\"socat\", \"TCP4-LISTEN:7000,fork,reuseaddr\", \"EXEC:cat\"],"
+		    "  \"ready\": {\"tcp\": 7000}}]}},"
 		    " \"links\": [{\"name\": \"wan\", \"endpoints\": [\"client\", \"server\"]}]}",
 };
 
@@ -78,6 +87,54 @@ static void test_background(void **state)
 	netlab_process_free(p);
 }
 
+/* The first answer to a connect is lost, that one packet and no other: the kernel tries again. */
+static void test_first_syn_ack_lost(void **state)
+{
+	struct netlab_lab *lab = netlab_test_lab(state);
+	const struct netlab_fault rule = {
+		.link = "wan",
+		.from = "server",
+		.match = "tcp[tcpflags] & (tcp-syn|tcp-ack) == (tcp-syn|tcp-ack)",
+		.nth = "1",
+		.action = NETLAB_FAULT_DROP,
+	};
+	struct netlab_err err = { 0 };
+	uint64_t matched = 0, acted = 0;
+	uint32_t id = 0;
+
+	netlab_assert_ok(netlab_fault_add(lab, &rule, &id, &err), &err);
+	netlab_assert_exec_says(lab, "client", "hello", "sh", "-c",
+				"echo hello | socat -t 20 - TCP4:server:7000");
+	netlab_assert_ok(netlab_fault_count(lab, id, &matched, &acted, &err), &err);
+	assert_int_equal(acted, 1);
+	assert_true(matched >= 2); /* the one that was lost, and the one that came */
+	netlab_assert_count(lab, "wan", "server", "dropped_fault", 1, 1);
+	netlab_assert_ok(netlab_fault_remove(lab, id, &err), &err);
+}
+
+/* What a case did, for Wireshark and `netlab replay`. One that is kept when a case fails is worth most. */
+static void test_recorded(void **state)
+{
+	static const char *const files[] = { "record.json", "topology.json", "packets.pcapng",
+					     "decisions",   "identities",    "summary.json" };
+	struct netlab_lab *lab = netlab_test_lab(state);
+	char dir[] = "/tmp/netlab-example.XXXXXX", path[100];
+	struct netlab_err err = { 0 };
+	char *summary = NULL;
+
+	assert_non_null(mkdtemp(dir));
+	netlab_assert_ok(netlab_record_start(lab, dir, &err), &err);
+	netlab_assert_exec(lab, "client", "ping", "-c", "1", "server");
+	netlab_assert_ok(netlab_record_stop(lab, &summary, &err), &err);
+	assert_non_null(strstr(summary, "\"lost_records\": 0"));
+	netlab_free(summary);
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		(void)snprintf(path, sizeof(path), "%s/%s", dir, files[i]);
+		assert_int_equal(unlink(path), 0);
+	}
+	assert_int_equal(rmdir(dir), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -85,6 +142,8 @@ int main(void)
 		NETLAB_TEST(test_cut, &two_hosts),
 		NETLAB_TEST(test_losses, &two_hosts),
 		NETLAB_TEST(test_background, &two_hosts),
+		NETLAB_TEST(test_first_syn_ack_lost, &echo_service),
+		NETLAB_TEST(test_recorded, &two_hosts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file lab.h
- * Labs of libnetlab: bring a topology up, run commands in its nodes, change its links, take it down.
+ * Labs of libnetlab: bring a topology up, run commands in its nodes, change its links, count, damage and record what they
+ * carry, take it down.
  *
  * A lab belongs to the process that brought it up and ends with it, however that ends, unless it was detached. See
  * topology.h for who owns strings, how errors are told and how options are initialised; and docs/library.md for an
@@ -256,6 +257,115 @@ NETLAB_API int netlab_stats(struct netlab_lab *lab, char **ret, struct netlab_er
  */
 NETLAB_API int netlab_stats_count(struct netlab_lab *lab, const char *link, const char *from,
 				  const char *counter, uint64_t *ret, struct netlab_err *err);
+
+/* --- faults --- */
+
+/** What a rule does to the packets that it is for. */
+enum netlab_fault_action {
+	NETLAB_FAULT_DROP,
+	NETLAB_FAULT_DUPLICATE,
+	NETLAB_FAULT_CORRUPT,      /**< flips a bit that the seed chooses */
+	NETLAB_FAULT_CORRUPT_BIT,  /**< flips bit `value`, from 0: that of the Ethernet header */
+	NETLAB_FAULT_CORRUPT_BYTE, /**< damages byte `value`, from 0: that of the Ethernet header */
+	NETLAB_FAULT_DELAY,        /**< `value` nanoseconds longer, beside what the link does */
+	NETLAB_FAULT_HOLD, /**< until `value` more that match have come, 1 .. 1000: they overtake it */
+};
+
+/**
+ * A rule: what is done to chosen packets of a link, before anything random. Initialise it with zeros; then the first two
+ * members are enough to drop every packet.
+ */
+struct netlab_fault {
+	const char *link; /**< name of the link */
+	const char *
+		from; /**< node whose outgoing direction is meant; NULL = both, each counted by itself */
+	const char *
+		match; /**< which packets: a pcap expression, see pcap-filter(7); NULL = every packet */
+	/** Which of those that match, counted from 1: numbers and ranges, "1" or "2,5-7". NULL = all, or: */
+	const char *nth;
+	uint32_t every; /**< every so many-th in place of `nth`; 0 = not so */
+	uint32_t first; /**< the first so many in place of `nth`; 0 = not so */
+	/** Only packets that come so many nanoseconds after the rule was added match; `for_ns` 0 = for ever. */
+	uint64_t after_ns, for_ns;
+	enum netlab_fault_action action;
+	uint64_t value; /**< of the action */
+};
+
+/**
+ * Adds a rule to a running lab, from now on, after those that there are. The change itself loses no packet.
+ * @param[in]  lab     the lab
+ * @param[in]  fault   the rule
+ * @param[out] ret_id  its number, never 0; untouched on failure. NULL = unwanted
+ * @param[out] err     what failed
+ * @return 0; -EINVAL a rule that is wrong, with libpcap's words where its expression is, or of a link or node that is not
+ *         there; -ENOENT when the lab does not run; -EOPNOTSUPP netem carries the link; -ENOSPC too many rules
+ */
+NETLAB_API int netlab_fault_add(struct netlab_lab *lab, const struct netlab_fault *fault,
+				uint32_t *ret_id, struct netlab_err *err);
+
+/**
+ * The same with a rule as a topology file has it, an entry of its `faults`: `netlab shrink` prints such.
+ * @param[in]  lab     the lab
+ * @param[in]  rule    a JSON object
+ * @param[out] ret_id  as above
+ * @param[out] err     as above
+ * @return as above
+ */
+NETLAB_API int netlab_fault_add_json(struct netlab_lab *lab, const char *rule, uint32_t *ret_id,
+				     struct netlab_err *err);
+
+/**
+ * Removes a rule; what it did stays in the statistics.
+ * @param[in]  lab  the lab
+ * @param[in]  id   its number; 0 = all rules, also those of the topology
+ * @param[out] err  what failed
+ * @return 0; -ENOENT no such rule or lab (that there are none to remove is no failure of "all")
+ */
+NETLAB_API int netlab_fault_remove(struct netlab_lab *lab, uint32_t id, struct netlab_err *err);
+
+/**
+ * How often a rule was for a packet, both directions together.
+ * @param[in]  lab          the lab
+ * @param[in]  id           its number
+ * @param[out] ret_matched  packets that its expression and its times are for; NULL = unwanted
+ * @param[out] ret_acted    those of them that something was done to; NULL = unwanted
+ * @param[out] err          what failed; the numbers are untouched then
+ * @return 0; -ENOENT no such rule or lab
+ */
+NETLAB_API int netlab_fault_count(struct netlab_lab *lab, uint32_t id, uint64_t *ret_matched,
+				  uint64_t *ret_acted, struct netlab_err *err);
+
+/**
+ * All rules, in the order in which they are tried, with what they counted.
+ * @param[in]  lab  the lab
+ * @param[out] ret  a JSON array as `netlab fault ls --json` prints it; free with netlab_free()
+ * @param[out] err  what failed
+ * @return 0; -ENOENT when it does not run any more; other negative errno
+ */
+NETLAB_API int netlab_fault_list(struct netlab_lab *lab, char **ret, struct netlab_err *err);
+
+/* --- recordings --- */
+
+/**
+ * Begins to record every packet of every link and what becomes of it, for Wireshark, `netlab replay` and `netlab shrink`.
+ * Until it ends the wire carries all links; no packet is lost by that.
+ * @param[in]  lab  the lab
+ * @param[in]  dir  directory, which must not exist or be empty; one that was made is removed again on failure
+ * @param[out] err  what failed
+ * @return 0; -ENOENT when the lab does not run; -EBUSY it is being recorded; -ENOTEMPTY, -EACCES, ... of the directory;
+ *         -EOPNOTSUPP netem carries a link
+ */
+NETLAB_API int netlab_record_start(struct netlab_lab *lab, const char *dir, struct netlab_err *err);
+
+/**
+ * Ends it, and waits until all of it is written. A recording also ends, in order, with its lab.
+ * @param[in]  lab  the lab
+ * @param[out] ret  a JSON object as `netlab record stop --json` prints it: "packets", "decisions", ...; free with
+ *                  netlab_free(). NULL = unwanted. There also when -EIO is returned
+ * @param[out] err  what failed
+ * @return 0; -ENOENT when the lab does not run, or nothing was recorded; -EIO the recording is incomplete, and why
+ */
+NETLAB_API int netlab_record_stop(struct netlab_lab *lab, char **ret, struct netlab_err *err);
 
 #ifdef __cplusplus
 }

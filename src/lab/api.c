@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "lab/api.h"
 #include "lab/doctor.h"
+#include "sys/fs.h"
 
 static int out_of_memory(struct netlab_err *err)
 {
@@ -52,9 +53,13 @@ static void lab_delete(struct netlab_lab *lab)
 static int bring_up(const struct netlab_topology *t, const struct netlab_up_options *o,
 		    struct netlab_lab *lab, struct netlab_err *err)
 {
+	char dir[4096];
 	struct lab_up_options up = {
 		.state_dir = lab->state_dir,
 		.topo = t->topo,
+		.source = t->text,
+		.source_len = t->len,
+		.source_dir = sys_dir_of(t->file, dir, sizeof(dir)),
 		.timeout_ns = o->timeout_ns,
 		.bound_to_caller = !o->detached,
 		.on_phase = o->on_phase,
@@ -170,8 +175,7 @@ const char *netlab_lab_state_dir(const struct netlab_lab *lab)
 
 /* --- what there is --- */
 
-/* The text of a document, which is stolen. */
-static int take_json(json_t *doc, char **ret, struct netlab_err *err)
+int api_take_json(json_t *doc, char **ret, struct netlab_err *err)
 {
 	*ret = doc ? json_dumps(doc, JSON_INDENT(2)) : NULL;
 	json_decref(doc);
@@ -202,7 +206,7 @@ int netlab_list(const char *state_dir, char **ret, struct netlab_err *err)
 			(void)json_array_append_new(list, row);
 	}
 	lab_names_free(names, n);
-	return take_json(list, ret, err);
+	return api_take_json(list, ret, err);
 }
 
 int netlab_show(struct netlab_lab *lab, char **ret, struct netlab_err *err)
@@ -213,7 +217,7 @@ int netlab_show(struct netlab_lab *lab, char **ret, struct netlab_err *err)
 	err = api_err(err);
 	*ret = NULL;
 	r = lab_show(lab->state_dir, lab->name, &doc, err);
-	return r < 0 ? r : take_json(doc, ret, err);
+	return r < 0 ? r : api_take_json(doc, ret, err);
 }
 
 int netlab_doctor(char **ret, struct netlab_err *err)
@@ -224,7 +228,7 @@ int netlab_doctor(char **ret, struct netlab_err *err)
 	err = api_err(err);
 	*ret = NULL;
 	r = doctor_run(&doc, err);
-	return r < 0 ? r : take_json(doc, ret, err);
+	return r < 0 ? r : api_take_json(doc, ret, err);
 }
 
 /* --- links --- */

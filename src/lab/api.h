@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file api.h
- * What the parts of libnetlab's public interface (api_topology.c, api.c, api_exec.c) share. Private to them.
+ * What the parts of libnetlab's public interface (api_topology.c, api.c, api_exec.c, ...) share. Private to them.
  */
 #ifndef NETLAB_LAB_API_H
 #define NETLAB_LAB_API_H
@@ -30,6 +30,13 @@ struct netlab_lab {
 
 /** @return `err`, or where it is NULL one to throw away: inside the library there is always one */
 struct netlab_err *api_err(struct netlab_err *err);
+/**
+ * The text of a document.
+ * @param[in]  doc  stolen; NULL = there was no memory for it
+ * @param[out] ret  malloc'ed; NULL on failure
+ * @return 0; -ENOMEM
+ */
+int api_take_json(json_t *doc, char **ret, struct netlab_err *err);
 /**
  * Name and seed that a caller gives in place of the file's.
  * @param[in] name  NULL = the file's

@@ -11,16 +11,6 @@
 #include "base/units.h"
 #include "lab/api.h"
 
-static int dump(json_t *doc, char **ret, struct netlab_err *err)
-{
-	*ret = doc ? json_dumps(doc, JSON_INDENT(2)) : NULL;
-	json_decref(doc);
-	if (*ret)
-		return 0;
-	(void)err_set(err, ENOMEM, "out of memory");
-	return -ENOMEM;
-}
-
 int netlab_stats(struct netlab_lab *lab, char **ret, struct netlab_err *err)
 {
 	json_t *doc = NULL;
@@ -29,7 +19,7 @@ int netlab_stats(struct netlab_lab *lab, char **ret, struct netlab_err *err)
 	err = api_err(err);
 	*ret = NULL;
 	r = lab_stats(lab->state_dir, lab->name, &doc, err);
-	return r < 0 ? r : dump(doc, ret, err);
+	return r < 0 ? r : api_take_json(doc, ret, err);
 }
 
 /* The member of an object, or an error with the nearest name that there is. */

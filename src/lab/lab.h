@@ -122,7 +122,8 @@ int lab_link_change(const char *state_dir, const char *name, const struct lab_li
  * Adds a fault rule to a running lab: nothing is lost by the change itself.
  * @param[in]  rule    an entry of the topology's `faults`; its windows count from now
  * @param[out] ret_id  may be NULL
- * @return 0; -ENOENT no such link or node; -EINVAL (class USAGE) a rule that is none; -EOPNOTSUPP netem carries the link
+ * @return 0; -EINVAL (class USAGE) a rule that is none, or of a link or node that is not there; -EOPNOTSUPP netem carries
+ *         the link
  */
 int lab_fault_add(const char *state_dir, const char *name, const json_t *rule, uint32_t *ret_id,
 		  struct netlab_err *err);

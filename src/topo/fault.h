@@ -61,7 +61,7 @@ struct topo_fault {
 /**
  * Reads a rule as an entry of `faults` has it: JSON text.
  * @param[in]  texts  owns what *ret points to
- * @return 0; -EINVAL (class USAGE), -ENOENT (no such link or node); -ENOMEM
+ * @return 0; -EINVAL (class USAGE), also for a link or node that is not there; -ENOMEM
  */
 int topo_read_fault(const struct topo *t, const char *json, struct arena *texts,
 		    struct topo_fault *ret, struct netlab_err *err);

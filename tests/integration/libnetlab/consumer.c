@@ -242,7 +242,6 @@ static void links(struct netlab_lab *lab)
 	CHECK(ping(lab) == 0);
 }
 
-/* What the lab's supervisor is, as seen by pidfd: it tells the end of the lab. */
 static void statistics(struct netlab_lab *lab)
 {
 	uint64_t before = 0, after = 0, both = 0, seed = 0;
@@ -272,6 +271,190 @@ static void statistics(struct netlab_lab *lab)
 	CHECK(seed != 0);
 }
 
+/* Rules are for the packets that they say, and every member of theirs arrives where it should. */
+static void faults(struct netlab_lab *lab)
+{
+	static const char requests[] = "icmp6 && ip6[40] == 128";
+	struct netlab_fault rule = {};
+	uint64_t matched = 4711, acted = 4711, dropped = 0;
+	uint32_t id = 0, other = 0;
+	char *text = NULL;
+
+	MUST(netlab_fault_list(lab, &text, &err));
+	CHECK(strcmp(text, "[]") == 0);
+	netlab_free(text);
+	MUST(netlab_fault_remove(lab, 0, &err)); /* none are all */
+
+	rule.link = "a--b";
+	rule.from = "a";
+	rule.match = requests;
+	rule.nth = "1,3-4";
+	MUST(netlab_fault_add(lab, &rule, &id, &err));
+	MUST(netlab_fault_count(lab, id, &matched, &acted, &err));
+	CHECK(id > 0 && matched == 0 && acted == 0);
+	CHECK(ping(lab) == 1 && ping(lab) == 0 && ping(lab) == 1 && ping(lab) == 1);
+	CHECK(ping(lab) == 0);
+	MUST(netlab_fault_count(lab, id, &matched, &acted, &err));
+	CHECK(matched == 5 && acted == 3);
+	MUST(netlab_stats_count(lab, "a--b", "a", "dropped_fault", &dropped, &err));
+	CHECK(dropped == 3);
+	MUST(netlab_fault_remove(lab, id, &err));
+	CHECK(ping(lab) == 0);
+	CHECK(netlab_fault_remove(lab, id, &err) == -ENOENT);
+	CHECK(netlab_fault_count(lab, id, &matched, &acted, &err) == -ENOENT && matched == 5);
+
+	/* as the topology file has it; both directions are counted together */
+	MUST(netlab_fault_add_json(lab,
+				   "{\"link\": \"a--b\", \"match\": \"icmp6 && ip6[40] >= 128 && "
+				   "ip6[40] <= 129\", \"do\": \"duplicate\"}",
+				   &other, &err));
+	CHECK(other != id && ping(lab) == 0);
+	MUST(netlab_fault_count(lab, other, &matched, NULL, &err));
+	MUST(netlab_fault_count(lab, other, NULL, &acted, &err));
+	CHECK(matched >= 2 && acted == matched);
+	MUST(netlab_fault_remove(lab, other, NULL));
+
+	rule.from = rule.match = rule.nth = NULL;
+	rule.action = NETLAB_FAULT_DELAY;
+	rule.value = 1500000;
+	rule.every = 7;
+	rule.after_ns = 3000000000000;
+	rule.for_ns = 2000000000;
+	MUST(netlab_fault_add(lab, &rule, NULL, &err));
+	rule.every = 0;
+	rule.first = 9;
+	rule.after_ns = 0;
+	rule.action = NETLAB_FAULT_HOLD;
+	rule.value = 3;
+	rule.match = "tcp port 1";
+	MUST(netlab_fault_add(lab, &rule, NULL, &err));
+	rule.for_ns = 0;
+	rule.first = 0;
+	rule.action = NETLAB_FAULT_CORRUPT_BYTE;
+	rule.value = 60;
+	MUST(netlab_fault_add(lab, &rule, NULL, &err));
+	rule.action = NETLAB_FAULT_CORRUPT_BIT;
+	rule.value = 480;
+	MUST(netlab_fault_add(lab, &rule, NULL, &err));
+	rule.action = NETLAB_FAULT_CORRUPT;
+	MUST(netlab_fault_add(lab, &rule, NULL, &err));
+	rule.action = NETLAB_FAULT_DUPLICATE;
+	MUST(netlab_fault_add(lab, &rule, NULL, &err));
+	MUST(netlab_fault_list(lab, &text, &err));
+	CHECK(strstr(text, "\"delay 1.5ms\"") && strstr(text, "\"every 7\""));
+	CHECK(strstr(text, "\"after\": \"3000s\"") && strstr(text, "\"for\": \"2s\""));
+	CHECK(strstr(text, "\"hold until 3\"") && strstr(text, "\"first 9\""));
+	CHECK(strstr(text, "\"corrupt byte 60\"") && strstr(text, "\"corrupt bit 480\""));
+	CHECK(strstr(text, "\"corrupt\"") && strstr(text, "\"duplicate\""));
+	netlab_free(text);
+	MUST(netlab_fault_remove(lab, 0, &err));
+	MUST(netlab_fault_list(lab, &text, &err));
+	CHECK(strcmp(text, "[]") == 0);
+	netlab_free(text);
+}
+
+static void wrong_faults(struct netlab_lab *lab)
+{
+	struct netlab_fault rule = {};
+	uint32_t id = 4711;
+
+	CHECK(netlab_fault_add(lab, &rule, &id, &err) == -EINVAL && strstr(err.message, "no link"));
+	rule.link = "a--z";
+	CHECK(netlab_fault_add(lab, &rule, &id, &err) == -EINVAL && strstr(err.message, "a--z"));
+	rule.link = "a--b";
+	rule.from = "z";
+	CHECK(netlab_fault_add(lab, &rule, &id, &err) == -EINVAL && strstr(err.message, "'z'"));
+	rule.from = NULL;
+	rule.match = "tcp prot 80";
+	CHECK(netlab_fault_add(lab, &rule, &id, &err) == -EINVAL);
+	CHECK(strstr(err.message, "tcp prot 80") != NULL);
+	rule.match = "\xff";
+	CHECK(netlab_fault_add(lab, &rule, &id, &err) == -EINVAL && strstr(err.message, "UTF-8"));
+	rule.match = NULL;
+	rule.nth = "0";
+	CHECK(netlab_fault_add(lab, &rule, &id, &err) == -EINVAL && strstr(err.message, "\"0\""));
+	rule.nth = "1,";
+	CHECK(netlab_fault_add(lab, &rule, &id, &err) == -EINVAL);
+	rule.nth = "1";
+	rule.every = 2;
+	CHECK(netlab_fault_add(lab, &rule, &id, &err) == -EINVAL);
+	rule.every = 0;
+	rule.action = NETLAB_FAULT_HOLD;
+	rule.value = UINT64_MAX;
+	CHECK(netlab_fault_add(lab, &rule, &id, &err) == -EINVAL);
+	rule.action = (enum netlab_fault_action)7;
+	CHECK(netlab_fault_add(lab, &rule, &id, &err) == -EINVAL);
+	CHECK(err.exit == NETLAB_EXIT_USAGE && strstr(err.message, "action") != NULL);
+
+	CHECK(netlab_fault_add_json(lab, "{\"link\": ", &id, &err) == -EINVAL);
+	CHECK(err.exit == NETLAB_EXIT_USAGE && strcmp(err.where, "fault:1:9") == 0);
+	CHECK(netlab_fault_add_json(lab, "[]", &id, &err) == -EINVAL);
+	CHECK(netlab_fault_add_json(lab, "{\"link\": \"a--b\"}", &id, NULL) == -EINVAL);
+	CHECK(netlab_fault_remove(lab, 4711, &err) == -ENOENT && strstr(err.message, "4711"));
+	CHECK(id == 4711);
+}
+
+/* Removes a recording; all its files have to be there. */
+static void remove_recording(const char *dir)
+{
+	static const char *const files[] = { "record.json", "topology.json", "packets.pcapng",
+					     "decisions",   "identities",    "summary.json" };
+	char path[200];
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, files[i]);
+		CHECK(unlink(path) == 0);
+	}
+	CHECK(rmdir(dir) == 0);
+}
+
+static void recordings(struct netlab_lab *lab)
+{
+	char dir[] = "/tmp/netlab-consumer.XXXXXX", other[64], path[64], kept[4096], *text = NULL;
+	FILE *file;
+	size_t n;
+
+	CHECK(mkdtemp(dir) != NULL);
+	snprintf(other, sizeof(other), "%s.other", dir);
+	CHECK(netlab_record_stop(lab, &text, &err) == -ENOENT && text == NULL);
+	CHECK(netlab_record_start(lab, "/no/such/directory", &err) == -ENOENT);
+	MUST(netlab_record_start(lab, dir, &err)); /* empty: it may be there */
+	CHECK(netlab_record_start(lab, other, &err) == -EBUSY);
+	CHECK(access(other, F_OK) != 0);
+	CHECK(netlab_record_start(lab, dir, &err) == -ENOTEMPTY);
+	CHECK(ping(lab) == 0);
+	MUST(netlab_record_stop(lab, &text, &err));
+	CHECK(strstr(text, "\"state\": \"ended\"") && strstr(text, "\"packets\": "));
+	CHECK(strstr(text, "\"packets\": 0") == NULL);
+	netlab_free(text);
+
+	/* it can be replayed: it has the topology as it was given */
+	snprintf(path, sizeof(path), "%s/topology.json", dir);
+	CHECK((file = fopen(path, "r")) != NULL);
+	n = fread(kept, 1, sizeof(kept) - 1, file);
+	fclose(file);
+	kept[n] = '\0';
+	CHECK(strcmp(kept, two_hosts) == 0);
+	remove_recording(dir);
+
+	MUST(netlab_record_start(lab, other, &err)); /* it makes it */
+	MUST(netlab_record_stop(lab, NULL, NULL));
+	remove_recording(other);
+}
+
+/* A recording that nobody ended does with its lab. The lab is freed. */
+static void recorded_to_its_end(struct netlab_lab *lab)
+{
+	char dir[] = "/tmp/netlab-consumer.XXXXXX";
+
+	CHECK(mkdtemp(dir) != NULL);
+	MUST(netlab_record_start(lab, dir, &err));
+	CHECK(ping(lab) == 0);
+	netlab_lab_free(lab); /* its maker: it ends */
+	remove_recording(dir);
+}
+
+/* What the lab's supervisor is, as seen by pidfd: it tells the end of the lab. */
 static int lab_pidfd(const char *name)
 {
 	struct netlab_lab *lab = NULL;
@@ -402,13 +585,18 @@ static void running_labs(void)
 	processes(one);
 	statistics(one);
 	links(one);
+	faults(one);
+	wrong_faults(one);
+	recordings(one);
 	dies_with_its_process(t);
 
 	MUST(netlab_down(one, &err));
 	MUST(netlab_down(one, &err));
 	CHECK(netlab_show(one, &text, &err) == -ENOENT && text == NULL);
+	CHECK(netlab_fault_list(one, &text, &err) == -ENOENT && text == NULL);
+	CHECK(netlab_record_stop(one, &text, &err) == -ENOENT && text == NULL);
 	netlab_lab_free(one);
-	netlab_lab_free(two); /* its maker: it ends */
+	recorded_to_its_end(two);
 	outlives_its_object(t);
 	MUST(netlab_list(state_dir, &text, &err));
 	CHECK(strcmp(text, "[]") == 0);
