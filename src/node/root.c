@@ -108,10 +108,15 @@ int root_overlay(struct root_build *b, int lower_fd)
 	fd = sys_mount_new("overlay", options, sizeof(options) / sizeof(options[0]),
 			   SYS_MOUNT_NODEV, &why);
 	/* Before 6.15 a layer has to be on a mount of this namespace: there it is for a moment, over the lower one. */
-	if (fd == -EINVAL && sys_mount_attach(store, lower_fd) == 0) {
-		fd = sys_mount_new("overlay", options, sizeof(options) / sizeof(options[0]),
-				   SYS_MOUNT_NODEV, &why);
-		r = sys_mount_detach(store);
+	if (fd == -EINVAL) {
+		r = sys_mount_attach(store, lower_fd);
+		if (r == 0) {
+			fd = sys_mount_new("overlay", options, sizeof(options) / sizeof(options[0]),
+					   SYS_MOUNT_NODEV, &why);
+			r = sys_mount_detach(store);
+		} else if (r != -EINVAL) {
+			fd = err_errno(&why, r, "mounting the layer of an overlay");
+		}
 	}
 	close(store);
 	if (fd < 0) {

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """capture: what tshark reads is what passed, on every kind of link and on interfaces of nodes.
-netlab-test: timeout=200"""
+netlab-test: timeout=900"""
 import os
 import signal
 import subprocess

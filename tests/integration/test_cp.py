@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """cp into nodes and out of them: trees, trailing slashes, and nodes that mean harm.
-netlab-test: timeout=300"""
+netlab-test: timeout=300 host"""
 import filecmp
 import os
 import shutil

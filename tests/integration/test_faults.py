@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Faults by rule, on real packets: which ones they meet and what becomes of them, in the file and at run time.
-netlab-test: timeout=300"""
+netlab-test: timeout=900"""
 import os
 import re
 import signal

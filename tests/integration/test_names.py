@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Names in nodes: each other's, by every kind of resolver; servers of their own; nothing of the host's.
-netlab-test: timeout=300"""
+netlab-test: timeout=300 host"""
 import os
 import re
 import time

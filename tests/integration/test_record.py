@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Recordings: what tshark reads in them is what happened, and nothing that befalls a recording befalls the lab.
-netlab-test: timeout=300"""
+netlab-test: timeout=300 host"""
 import collections
 import contextlib
 import os

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """A recorded run again: the same packets meet the same fates, whatever their ports and numbers; bad records are refused.
-netlab-test: timeout=300"""
+netlab-test: timeout=300 host"""
 import json
 import os
 import shutil

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """netlab sweep: seeds that fail are those that fail by `run --seed`; ends of all kinds leave nothing; what was
-interrupted goes on. netlab-test: timeout=600"""
+interrupted goes on. netlab-test: timeout=600 host"""
 import json
 import os
 import signal

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """What a node sees: its file tree, what in it is its own, what it cannot reach; its namespaces.
-netlab-test: timeout=600"""
+netlab-test: timeout=900"""
 import os
 import re
 import shutil

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The uplink: NAT to the host's network. The host, and the world behind it, are network namespaces of this test's; nothing
 of it touches this machine's own network.
-netlab-test: timeout=300"""
+netlab-test: timeout=900"""
 import json
 import os
 import signal
