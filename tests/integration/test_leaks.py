@@ -49,6 +49,7 @@ def all_of_a_node():
                      {"name": "orphan", "run": ["sh", "-c", "sleep 1000 & sleep 1000"]}],
         "sysctls": {"net.ipv4.ip_forward": "1"}, "env": {"A": "b"},
         "limits": {"memory": "64mib", "cpu": 1, "pids": 100},
+        "files": {"/etc/netlab/key": "value"}, "mounts": [{"tmpfs": "/opt"}, {"bind": "/usr/share", "at": "/var/share"}],
     }
     return topology({"a": node, "b": node, "s": {"kind": "switch"}},
                     [["a", "s", {"delay": "1ms"}], ["b", "s"], ["a", "b", {"loss": "1%", "rate": "10mbit"}]])
