@@ -100,8 +100,8 @@ int root_overlay(struct root_build *b, int lower_fd)
 		close(store);
 		return err_errno(b->err, r, "making the layers of an overlay");
 	}
-	(void)fchownat(store, "upper", st.st_uid, st.st_gid,
-		       0); /* or root's, where it is not mapped */
+	(void)!fchownat(store, "upper", st.st_uid, st.st_gid,
+			0); /* or root's, where it is not mapped */
 	snprintf(lower, sizeof(lower), "/proc/self/fd/%d", lower_fd);
 	snprintf(upper, sizeof(upper), "/proc/self/fd/%d/upper", store);
 	snprintf(work, sizeof(work), "/proc/self/fd/%d/work", store);

@@ -169,7 +169,7 @@ static int copy_directory(int from_fd, int to_fd, const char *name, unsigned dep
 	if (r < 0)
 		return r;
 	/* in a user namespace with few ids there are owners that cannot be given */
-	(void)fchownat(to_fd, name, st.st_uid, st.st_gid, AT_SYMLINK_NOFOLLOW);
+	(void)!fchownat(to_fd, name, st.st_uid, st.st_gid, AT_SYMLINK_NOFOLLOW);
 	(*room)--;
 	if (depth == 0)
 		return 0;
