@@ -401,11 +401,13 @@ def test_leaves_nothing():
 
 def test_many_trees():
     """Four nodes are asked for commands at once, all before any has a tree."""
+    with open("/proc/self/mountinfo", encoding="utf-8") as file:
+        mounts = file.read().count(" /run ") + 1  # over the host's own, where it has one
     lab = Lab(topology([f"n{i}" for i in range(4)], [["n0", "n1"], ["n2", "n3"]]))
     commands = [subprocess.Popen([NETLAB, "--state-dir", STATE, "exec", f"{lab.name}:n{i % 4}", "--", "sh", "-c",
                                   "echo x >> /run/seen; grep -c ' /run ' /proc/self/mountinfo"],
                                  stdout=subprocess.PIPE, text=True) for i in range(16)]
-    equal([process.communicate(timeout=60)[0] for process in commands], ["1\n"] * 16, "mounts at /run")
+    equal([process.communicate(timeout=60)[0] for process in commands], [f"{mounts}\n"] * 16, "mounts at /run")
     for i in range(4):
         equal(lab.out(f"n{i}", "cat", "/run/seen"), "x\n" * 4, "in one tree")
 
