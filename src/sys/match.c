@@ -3,7 +3,6 @@
 #include "sys/match.h"
 
 #include <errno.h>
-#include <pcap/pcap.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +17,7 @@
 #include "base/err.h"
 #include "sys/clock.h"
 #include "sys/gate.h"
+#include "sys/libpcap.h"
 #include "sys/match_place.h"
 
 /* Of a frame that matches, a byte is queued: only that it came counts. */
@@ -51,6 +51,7 @@ static int take_program(const struct bpf_program *p, struct sys_match *ret)
 
 /** Looking for the place of an error: words may be taken for names, which a name server that is away makes take long. */
 struct search {
+	const struct libpcap *lib;
 	pcap_t *pcap;
 	uint64_t deadline_ns;
 	bool late;
@@ -64,19 +65,22 @@ static bool compiles(void *ctx, const char *text)
 	s->late = s->late || sys_monotonic_ns() > s->deadline_ns;
 	if (s->late)
 		return true;
-	if (pcap_compile(s->pcap, &program, text, 0, PCAP_NETMASK_UNKNOWN) < 0)
+	if (s->lib->compile(s->pcap, &program, text, 0, PCAP_NETMASK_UNKNOWN) < 0)
 		return false;
-	pcap_freecode(&program);
+	s->lib->freecode(&program);
 	return true;
 }
 
-static void explain(pcap_t *pcap, const char *expression, struct netlab_err *err)
+static void explain(const struct libpcap *lib, pcap_t *pcap, const char *expression,
+		    struct netlab_err *err)
 {
-	struct search search = { .pcap = pcap, .deadline_ns = sys_monotonic_ns() + SEARCH_NS };
+	struct search search = { .lib = lib,
+				 .pcap = pcap,
+				 .deadline_ns = sys_monotonic_ns() + SEARCH_NS };
 	char why[PCAP_ERRBUF_SIZE];
 	size_t at, len;
 
-	(void)snprintf(why, sizeof(why), "%s", pcap_geterr(pcap));
+	(void)snprintf(why, sizeof(why), "%s", lib->geterr(pcap));
 	(void)err_set(err, EINVAL, "'%.200s' is no pcap expression that can be used: %s",
 		      expression, why);
 	(void)err_hint(err, "see pcap-filter(7); hosts are given by their addresses");
@@ -95,14 +99,18 @@ static void explain(pcap_t *pcap, const char *expression, struct netlab_err *err
 
 int sys_match_compile(const char *expression, struct sys_match *ret, struct netlab_err *err)
 {
-	pcap_t *pcap = pcap_open_dead(DLT_EN10MB, SNAPLEN);
+	const struct libpcap *lib = libpcap_load(err);
 	struct bpf_program program = { 0 };
+	pcap_t *pcap;
 	int r;
 
+	if (!lib)
+		return -ENOENT;
+	pcap = lib->open_dead(DLT_EN10MB, SNAPLEN);
 	if (!pcap)
 		return out_of_memory(err);
-	if (pcap_compile(pcap, &program, expression, 1, PCAP_NETMASK_UNKNOWN) < 0) {
-		explain(pcap, expression, err);
+	if (lib->compile(pcap, &program, expression, 1, PCAP_NETMASK_UNKNOWN) < 0) {
+		explain(lib, pcap, expression, err);
 		(void)err_class(err, NETLAB_EXIT_INVALID);
 		r = -EINVAL;
 	} else if (program.bf_len > BPF_MAXINSNS) {
@@ -115,20 +123,25 @@ int sys_match_compile(const char *expression, struct sys_match *ret, struct netl
 		if (r < 0)
 			(void)out_of_memory(err);
 	}
-	pcap_freecode(&program);
-	pcap_close(pcap);
+	lib->freecode(&program);
+	lib->close(pcap);
 	return r;
 }
 
 _Static_assert(sizeof(struct bpf_insn) == sizeof(struct sock_filter), "one instruction for both");
 _Static_assert(sizeof(struct sock_filter) == SYS_MATCH_INSN_BYTES, "as said");
 
+int sys_match_prepare(void)
+{
+	return libpcap_load(NULL) ? 0 : -ENOENT;
+}
+
 bool sys_match_frame(const struct sys_match *m, const void *frame, size_t len)
 {
 	const unsigned n = len > UINT32_MAX ? UINT32_MAX : (unsigned)len;
 
 	/* no program is one that matches everything, to bpf_filter() as well */
-	return bpf_filter(m->n ? m->insns : NULL, frame, n, n) != 0;
+	return libpcap_load(NULL)->filter(m->n ? m->insns : NULL, frame, n, n) != 0;
 }
 
 void sys_match_deinit(struct sys_match *m)

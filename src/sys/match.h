@@ -23,9 +23,11 @@ struct sys_match {
 /**
  * Compiles an expression of pcap-filter(7). Names of hosts are not for it: what resolves them is this host's, not the lab's.
  * @param[in] expression  "" matches every frame
- * @return 0; -EINVAL with libpcap's words in *err (class INVALID)
+ * @return 0; -EINVAL with libpcap's words in *err (class INVALID); -ENOENT when there is no libpcap
  */
 int sys_match_compile(const char *expression, struct sys_match *ret, struct netlab_err *err);
+/** To be called once in a process before sys_match_frame() where another process compiled. @return 0; -ENOENT when there is no libpcap */
+int sys_match_prepare(void);
 /** @return whether a frame, which begins with its Ethernet header, matches */
 bool sys_match_frame(const struct sys_match *m, const void *frame, size_t len);
 /** Idempotent. */

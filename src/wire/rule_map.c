@@ -93,8 +93,10 @@ int rule_map_new(int fd, struct rule_map **ret)
 {
 	struct rule_map *m;
 	struct stat st;
-	int r = 0;
+	int r = sys_match_prepare();
 
+	if (r < 0)
+		return r;
 	if (fstat(fd, &st) < 0)
 		return -errno;
 	if (st.st_size < (off_t)sizeof(struct packed_rules))

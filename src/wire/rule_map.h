@@ -23,7 +23,7 @@ struct rule_map {
 	size_t n[2];
 };
 
-/** @param[out] ret  free with rule_map_free(). @return 0; -EINVAL when these are no packed rules; negative errno */
+/** @param[out] ret  free with rule_map_free(). @return 0; -EINVAL when these are no packed rules; -ENOENT without libpcap; negative errno */
 int rule_map_new(int fd, struct rule_map **ret);
 struct rule_map *rule_map_free(struct rule_map *m);
 /** @return the rule of that number in a direction; NULL */
