@@ -103,7 +103,7 @@ probe_fn probe_tun;
 /** Timers with a resolution of nanoseconds. Here. */
 probe_fn probe_timers;
 
-/* --- probe_net.c: links, qdiscs, filters --- */
+/* --- probe_net.c: links, qdiscs, filters, nftables --- */
 /** A veth pair, each end born in its namespace. Scratch. */
 probe_fn probe_veth;
 /** A carrier that is there when the kernel has answered. Scratch. */
@@ -122,8 +122,6 @@ probe_fn probe_filter;
 probe_fn probe_netem;
 /** An IPv6 address, at once usable. Scratch. */
 probe_fn probe_ipv6;
-
-/* --- probe_nft.c --- */
 /** nftables: a chain that masquerades. Scratch. */
 probe_fn probe_nftables;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Trials of links, qdiscs and filters, by rtnetlink.
+ * Trials of links, qdiscs and filters, by rtnetlink, and of nftables.
  *
  * Two veth pairs serve them all. One has its other end in a namespace of its own, as a link of a lab has; the other is
  * never brought up, so that qdiscs come and go on it without waiting for packets in flight.
@@ -19,6 +19,10 @@
 #include <netlink/msg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
+
+#include "sys/gate.h"
+#include "sys/nft.h"
 
 enum {
 	/* Above what the kernel gives out on its own (tunl0, sit0, ...). */
@@ -444,4 +448,22 @@ void probe_ipv6(struct probe *p, const char *arg, struct probe_result *r)
 	(void)arg;
 	if (have_links(p, r))
 		(void)finish(p, rt_new_address(&p->batch, NEAR_IFINDEX, &address, &err), &err, r);
+}
+
+/* --- nftables --- */
+
+void probe_nftables(struct probe *p, const char *arg, struct probe_result *r)
+{
+	const struct nft_masquerade all = { .table = "probe" };
+	int e = sys_gate("nftables"), fd = -1;
+
+	(void)p;
+	(void)arg;
+	if (e == 0)
+		e = fd = nft_open();
+	if (fd >= 0) {
+		e = nft_masquerade(fd, &all);
+		(void)close(fd);
+	}
+	probe_fail(r, e, NULL);
 }
