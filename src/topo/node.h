@@ -117,6 +117,14 @@ bool node_check_privileges(struct parser *p, const struct path *at, const struct
 void node_merge_privileges(const struct node_draft *draft, const struct node_draft *defaults,
 			   struct topo_privileges *ret);
 
+/**
+ * The defaults' items, and the node's own in place of those of the same key.
+ * @param[in]  size   of an item, whose first member is its key (const char *)
+ * @param[out] ret_n  how many there are
+ * @return an array of the arena's, or `own` where there is nothing to merge; when out of memory (p->oom) `own`, too
+ */
+const void *node_merge_items(struct parser *p, const void *own, size_t n_own, const void *defaults,
+			     size_t n_defaults, size_t size, size_t *ret_n);
 /** Makes the node of a draft and the defaults; the name is not set. @return false when out of memory (p->oom) */
 bool node_merge(struct parser *p, const struct node_draft *draft, const struct node_draft *defaults,
 		struct topo_node *ret);

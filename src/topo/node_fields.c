@@ -201,33 +201,44 @@ const struct object_spec node_spec = {
 	.n_fields = ARRAY_SIZE(node_fields),
 };
 
-/* The defaults' pairs, with the node's own in place of those of the same name. */
+static const char *key_of(const void *item)
+{
+	return *(const char *const *)item;
+}
+
+const void *node_merge_items(struct parser *p, const void *own, size_t n_own, const void *defaults,
+			     size_t n_defaults, size_t size, size_t *ret_n)
+{
+	const char *mine = own, *theirs = defaults;
+	char *merged = NULL;
+	size_t n = 0;
+
+	*ret_n = n_own;
+	if (n_defaults > 0)
+		merged = parser_array(p, n_own + n_defaults, size);
+	if (!merged)
+		return own;
+	for (size_t i = 0; i < n_defaults; i++) {
+		const char *item = theirs + i * size;
+		bool overridden = false;
+
+		for (size_t j = 0; j < n_own && !overridden; j++)
+			overridden = strcmp(key_of(mine + j * size), key_of(item)) == 0;
+		if (!overridden)
+			memcpy(merged + n++ * size, item, size);
+	}
+	if (n_own > 0)
+		memcpy(merged + n * size, mine, n_own * size);
+	*ret_n = n + n_own;
+	return merged;
+}
+
 static void merge_pairs(struct parser *p, const struct pair_list *own,
 			const struct pair_list *defaults, const struct topo_pair **ret,
 			size_t *ret_n)
 {
-	struct topo_pair *merged;
-	size_t n = 0;
-
-	*ret = own->items;
-	*ret_n = own->n;
-	if (defaults->n == 0)
-		return;
-	merged = parser_array(p, own->n + defaults->n, sizeof(*merged));
-	if (!merged)
-		return;
-	for (size_t i = 0; i < defaults->n; i++) {
-		bool overridden = false;
-
-		for (size_t j = 0; j < own->n && !overridden; j++)
-			overridden = strcmp(own->items[j].key, defaults->items[i].key) == 0;
-		if (!overridden)
-			merged[n++] = defaults->items[i];
-	}
-	for (size_t j = 0; j < own->n; j++)
-		merged[n++] = own->items[j];
-	*ret = merged;
-	*ret_n = n;
+	*ret = node_merge_items(p, own->items, own->n, defaults->items, defaults->n, sizeof(**ret),
+				ret_n);
 }
 
 bool node_merge(struct parser *p, const struct node_draft *draft, const struct node_draft *defaults,

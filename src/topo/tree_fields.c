@@ -440,34 +440,6 @@ const struct value_type type_files = {
 
 /* --- the node --- */
 
-/** The defaults' files, with the node's own in place of those of the same path. */
-static void merge_files(struct parser *p, const struct file_list *own,
-			const struct file_list *defaults, struct topo_tree *ret)
-{
-	struct topo_file *merged;
-	size_t n = 0;
-
-	ret->files = own->items;
-	ret->n_files = own->n;
-	if (defaults->n == 0)
-		return;
-	merged = parser_array(p, own->n + defaults->n, sizeof(*merged));
-	if (!merged)
-		return;
-	for (size_t i = 0; i < defaults->n; i++) {
-		bool overridden = false;
-
-		for (size_t j = 0; j < own->n && !overridden; j++)
-			overridden = strcmp(own->items[j].path, defaults->items[i].path) == 0;
-		if (!overridden)
-			merged[n++] = defaults->items[i];
-	}
-	for (size_t j = 0; j < own->n; j++)
-		merged[n++] = own->items[j];
-	ret->files = merged;
-	ret->n_files = n;
-}
-
 void node_merge_tree(struct parser *p, const struct node_draft *draft,
 		     const struct node_draft *defaults, struct topo_node *ret)
 {
@@ -481,7 +453,9 @@ void node_merge_tree(struct parser *p, const struct node_draft *draft,
 	ret->tree.writable = rootfs->writable;
 	ret->tree.mounts = mounts->items;
 	ret->tree.n_mounts = mounts->n;
-	merge_files(p, &draft->files, &defaults->files, &ret->tree);
+	ret->tree.files = node_merge_items(p, draft->files.items, draft->files.n,
+					   defaults->files.items, defaults->files.n,
+					   sizeof(*ret->tree.files), &ret->tree.n_files);
 }
 
 void node_check_tree(struct parser *p, const struct path *at, const struct node_draft *draft,
