@@ -9,10 +9,7 @@ static void check_server(struct document *d, const struct path *at, const char *
 
 	if (ip_parse_addr(server, &addr) == 0)
 		return;
-	node = map_get(&d->nodes, server);
-	if (node == MAP_NONE)
-		missing_node(d, at, server);
-	else if (!topo_is_ip(&d->p.topo->nodes[node]))
+	if (find_node(d, at, server, &node) && !topo_is_ip(&d->p.topo->nodes[node]))
 		diag_error(&d->p.diags, at, "name a host or router",
 			   "'%s' is a %s, which has no address", server,
 			   topo_kind_name(d->p.topo->nodes[node].kind));

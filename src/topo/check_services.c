@@ -52,11 +52,8 @@ static bool find(struct document *d, const struct path *at, size_t own, struct t
 			len = NAME_MAX_BYTES;
 		memcpy(text, a->text, len);
 		text[len] = '\0';
-		index = map_get(&d->nodes, text);
-		if (index == MAP_NONE) {
-			missing_node(d, at, text);
+		if (!find_node(d, at, text, &index))
 			return false;
-		}
 	}
 	node = &d->p.topo->nodes[index];
 	a->node = slash ? index : TOPO_OWN_NODE;

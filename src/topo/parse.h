@@ -98,10 +98,19 @@ void check_dns(struct document *d);
 /** The part of it that is about addresses. */
 void check_addresses(struct document *d);
 
-/** Finds a link by its name; says so if there is none. @return whether there is one */
+/** Finds a node by its name; says so if there is none, with the nearest that there is.
+ *  @param[out] ret  its index; MAP_NONE = there is none @return whether there is one */
+bool find_node(struct document *d, const struct path *at, const char *name, size_t *ret);
+/** Finds a link in the same way. */
 bool find_link(struct document *d, const struct path *at, const char *name, size_t *ret);
-/** Says that there is no node of that name, with the nearest that there is. */
-void missing_node(struct document *d, const struct path *at, const char *name);
+/**
+ * Which directions of a link a `from` means: from that node; NULL = both.
+ * @param[in]  link  index of a link, whose ends may be missing
+ * @param[out] ret   0 = from the first end to the second
+ * @return whether there is such a node and it is an end of the link; if not, a diagnostic was added
+ */
+bool find_directions(struct document *d, const struct path *at, const char *from, size_t link,
+		     bool ret[2]);
 
 /** Place of a node's object. */
 struct path node_path(const struct document *d, size_t node);

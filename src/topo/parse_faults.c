@@ -7,34 +7,6 @@
 #include "topo/fault_draft.h"
 #include "topo/parse.h"
 
-static bool find_directions(struct document *d, const struct path *at, const char *from,
-			    struct topo_fault *ret)
-{
-	const struct topo *t = d->p.topo;
-	const struct topo_link *link = &t->links[ret->link];
-	size_t node;
-
-	ret->dirs[0] = ret->dirs[1] = true;
-	if (!from)
-		return true;
-	node = map_get(&d->nodes, from);
-	if (node == MAP_NONE) {
-		missing_node(d, at, from);
-		return false;
-	}
-	for (unsigned i = 0; i < 2; i++)
-		ret->dirs[i] = link->ends[i].node == node;
-	if (ret->dirs[0] || ret->dirs[1] || link->ends[0].node == MAP_NONE ||
-	    link->ends[1].node == MAP_NONE)
-		return true;
-	diag_error(&d->p.diags, at,
-		   diag_hint(&d->p.diags, "its ends are '%s' and '%s'",
-			     t->nodes[link->ends[0].node].name, t->nodes[link->ends[1].node].name),
-		   "node '%s' is not an end of link '%s'", diag_quote(&d->p.diags, from),
-		   link->name);
-	return false;
-}
-
 static bool choose_packets(struct document *d, const struct path *at,
 			   const struct fault_draft *draft, struct fault *f)
 {
@@ -80,7 +52,7 @@ static bool parse_fault(struct document *d, const struct path *at, const json_t 
 	}
 	good = choose_packets(d, at, &draft, &ret->rule);
 	return find_link(d, &link, draft.link, &ret->link) &&
-	       find_directions(d, &from, draft.from, ret) && good;
+	       find_directions(d, &from, draft.from, ret->link, ret->dirs) && good;
 }
 
 void parse_faults(struct document *d)

@@ -12,20 +12,6 @@ struct path link_path(const struct document *d, size_t link)
 	return (struct path){ .up = &d->top.links.at, .index = d->link_origins[link].index };
 }
 
-void missing_node(struct document *d, const struct path *at, const char *name)
-{
-	const struct topo *t = d->p.topo;
-	const char *nearest = NULL;
-
-	/* a search through all the nodes: not for every one of many misspelt ones */
-	if (d->p.diags.out->n_errors < 20 && t->n_nodes > 0)
-		nearest = name_nearest(name, &t->nodes[0].name, t->n_nodes, sizeof(t->nodes[0]));
-	diag_error(&d->p.diags, at,
-		   nearest ? diag_hint(&d->p.diags, "did you mean '%s'?", nearest)
-			   : "add it under 'nodes'",
-		   "there is no node '%s'", diag_quote(&d->p.diags, name));
-}
-
 /** @return whether both ends are nodes */
 static bool resolve_ends(struct document *d, const struct path *at, const struct link_draft *draft,
 			 struct topo_link *link)
@@ -37,16 +23,13 @@ static bool resolve_ends(struct document *d, const struct path *at, const struct
 	for (size_t i = 0; i < 2; i++) {
 		const struct path end = { .up = &endpoints, .index = i };
 
-		link->ends[i].node = map_get(&d->nodes, draft->node[i]);
+		if (!find_node(d, &end, draft->node[i], &link->ends[i].node))
+			good = false;
 		link->ends[i].ifname = draft->ifname[i];
 		link->ends[i].addresses = draft->addresses[i].items;
 		link->ends[i].n_addresses = draft->addresses[i].n;
 		d->link_origins[link - d->p.topo->links].n_addresses[i] =
 			(uint32_t)draft->addresses[i].n;
-		if (link->ends[i].node == MAP_NONE) {
-			missing_node(d, &end, draft->node[i]);
-			good = false;
-		}
 	}
 	if (!good)
 		return false;

@@ -16,31 +16,6 @@ static const struct path *place(const struct path *at, const char *key, struct p
 	return storage;
 }
 
-static bool find_node(struct document *d, const struct path *at, const char *name, size_t *ret)
-{
-	*ret = map_get(&d->nodes, name);
-	if (*ret == MAP_NONE)
-		missing_node(d, at, name);
-	return *ret != MAP_NONE;
-}
-
-bool find_link(struct document *d, const struct path *at, const char *name, size_t *ret)
-{
-	const struct topo *t = d->p.topo;
-	const char *nearest = NULL;
-
-	*ret = map_get(&d->links, name);
-	if (*ret != MAP_NONE)
-		return true;
-	if (d->p.diags.out->n_errors < 20 && t->n_links > 0)
-		nearest = name_nearest(name, &t->links[0].name, t->n_links, sizeof(t->links[0]));
-	diag_error(&d->p.diags, at,
-		   nearest ? diag_hint(&d->p.diags, "did you mean '%s'?", nearest)
-			   : "a link without a name is called by its ends: a--b",
-		   "there is no link '%s'", diag_quote(&d->p.diags, name));
-	return false;
-}
-
 static bool find_service(struct document *d, const struct path *at, size_t node, const char *name,
 			 size_t *ret)
 {
@@ -106,31 +81,6 @@ static uint32_t rampable(const struct impairment *m)
 	return m->set & keys;
 }
 
-static bool resolve_from(struct document *d, const struct path *at, const char *from,
-			 struct topo_event *ret)
-{
-	const struct topo *t = d->p.topo;
-	const struct topo_link *link = &t->links[ret->link];
-	size_t node;
-
-	ret->dirs[0] = ret->dirs[1] = true;
-	if (!from)
-		return true;
-	if (!find_node(d, at, from, &node))
-		return false;
-	for (unsigned i = 0; i < 2; i++)
-		ret->dirs[i] = link->ends[i].node == node;
-	if (ret->dirs[0] || ret->dirs[1] || link->ends[0].node == MAP_NONE ||
-	    link->ends[1].node == MAP_NONE)
-		return true;
-	diag_error(&d->p.diags, at,
-		   diag_hint(&d->p.diags, "its ends are '%s' and '%s'",
-			     t->nodes[link->ends[0].node].name, t->nodes[link->ends[1].node].name),
-		   "node '%s' is not an end of link '%s'", diag_quote(&d->p.diags, from),
-		   link->name);
-	return false;
-}
-
 static bool resolve_change(struct document *d, const struct path *at, const struct event_draft *e,
 			   struct topo_event *ret)
 {
@@ -140,7 +90,7 @@ static bool resolve_change(struct document *d, const struct path *at, const stru
 	bool good = find_link(d, place(at, "link", &link), e->link, &ret->link);
 
 	ret->action = TOPO_CHANGE;
-	if (good && !resolve_from(d, place(at, "from", &key), e->from, ret))
+	if (good && !find_directions(d, place(at, "from", &key), e->from, ret->link, ret->dirs))
 		good = false;
 	for (unsigned i = 0; i < 2; i++)
 		impairment_put_over(&ret->keys[i], &e->keys, i);
