@@ -73,21 +73,6 @@ static json_t *read_action(struct cli *c, const char *text)
 	return NULL;
 }
 
-/* "1,3-5" as the file has it. */
-static json_t *read_nth(const char *text)
-{
-	json_t *list = json_array();
-
-	for (const char *p = text;;) {
-		size_t len = strcspn(p, ",");
-
-		json_array_append_new(list, json_stringn(p, len));
-		if (!p[len])
-			return list;
-		p += len + 1;
-	}
-}
-
 static int add_count(struct cli *c, json_t *rule, enum cli_option_id id, const char *key)
 {
 	json_int_t n;
@@ -126,7 +111,7 @@ static json_t *read_rule(struct cli *c, const char *link)
 			json_object_set_new(rule, texts[i].key, json_string(c->value[texts[i].id]));
 	}
 	if (c->value[OPT_NTH])
-		json_object_set_new(rule, "nth", read_nth(c->value[OPT_NTH]));
+		json_object_set_new(rule, "nth", lab_fault_nth(c->value[OPT_NTH]));
 	if (add_count(c, rule, OPT_EVERY, "every") < 0 ||
 	    add_count(c, rule, OPT_FIRST, "first") < 0) {
 		json_decref(rule);

@@ -12,21 +12,6 @@
 
 /* --- a rule as the topology has it --- */
 
-/* "1,3-5" as the file has it. */
-static json_t *list_nth(const char *text)
-{
-	json_t *list = json_array();
-
-	for (const char *p = text;;) {
-		size_t len = strcspn(p, ",");
-
-		json_array_append_new(list, json_stringn(p, len));
-		if (!p[len])
-			return list;
-		p += len + 1;
-	}
-}
-
 static json_t *time_of(uint64_t ns)
 {
 	char text[32];
@@ -83,7 +68,7 @@ static int describe(const struct netlab_fault *f, json_t **ret, struct netlab_er
 	if (f->match)
 		r |= json_object_set_new(rule, "match", json_string(f->match));
 	if (f->nth)
-		r |= json_object_set_new(rule, "nth", list_nth(f->nth));
+		r |= json_object_set_new(rule, "nth", lab_fault_nth(f->nth));
 	if (f->every)
 		r |= json_object_set_new(rule, "every", json_integer(f->every));
 	if (f->first)

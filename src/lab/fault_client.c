@@ -1,9 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /* What users ask of a running lab's fault rules. */
 #include <errno.h>
+#include <string.h>
 
 #include "base/err.h"
 #include "lab/client.h"
+
+json_t *lab_fault_nth(const char *text)
+{
+	json_t *list = json_array();
+
+	for (const char *p = text;;) {
+		size_t len = strcspn(p, ",");
+
+		json_array_append_new(list, json_stringn(p, len));
+		if (!p[len])
+			return list;
+		p += len + 1;
+	}
+}
 
 int lab_fault_add(const char *state_dir, const char *name, const json_t *rule, uint32_t *ret_id,
 		  struct netlab_err *err)

@@ -118,6 +118,8 @@ struct lab_link_change {
 int lab_link_change(const char *state_dir, const char *name, const struct lab_link_change *c,
 		    struct netlab_err *err);
 
+/** "1,3-5" as a rule's `nth` has it, a list of texts, not checked. New reference. */
+json_t *lab_fault_nth(const char *text);
 /**
  * Adds a fault rule to a running lab: nothing is lost by the change itself.
  * @param[in]  rule    an entry of the topology's `faults`; its windows count from now
