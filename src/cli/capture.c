@@ -12,6 +12,7 @@
 
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "base/headers.h"
 #include "base/units.h"
 #include "cli/command.h"
 #include "cli/output.h"
@@ -22,7 +23,7 @@
 #include "sys/match.h"
 #include "wire/frame.h"
 
-enum { ARG_FILTER = 1, VLAN_TAG = 4, ETHERNET_ADDRESSES = 12, RING_FILES_MAX = 100000 };
+enum { ARG_FILTER = 1, RING_FILES_MAX = 100000 };
 
 struct capturing {
 	struct cli *c;
@@ -110,18 +111,10 @@ static int next_file(struct capturing *k)
 /* Puts the VLAN tag back that the kernel took out; there is room before the frame. */
 static void put_vlan(struct lab_captured *p)
 {
-	uint8_t *tag;
-
-	if (!p->info.has_vlan || p->len < ETHERNET_ADDRESSES + 2)
+	if (!p->info.has_vlan || p->len < ETHERNET_HEADER)
 		return;
-	memmove(p->data - VLAN_TAG, p->data, ETHERNET_ADDRESSES);
-	p->data -= VLAN_TAG;
+	p->data = ethernet_put_vlan(p->data, p->info.vlan_protocol, p->info.vlan_tci);
 	p->len += VLAN_TAG;
-	tag = p->data + ETHERNET_ADDRESSES;
-	tag[0] = (uint8_t)(p->info.vlan_protocol >> 8);
-	tag[1] = (uint8_t)p->info.vlan_protocol;
-	tag[2] = (uint8_t)(p->info.vlan_tci >> 8);
-	tag[3] = (uint8_t)p->info.vlan_tci;
 }
 
 static int on_packet(void *ctx, struct lab_captured *p)

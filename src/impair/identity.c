@@ -6,34 +6,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/headers.h"
 #include "base/names.h"
 #include "impair/recent.h"
 
 enum {
-	ETHERNET_ADDRESSES = 12,
-	ETHERNET_HEADER = 14,
-	VLAN_TAG = 4,
 	VLAN_ID_MASK = 0xfff,
-	TYPE_IPV4 = 0x0800,
-	TYPE_IPV6 = 0x86dd,
-	TYPE_VLAN = 0x8100,
-	TYPE_VLAN_SERVICE = 0x88a8,
-	IPV4_HEADER_MIN = 20,
-	IPV6_HEADER = 40,
 	IPV4_MORE_FRAGMENTS = 0x2000,
 	IPV4_OFFSET_MASK = 0x1fff,
 	PROTO_HOP_BY_HOP = 0,
 	PROTO_ICMP = 1,
-	PROTO_TCP = 6,
-	PROTO_UDP = 17,
 	PROTO_ROUTING = 43,
 	PROTO_FRAGMENT = 44,
 	PROTO_AH = 51,
 	PROTO_ICMPV6 = 58,
 	PROTO_OPTIONS = 60,
 	EXTENSIONS_MAX = 8, /* a chain that is longer is no packet that a host sends */
-	TCP_HEADER_MIN = 20,
-	UDP_HEADER = 8,
 	ICMP_HEADER = 8,
 	ICMP_ECHO_REPLY = 0,
 	ICMP_ECHO = 8,
@@ -172,16 +160,6 @@ bool identity_equal(const struct identity *a, const struct identity *b)
 
 /* --- reading a frame --- */
 
-static uint16_t get16(const uint8_t *at)
-{
-	return (uint16_t)(at[0] << 8 | at[1]);
-}
-
-static uint32_t get32(const uint8_t *at)
-{
-	return (uint32_t)get16(at) << 16 | get16(at + 2);
-}
-
 static void skip(struct reading *r, size_t n)
 {
 	r->at += n;
@@ -209,7 +187,7 @@ static void read_ports(struct reading *r, struct identity *id)
 
 static void read_tcp(struct reading *r, struct identity *id)
 {
-	size_t header = (size_t)(r->at[12] >> 4) * 4;
+	size_t header = (size_t)(r->at[TCP_OFFSET_AT] >> 4) * 4;
 
 	id->kind = IDENTITY_TCP;
 	id->type = 0;

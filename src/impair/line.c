@@ -4,10 +4,10 @@
 
 #include <errno.h>
 
+#include "base/headers.h"
 #include "impair/way.h"
 
 enum {
-	ETHERNET_HEADER = 14,
 	QUEUE_EXTRA_PACKETS = 100, /* impairment.md, `queue` */
 	CHARGE_MAX = 1 << 24,      /* bytes: whatever a medium adds to a frame */
 };

@@ -9,11 +9,11 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/headers.h"
 
 __extension__ typedef unsigned __int128 u128;
 
 enum {
-	ETHERNET_HEADER = 14,
 	QUEUE_EXTRA_PACKETS = 100, /* impairment.md, `queue` */
 	UNRATED_LIMIT_MIN = 1000,  /* what tc takes when it is not told */
 	TABLE_SPREAD = 4,          /* the tables of iproute2 end at 4 sigma (research: netem 1.4) */

@@ -2,19 +2,11 @@
 /* pcap expressions for packets that were recorded. */
 #include "repro/expression.h"
 
+#include "base/headers.h"
 #include "base/ip.h"
 
 enum {
-	ETHERNET_HEADER = 14,
-	VLAN_TAG = 4,
-	IPV4_HEADER_MIN = 20,
-	IPV6_HEADER = 40,
 	IPV6_NEXT_AT = 6,
-	UDP_HEADER = 8,
-	TCP_HEADER_MIN = 20,
-	TCP_OFFSET_AT = 12,
-	PROTOCOL_TCP = 6,
-	PROTOCOL_UDP = 17,
 	/* Enough to tell apart what a protocol's header tells apart; an expression has an end, too. */
 	DATA_BYTES = 16,
 	DATA_WORD = 4,
@@ -28,18 +20,17 @@ static bool is_v6(const struct identity *id)
 const uint8_t *expression_data(const struct identity *id, const uint8_t *frame, size_t len,
 			       size_t *ret_len)
 {
-	size_t at = ETHERNET_HEADER;
+	uint16_t type;
+	size_t at;
 
 	if ((id->kind != IDENTITY_TCP && id->kind != IDENTITY_UDP) || id->len == 0)
 		return NULL;
-	while (at + VLAN_TAG <= len && ((frame[at - 2] == 0x81 && frame[at - 1] == 0) ||
-					(frame[at - 2] == 0x88 && frame[at - 1] == 0xa8)))
-		at += VLAN_TAG;
+	at = ethernet_payload(frame, len, &type);
 	if (at >= len)
 		return NULL;
 	/* behind extension headers it is not looked for: an expression could not either */
-	if (is_v6(id) && (at + IPV6_HEADER > len || (frame[at + IPV6_NEXT_AT] != PROTOCOL_TCP &&
-						     frame[at + IPV6_NEXT_AT] != PROTOCOL_UDP)))
+	if (is_v6(id) && (at + IPV6_HEADER > len || (frame[at + IPV6_NEXT_AT] != PROTO_TCP &&
+						     frame[at + IPV6_NEXT_AT] != PROTO_UDP)))
 		return NULL;
 	at += is_v6(id) ? IPV6_HEADER : (size_t)(frame[at] & 0xf) * 4;
 	if (id->kind == IDENTITY_UDP)

@@ -5,21 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/headers.h"
+
 enum {
-	ETHERNET_ADDRESSES = 12,
-	ETHERNET_HEADER = 14,
-	VLAN_TAG = 4,
-	TYPE_IPV4 = 0x0800,
-	TYPE_IPV6 = 0x86dd,
-	TYPE_VLAN = 0x8100,
-	TYPE_VLAN_SERVICE = 0x88a8,
-	IPV4_HEADER_MIN = 20,
-	IPV6_HEADER = 40,
 	ECN_MASK = 3, /* RFC 3168: 0 not capable, 3 congestion experienced */
-	UDP_HEADER = 8,
 	UDP_CHECKSUM_AT = 6,
-	TCP_OFFSET_AT = 12,
-	TCP_HEADER_MIN = 20,
 };
 
 static const size_t class_bytes[FRAME_CLASSES] = { FRAME_SMALL, FRAME_MEDIUM, FRAME_LARGE,
@@ -105,44 +95,16 @@ struct frame *frame_clone(struct frame_pool *p, const struct frame *f)
 
 /* --- bytes --- */
 
-static uint16_t get16(const uint8_t *at)
-{
-	return (uint16_t)(at[0] << 8 | at[1]);
-}
-
-static void put16(uint8_t *at, uint16_t value)
-{
-	at[0] = (uint8_t)(value >> 8);
-	at[1] = (uint8_t)value;
-}
-
 void frame_put_vlan(struct frame *f, uint16_t protocol, uint16_t tci)
 {
 	if (f->data - f->room < VLAN_TAG + SYS_PACKET_HEADROOM || f->len < ETHERNET_HEADER)
 		return;
-	memmove(f->data - VLAN_TAG, f->data, ETHERNET_ADDRESSES);
-	f->data -= VLAN_TAG;
+	f->data = ethernet_put_vlan(f->data, protocol, tci);
 	f->len += VLAN_TAG;
-	put16(f->data + ETHERNET_ADDRESSES, protocol);
-	put16(f->data + ETHERNET_ADDRESSES + 2, tci);
 	if (f->vnet.flags & SYS_VNET_NEEDS_CSUM)
 		f->vnet.csum_start = (uint16_t)(f->vnet.csum_start + VLAN_TAG);
 	if (f->vnet.hdr_len)
 		f->vnet.hdr_len = (uint16_t)(f->vnet.hdr_len + VLAN_TAG);
-}
-
-/** @param[out] ret_type  of what the frame carries, past VLAN tags. @return where that begins */
-static size_t payload(const struct frame *f, uint16_t *ret_type)
-{
-	size_t at = ETHERNET_HEADER;
-
-	*ret_type = f->len >= ETHERNET_HEADER ? get16(f->data + ETHERNET_ADDRESSES) : 0;
-	while ((*ret_type == TYPE_VLAN || *ret_type == TYPE_VLAN_SERVICE) &&
-	       f->len >= at + VLAN_TAG) {
-		*ret_type = get16(f->data + at + 2);
-		at += VLAN_TAG;
-	}
-	return at;
 }
 
 uint32_t frame_wire_len(const struct frame *f)
@@ -210,7 +172,7 @@ void frame_corrupt(struct frame *f, uint32_t random)
 	}
 	/* Each part of a GSO frame gets its checksum later, which would cover the damage up. It goes where no checksum
 	   mends it: the IP version. */
-	at = payload(f, &type);
+	at = ethernet_payload(f->data, f->len, &type);
 	if (at >= f->len)
 		at = f->len - 1;
 	f->data[at] ^= (uint8_t)(0x10u << (random % 4));
@@ -229,7 +191,7 @@ void frame_damage(struct frame *f, uint64_t at, uint8_t mask)
 bool frame_mark(struct frame *f)
 {
 	uint16_t type;
-	size_t at = payload(f, &type);
+	size_t at = ethernet_payload(f->data, f->len, &type);
 	uint8_t *ip = f->data + at;
 
 	if (type == TYPE_IPV4 && f->len >= at + IPV4_HEADER_MIN) {
