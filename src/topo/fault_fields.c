@@ -7,17 +7,6 @@
 #include "base/cleanup.h"
 #include "base/units.h"
 
-/** Any text: names of links and nodes are looked up, not checked. */
-static bool parse_text(struct parser *p, const struct path *at, const json_t *v,
-		       const struct field *f, void *out)
-{
-	(void)f;
-	if (!json_is_string(v))
-		return wrong_kind(p, at, v, "a string", NULL);
-	*(const char **)out = parser_strdup(p, json_string_value(v));
-	return !p->oom;
-}
-
 static bool parse_match(struct parser *p, const struct path *at, const json_t *v,
 			const struct field *f, void *out)
 {
@@ -227,8 +216,6 @@ static bool parse_do(struct parser *p, const struct path *at, const json_t *v,
 }
 
 /* --- the table --- */
-
-static const struct value_type type_text = { parse_text, "text", "{\"type\":\"string\"}", NULL };
 
 static const struct value_type type_match = {
 	parse_match,

@@ -8,19 +8,6 @@
 #include "topo/link.h"
 #include "topo/regex_value.h"
 
-/** Any text: names of links and nodes are looked up, not checked. */
-static bool parse_text(struct parser *p, const struct path *at, const json_t *v,
-		       const struct field *f, void *out)
-{
-	(void)f;
-	if (!json_is_string(v))
-		return wrong_kind(p, at, v, "a string", NULL);
-	*(const char **)out = parser_strdup(p, json_string_value(v));
-	return !p->oom;
-}
-
-static const struct value_type type_text = { parse_text, "text", "{\"type\":\"string\"}", NULL };
-
 /** Takes the strings out of a list. @return how many; SIZE_MAX when one is none */
 static bool is_string_at(const json_t *list, size_t i)
 {

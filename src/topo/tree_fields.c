@@ -292,20 +292,6 @@ struct file_draft {
 	uint32_t mode;
 };
 
-static bool parse_text(struct parser *p, const struct path *at, const json_t *v,
-		       const struct field *f, void *out)
-{
-	const char *text = json_string_value(v);
-
-	(void)f;
-	if (!text)
-		return wrong_kind(p, at, v, "a string", NULL);
-	*(const char **)out = parser_strdup(p, text);
-	return !p->oom;
-}
-
-static const struct value_type type_text = { parse_text, "text", "{\"type\":\"string\"}", NULL };
-
 #define OFFSET(member) .offset = offsetof(struct file_draft, member)
 
 static const struct field file_fields[] = {

@@ -274,6 +274,18 @@ const struct value_type type_seed = {
 	NULL,
 };
 
+static bool parse_text(struct parser *p, const struct path *at, const json_t *v,
+		       const struct field *f, void *out)
+{
+	(void)f;
+	if (!json_is_string(v))
+		return wrong_kind(p, at, v, "a string", NULL);
+	*(const char **)out = parser_strdup(p, json_string_value(v));
+	return !p->oom;
+}
+
+const struct value_type type_text = { parse_text, "text", "{\"type\":\"string\"}", NULL };
+
 static bool parse_name(struct parser *p, const struct path *at, const json_t *v,
 		       const struct field *f, void *out)
 {

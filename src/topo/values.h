@@ -11,13 +11,15 @@
 extern const struct value_type type_bool; /**< bool */
 extern const struct value_type
 	type_integer; /**< uint32_t, or int32_t where the range goes below 0; arg: struct range */
-extern const struct value_type type_choice;    /**< int; arg: struct choice list */
-extern const struct value_type type_time;      /**< uint64_t, ns */
-extern const struct value_type type_rate;      /**< uint64_t, bit/s */
-extern const struct value_type type_size;      /**< uint32_t, bytes */
-extern const struct value_type type_share;     /**< double, 0..1 */
-extern const struct value_type type_count;     /**< double, >= 1 */
-extern const struct value_type type_seed;      /**< uint64_t */
+extern const struct value_type type_choice; /**< int; arg: struct choice list */
+extern const struct value_type type_time;   /**< uint64_t, ns */
+extern const struct value_type type_rate;   /**< uint64_t, bit/s */
+extern const struct value_type type_size;   /**< uint32_t, bytes */
+extern const struct value_type type_share;  /**< double, 0..1 */
+extern const struct value_type type_count;  /**< double, >= 1 */
+extern const struct value_type type_seed;   /**< uint64_t */
+extern const struct value_type
+	type_text; /**< const char *: any, names of others too, which are looked up later */
 extern const struct value_type type_name;      /**< const char *, checked by name_check() */
 extern const struct value_type type_addresses; /**< struct address_list */
 extern const struct value_type type_mac;       /**< uint8_t[6] */
