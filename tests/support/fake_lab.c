@@ -2,9 +2,14 @@
 /* A backend of the command line that starts nothing. */
 #include "support/fake_lab.h"
 
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +19,12 @@
 #include "cli/cli.h"
 
 struct fake_lab fake_lab;
+
+const char two_hosts[] =
+	"{\"name\": \"two\", \"seed\": 7, \"nodes\": {\"alpha\": {}, \"beta\": {}},\n"
+	" \"links\": [{\"endpoints\": [\"alpha\", \"beta\"]}]}\n";
+const char two_broken[] = "{\"name\": \"two\", \"nodes\": {\"alpha\": {\"knid\": 1}},\n"
+			  " \"links\": [{\"endpoints\": [\"alpha\", \"gamma\"]}]}\n";
 
 static const char default_show[] =
 	"{\"name\": \"dumbbell\", \"seed\": 42, \"engine\": \"netem\","
@@ -582,4 +593,27 @@ int fake_lab_teardown(void **state)
 	(void)state;
 	buf_deinit(&fake_lab.calls);
 	return 0;
+}
+
+/* --- what tests say of the answers --- */
+
+void assert_calls(const char *expected)
+{
+	assert_string_equal(buf_text(&fake_lab.calls), expected);
+}
+
+void assert_contains(const char *text, const char *part)
+{
+	if (!strstr(text, part))
+		fail_msg("'%s' is not in:\n%s", part, text);
+}
+
+json_t *answer_json(const struct cli_answer *a)
+{
+	json_error_t where;
+	json_t *doc = json_loads(a->out, 0, &where);
+
+	if (!doc)
+		fail_msg("no JSON (%s): %s", where.text, a->out);
+	return doc;
 }

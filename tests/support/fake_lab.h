@@ -6,6 +6,8 @@
 #ifndef NETLAB_TESTS_FAKE_LAB_H
 #define NETLAB_TESTS_FAKE_LAB_H
 
+#include <jansson.h>
+
 #include "base/buf.h"
 #include "cli/backend.h"
 
@@ -42,6 +44,9 @@ struct fake_lab {
 extern struct fake_lab fake_lab;
 extern const struct cli_backend fake_lab_backend;
 
+/** A topology of two hosts and a link, named "two"; and the same with two mistakes. */
+extern const char two_hosts[], two_broken[];
+
 /** Back to: labs "dumbbell" and "ring" run, everything succeeds, nothing was called. */
 void fake_lab_reset(void);
 /** The same for cmocka, before and after a test. */
@@ -62,6 +67,13 @@ struct cli_answer fake_cli_terminal(const char *first, ...) __attribute__((senti
 struct cli_answer fake_cli_input(const char *input, const char *first, ...)
 	__attribute__((sentinel));
 void cli_answer_deinit(struct cli_answer *a);
+
+/** The calls were these, all of them. */
+void assert_calls(const char *expected);
+/** The text has that part. */
+void assert_contains(const char *text, const char *part);
+/** What stands on standard output, which is JSON. New reference. */
+json_t *answer_json(const struct cli_answer *a);
 
 #define _cleanup_answer_ __attribute__((cleanup(cli_answer_deinit)))
 

@@ -18,20 +18,10 @@
 #include "cli/stats.h"
 #include "support/fake_lab.h"
 
-static const char two[] =
-	"{\"name\": \"two\", \"seed\": 7, \"nodes\": {\"alpha\": {}, \"beta\": {}},\n"
-	" \"links\": [{\"endpoints\": [\"alpha\", \"beta\"]}]}\n";
-
 /* A document of one link and direction. */
 #define ONE_LINK(members)                                                      \
 	"{\"wire\": {\"restarts\": 0}, \"links\": {\"bottleneck\": {\"->\": {" \
 	"\"offered\": 1000, \"delivered\": 1000, " members "}}}}"
-
-static void assert_contains(const char *text, const char *part)
-{
-	if (!strstr(text, part))
-		fail_msg("'%s' is not in:\n%s", part, text);
-}
 
 static json_t *parse(const char *text)
 {
@@ -366,9 +356,9 @@ static void run_with(struct cli_answer *a, const char *stats, int status, const 
 	if (stats)
 		fake_lab.stats[0] = stats;
 	cli_answer_deinit(a);
-	*a = option ? fake_cli_input(two, "run", "-", option, value ? value : "-q", "--", "cmd",
-				     NULL)
-		    : fake_cli_input(two, "run", "-", "--", "cmd", NULL);
+	*a = option ? fake_cli_input(two_hosts, "run", "-", option, value ? value : "-q", "--",
+				     "cmd", NULL)
+		    : fake_cli_input(two_hosts, "run", "-", "--", "cmd", NULL);
 	/* whatever they say, the lab is taken down */
 	assert_contains(buf_text(&fake_lab.calls), "down two in /fake\n");
 }
@@ -455,7 +445,7 @@ static void test_run_stats(void **state)
 	/* told before anything is started */
 	fake_lab_reset();
 	cli_answer_deinit(&a);
-	a = fake_cli_input(two, "run", "-", "--stats", "/nonexistent/x", "--", "cmd", NULL);
+	a = fake_cli_input(two_hosts, "run", "-", "--stats", "/nonexistent/x", "--", "cmd", NULL);
 	assert_int_equal(a.code, 125);
 	assert_string_equal(
 		a.err, "netlab: --stats: opening '/nonexistent/x': No such file or directory\n");

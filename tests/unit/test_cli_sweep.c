@@ -16,16 +16,6 @@
 #include "cli/sweep.h"
 #include "support/fake_lab.h"
 
-static const char two[] =
-	"{\"name\": \"two\", \"seed\": 7, \"nodes\": {\"alpha\": {}, \"beta\": {}},\n"
-	" \"links\": [{\"endpoints\": [\"alpha\", \"beta\"]}]}\n";
-
-static void assert_contains(const char *text, const char *part)
-{
-	if (!strstr(text, part))
-		fail_msg("'%s' is not in:\n%s", part, text);
-}
-
 /* A file's name that nobody has; the file is not there. */
 static void new_path(char path[static 64])
 {
@@ -63,15 +53,15 @@ static void test_all_pass(void **state)
 
 	(void)state;
 	every_lab_runs();
-	a = fake_cli_input(two, "sweep", "-", "--seeds", "1..20", "-j", "3", "--", "make", "test",
-			   NULL);
+	a = fake_cli_input(two_hosts, "sweep", "-", "--seeds", "1..20", "-j", "3", "--", "make",
+			   "test", NULL);
 	assert_int_equal(a.code, 0);
 	assert_contains(a.out, "all 20 seeds passed (95 % sure: fewer than 14 % of seeds fail); ");
 	assert_contains(a.out, ", 3 at a time\n");
 	assert_null(strstr(a.out, "SEED"));
 	assert_string_equal(a.err, "");
 	cli_answer_deinit(&a);
-	a = fake_cli_input(two, "sweep", "-", "--seeds", "1..3", "-q", "--", "true", NULL);
+	a = fake_cli_input(two_hosts, "sweep", "-", "--seeds", "1..3", "-q", "--", "true", NULL);
 	assert_int_equal(a.code, 0);
 	assert_string_equal(a.out, "");
 }
@@ -84,8 +74,8 @@ static void test_some_fail(void **state)
 	every_lab_runs();
 	fake_lab.only_env = "NETLAB_SEED=13";
 	fake_lab.status = 42;
-	a = fake_cli_input(two, "sweep", "-", "--seeds", "1..20", "--engine", "wire", "--", "sh",
-			   "-c", "it's $NETLAB_SEED", NULL);
+	a = fake_cli_input(two_hosts, "sweep", "-", "--seeds", "1..20", "--engine", "wire", "--",
+			   "sh", "-c", "it's $NETLAB_SEED", NULL);
 	assert_int_equal(a.code, 1);
 	assert_contains(a.out, "SEED  EXIT     TIME  LAST WORDS\n  13  42    ");
 	assert_contains(a.out, "\n1 of 20 seeds failed (95 % sure: 0.9 % to 24 % of seeds fail); ");
@@ -104,7 +94,7 @@ static void test_json(void **state)
 	fake_lab.only_env = "NETLAB_SEED=2";
 	fake_lab.timed_out = true;
 	fake_lab.status = 143;
-	a = fake_cli_input(two, "--json", "sweep", "-", "--seeds", "2,18446744073709551615",
+	a = fake_cli_input(two_hosts, "--json", "sweep", "-", "--seeds", "2,18446744073709551615",
 			   "--timeout", "1s", "--", "true", NULL);
 	/* the fake's time is up for both */
 	assert_int_equal(a.code, 1);
@@ -133,8 +123,8 @@ static void test_until_fail(void **state)
 	every_lab_runs();
 	fake_lab.only_env = "NETLAB_SEED=3";
 	fake_lab.status = 1;
-	a = fake_cli_input(two, "sweep", "-", "--seeds", "1..900", "--until-fail", "-j", "1", "--",
-			   "true", NULL);
+	a = fake_cli_input(two_hosts, "sweep", "-", "--seeds", "1..900", "--until-fail", "-j", "1",
+			   "--", "true", NULL);
 	assert_int_equal(a.code, 1);
 	assert_contains(a.out, "\n1 of 3 seeds failed; ");
 	assert_contains(a.out, "\n897 were not run: --until-fail\n");
@@ -147,7 +137,8 @@ static void test_strict(void **state)
 	(void)state;
 	every_lab_runs();
 	fake_lab.stats[0] = "{\"links\": {\"a--b\": {\"->\": {\"dropped_host\": 5}}}}";
-	a = fake_cli_input(two, "sweep", "-", "--seeds", "1..4", "--strict", "--", "true", NULL);
+	a = fake_cli_input(two_hosts, "sweep", "-", "--seeds", "1..4", "--strict", "--", "true",
+			   NULL);
 	assert_int_equal(a.code, 6);
 	assert_contains(a.out, "0 of 4 seeds failed ");
 	assert_contains(a.out, "\n4 passed on a host that was too slow to trust that (--strict)\n");
@@ -200,7 +191,7 @@ static void test_usage(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		const char *const *p = cases[i].args;
 		_cleanup_answer_ struct cli_answer a = fake_cli_input(
-			two, "sweep", p[0], p[1], p[2], p[3], p[4], p[5], p[6], p[7], NULL);
+			two_hosts, "sweep", p[0], p[1], p[2], p[3], p[4], p[5], p[6], p[7], NULL);
 
 		assert_contains(a.err, cases[i].err);
 		assert_int_equal(a.code, cases[i].code);
@@ -222,7 +213,8 @@ static void test_netlab_fails(void **state)
 
 	(void)state;
 	fake_lab.fail = "up";
-	a = fake_cli_input(two, "sweep", "-", "--seeds", "5..900", "-j", "1", "--", "true", NULL);
+	a = fake_cli_input(two_hosts, "sweep", "-", "--seeds", "5..900", "-j", "1", "--", "true",
+			   NULL);
 	assert_int_equal(a.code, 125);
 	assert_string_equal(a.err, "netlab: seed 5: the fake fails\n");
 	assert_string_equal(a.out, "");
@@ -233,10 +225,10 @@ static void test_netlab_fails(void **state)
 	fake_lab.not_executed = true;
 	fake_lab.status = 127;
 	for (int in = 0; in < 2; in++) {
-		a = in ? fake_cli_input(two, "sweep", "-", "--seeds", "1..900", "--in", "beta",
-					"--", "nothing", NULL)
-		       : fake_cli_input(two, "sweep", "-", "--seeds", "1..900", "--", "nothing",
-					NULL);
+		a = in ? fake_cli_input(two_hosts, "sweep", "-", "--seeds", "1..900", "--in",
+					"beta", "--", "nothing", NULL)
+		       : fake_cli_input(two_hosts, "sweep", "-", "--seeds", "1..900", "--",
+					"nothing", NULL);
 		assert_int_equal(a.code, 127);
 		assert_string_equal(a.err, "netlab: running 'nothing': not found\n");
 		assert_string_equal(a.out, "");
@@ -245,7 +237,7 @@ static void test_netlab_fails(void **state)
 
 	/* its own 127 is a verdict like any other */
 	fake_lab.not_executed = false;
-	a = fake_cli_input(two, "sweep", "-", "--seeds", "1..2", "--", "sh", NULL);
+	a = fake_cli_input(two_hosts, "sweep", "-", "--seeds", "1..2", "--", "sh", NULL);
 	assert_int_equal(a.code, 1);
 	assert_string_equal(a.err, "");
 }
@@ -262,8 +254,8 @@ static void test_junit(void **state)
 	fake_lab.only_env = "NETLAB_SEED=2";
 	fake_lab.status = 9;
 	fake_lab.says = "<bad> & \"worse\"\033\xff\n";
-	a = fake_cli_input(two, "sweep", "-", "--seeds", "1..3", "--junit", path, "--", "true",
-			   NULL);
+	a = fake_cli_input(two_hosts, "sweep", "-", "--seeds", "1..3", "--junit", path, "--",
+			   "true", NULL);
 	assert_int_equal(a.code, 1);
 	text = read_text(path);
 	assert_contains(text, "<testsuite name=\"netlab sweep two\" tests=\"3\" failures=\"1\" "
@@ -287,8 +279,8 @@ static void test_resume(void **state)
 	fake_lab.only_env = "NETLAB_SEED=2";
 	fake_lab.status = 9;
 	fake_lab.says = "so it goes\n";
-	a = fake_cli_input(two, "sweep", "-", "--seeds", "1..3", "--resume", path, "--", "true",
-			   NULL);
+	a = fake_cli_input(two_hosts, "sweep", "-", "--seeds", "1..3", "--resume", path, "--",
+			   "true", NULL);
 	assert_int_equal(a.code, 1);
 	cli_answer_deinit(&a);
 	/* the writer was killed in the middle of a line */
@@ -299,8 +291,8 @@ static void test_resume(void **state)
 
 	/* seed 2 would pass now: it is not asked again, and is told as it was */
 	fake_lab.only_env = "NETLAB_SEED=4";
-	a = fake_cli_input(two, "--json", "sweep", "-", "--seeds", "2..5", "--resume", path, "--",
-			   "true", NULL);
+	a = fake_cli_input(two_hosts, "--json", "sweep", "-", "--seeds", "2..5", "--resume", path,
+			   "--", "true", NULL);
 	assert_int_equal(a.code, 1);
 	assert_contains(a.out, "\"resumed\": 2,");
 	assert_contains(a.out, "\"passed\": 2,");
@@ -309,8 +301,8 @@ static void test_resume(void **state)
 	cli_answer_deinit(&a);
 
 	/* nothing is left to do */
-	a = fake_cli_input(two, "sweep", "-", "--seeds", "1..5", "--resume", path, "--until-fail",
-			   "--", "true", NULL);
+	a = fake_cli_input(two_hosts, "sweep", "-", "--seeds", "1..5", "--resume", path,
+			   "--until-fail", "--", "true", NULL);
 	assert_int_equal(a.code, 1);
 	assert_contains(a.out, "2 of 5 seeds failed\n5 were done before\n");
 	assert_int_equal(unlink(path), 0);
@@ -326,21 +318,21 @@ static void test_resume_refuses(void **state)
 		const char *args[5]; /* from the command's dashes on, or options before */
 		const char *err;
 	} cases[] = {
-		{ two, { "--", "true", "x" }, "is of a sweep of another command: 'true' (" },
-		{ two, { "--", "false" }, "is of a sweep of another command: 'true' (" },
+		{ two_hosts, { "--", "true", "x" }, "is of a sweep of another command: 'true' (" },
+		{ two_hosts, { "--", "false" }, "is of a sweep of another command: 'true' (" },
 		{ other,
 		  { "--", "true" },
 		  "is of a sweep of another topology: 'stdin' as it was then (" },
-		{ two,
+		{ two_hosts,
 		  { "--engine", "wire", "--", "true" },
 		  "is of a sweep without --engine, and this one is with --engine wire (" },
-		{ two,
+		{ two_hosts,
 		  { "--in", "alpha", "--", "true" },
 		  "is of a sweep without --in, and this one is with --in alpha (" },
-		{ two,
+		{ two_hosts,
 		  { "--timeout", "3s", "--", "true" },
 		  "is of a sweep without --timeout, and this one is with --timeout 3s (" },
-		{ two,
+		{ two_hosts,
 		  { "--strict", "--", "true" },
 		  "is of a sweep without --strict, and this one is with it (" },
 	};
@@ -351,7 +343,8 @@ static void test_resume_refuses(void **state)
 	(void)state;
 	new_path(path);
 	every_lab_runs();
-	a = fake_cli_input(two, "sweep", "-", "--seeds", "1", "--resume", path, "--", "true", NULL);
+	a = fake_cli_input(two_hosts, "sweep", "-", "--seeds", "1", "--resume", path, "--", "true",
+			   NULL);
 	assert_int_equal(a.code, 0);
 	cli_answer_deinit(&a);
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -372,8 +365,8 @@ static void test_resume_refuses(void **state)
 		assert_non_null(file);
 		(void)fprintf(file, "%s%s", i < 2 ? read_text(path) : "my own notes", add[i]);
 		(void)fclose(file);
-		a = fake_cli_input(two, "sweep", "-", "--seeds", "1..2", "--resume", damaged, "--",
-				   "true", NULL);
+		a = fake_cli_input(two_hosts, "sweep", "-", "--seeds", "1..2", "--resume", damaged,
+				   "--", "true", NULL);
 		assert_int_equal(a.code, 2);
 		assert_contains(a.err, i < 2 ? "is damaged: line 3 is no result of a seed ("
 					     : "is no journal of a sweep (");

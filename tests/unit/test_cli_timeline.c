@@ -39,12 +39,6 @@ static int setup(void **state)
 	return 0;
 }
 
-static void assert_contains(const char *text, const char *part)
-{
-	if (!strstr(text, part))
-		fail_msg("'%s' is not in:\n%s", part, text);
-}
-
 static void test_show(void **state)
 {
 	_cleanup_answer_ struct cli_answer all = fake_cli("show", "two", NULL);

@@ -15,27 +15,12 @@
 #include "base/cleanup.h"
 #include "support/fake_lab.h"
 
-static const char two[] =
-	"{\"name\": \"two\", \"seed\": 7, \"nodes\": {\"alpha\": {}, \"beta\": {}},\n"
-	" \"links\": [{\"endpoints\": [\"alpha\", \"beta\"]}]}\n";
-
 static const char bad[] =
 	"{\"name\": \"dumbbell\", \"ok\": false, \"links\": {"
 	" \"bottleneck\": {\"endpoints\": [\"r1:eth1\", \"web:eth0\"], \"ok\": false, \"->\": {\"checks\": {"
 	"   \"loss\": {\"verdict\": \"differs\", \"asked\": 0.0, \"expected\": 0.0, \"achieved\": 0.1, \"low\": 0.08, \"high\": 0.12,"
 	"     \"why\": \"0 % expected, 120 of 1200 found\"}}}, \"<-\": {\"checks\": {}}},"
 	" \"client--r1\": {\"endpoints\": [\"client:eth0\", \"r1:eth0\"], \"ok\": false, \"error\": \"node 'r1' is dead\"}}}";
-
-static void assert_calls(const char *expected)
-{
-	assert_string_equal(buf_text(&fake_lab.calls), expected);
-}
-
-static void assert_contains(const char *text, const char *part)
-{
-	if (!strstr(text, part))
-		fail_msg("'%s' is not in:\n%s", part, text);
-}
 
 static void test_table(void **state)
 {
@@ -144,7 +129,7 @@ static void test_topology(void **state)
 	_cleanup_answer_ struct cli_answer a = { 0 };
 
 	(void)state;
-	a = fake_cli_input(two, "verify", "-", "--seed", "8", NULL);
+	a = fake_cli_input(two_hosts, "verify", "-", "--seed", "8", NULL);
 	assert_int_equal(a.code, 0);
 	assert_calls("state_dir default\nup two in /fake seed=8 timeout=0 bound\n"
 		     "verify two duration=0\ndown two in /fake\nhandle_deinit 4711\n");
@@ -152,13 +137,13 @@ static void test_topology(void **state)
 	fake_lab_reset();
 	fake_lab.verify = bad;
 	cli_answer_deinit(&a);
-	a = fake_cli_input(two, "verify", "-", NULL);
+	a = fake_cli_input(two_hosts, "verify", "-", NULL);
 	assert_int_equal(a.code, 6);
 	assert_contains(buf_text(&fake_lab.calls), "down two in /fake\n");
 	fake_lab_reset();
 	fake_lab.fail = "verify";
 	cli_answer_deinit(&a);
-	a = fake_cli_input(two, "verify", "-", NULL);
+	a = fake_cli_input(two_hosts, "verify", "-", NULL);
 	assert_int_equal(a.code, 1);
 	assert_contains(buf_text(&fake_lab.calls), "down two in /fake\n");
 	fake_lab_reset();
