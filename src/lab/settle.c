@@ -18,7 +18,7 @@ static int wait_for_address(struct supervisor *s, int fd, const struct ip_addr *
 	if (r < 0)
 		return err_errno(err, r, "hearing of routes");
 	for (;;) {
-		r = rt_is_local(fd, a);
+		r = rt_has_local_route(fd, a);
 		if (r != 0)
 			break;
 		r = supervisor_wait(s, fd, err);

@@ -236,7 +236,7 @@ static int read_answer(int fd, uint32_t seq, bool is_dump, rt_dump_fn *fn, void 
 		ssize_t n = recv(fd, buffer, RECEIVE_BYTES, 0);
 		int left;
 
-		/* ENOBUFS: notifications were lost; the answer itself waits for room */
+		/* ENOBUFS: notifications were lost; a dump waits for room, and who hears asks for nothing else */
 		if (n < 0 && (errno == EINTR || errno == ENOBUFS))
 			continue;
 		if (n < 0)

@@ -148,8 +148,14 @@ int rt_count_routes(int fd, const struct ip_prefix *p, uint32_t except);
  *  route in the local table is not: a kernel worker puts that in (addrconf_dad_work(), net/ipv6/addrconf.c).
  *  @return 1 yes, 0 not yet, negative errno */
 int rt_is_local(int fd, const struct ip_addr *a);
-/** Makes a socket hear its namespace's IPv6 routes: readable means that something changed; rt_is_local() reads past it.
- *  @return 0, negative errno */
+/** Whether the table of local addresses has one, seen as whoever changes that table sees it. A route is told of
+ *  (rt_hear_routes()) a moment before rt_is_local() finds it (fib6_add_rt2node(), net/ipv6/ip6_fib.c: RTN_RTINFO comes after
+ *  inet6_rt_notify()), both under the table's lock, which a dump takes: so nobody who hears, asks this and waits for what
+ *  comes next waits for what was there. @return 1 yes, 0 not yet, negative errno */
+int rt_has_local_route(int fd, const struct ip_addr *a);
+/** Makes a socket hear its namespace's IPv6 routes: readable means that something changed; rt_has_local_route() reads past it.
+ *  A socket that hears is only asked for dumps: an answer of one message is lost when there is no room for it, and nobody
+ *  says so. @return 0, negative errno */
 int rt_hear_routes(int fd, bool on);
 /** A permanent entry. */
 int rt_new_neighbour(struct rt_batch *b, uint32_t ifindex, const struct ip_addr *a,

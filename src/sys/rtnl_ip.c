@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <linux/if_addr.h>
 #include <linux/neighbour.h>
+#include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <netlink/addr.h>
 #include <netlink/msg.h>
@@ -143,6 +144,40 @@ int rt_is_local(int fd, const struct ip_addr *a)
 	r = rt_ask(fd, msg, is_local_route, NULL);
 	/* no route at all, or one to nowhere, is "not yet" as well */
 	return r < 0 && r != -ENOMEM && r != -EBADF ? 0 : r;
+}
+
+struct route_search {
+	const struct ip_addr *addr;
+	bool found;
+};
+
+static int find_local_route(void *ctx, struct nlmsghdr *h)
+{
+	const struct rtmsg *header = nlmsg_data(h);
+	const struct nlattr *dst = nlmsg_find_attr(h, sizeof(*header), RTA_DST);
+	struct route_search *s = ctx;
+	size_t len = ip_len_bytes(s->addr);
+
+	if (header->rtm_type == RTN_LOCAL && header->rtm_dst_len == ip_bits(s->addr) && dst &&
+	    nla_len(dst) == (int)len && memcmp(nla_data(dst), s->addr->bytes, len) == 0)
+		s->found = true;
+	return 0;
+}
+
+int rt_has_local_route(int fd, const struct ip_addr *a)
+{
+	struct rtmsg header = {
+		.rtm_family = (unsigned char)af(a),
+		.rtm_table = RT_TABLE_LOCAL,
+	};
+	struct route_search s = { .addr = a };
+	int on = 1, off = 0, r;
+
+	/* only with it the kernel looks at the table's number; one that does not know it (before 4.20) shows all tables */
+	(void)setsockopt(fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, &on, sizeof(on));
+	r = rt_dump(fd, RTM_GETROUTE, &header, sizeof(header), find_local_route, &s);
+	(void)setsockopt(fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, &off, sizeof(off));
+	return r < 0 ? r : s.found;
 }
 
 int rt_new_neighbour(struct rt_batch *b, uint32_t ifindex, const struct ip_addr *a,
