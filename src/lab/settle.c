@@ -18,10 +18,12 @@ static int wait_for_address(struct supervisor *s, int fd, const struct ip_addr *
 	if (r < 0)
 		return err_errno(err, r, "hearing of routes");
 	for (;;) {
-		r = rt_has_local_route(fd, a);
+		bool heard = false;
+
+		r = rt_has_local_route(fd, a, &heard);
 		if (r != 0)
 			break;
-		r = supervisor_wait(s, fd, err);
+		r = heard ? 0 : supervisor_wait(s, fd, err);
 		if (r < 0)
 			return r;
 	}
@@ -66,13 +68,14 @@ static int wait_for_tree(struct supervisor *s, size_t node, struct netlab_err *e
 		return err_errno(err, r, "hearing of port states");
 	for (;;) {
 		unsigned unsettled = 0;
+		bool heard = false;
 
-		r = rt_each_link(fd, count_unsettled, &unsettled);
+		r = rt_each_link_hearing(fd, count_unsettled, &unsettled, &heard);
 		if (r < 0)
 			return err_errno(err, r, "reading port states");
 		if (unsettled == 0)
 			break;
-		r = supervisor_wait(s, fd, err);
+		r = heard ? 0 : supervisor_wait(s, fd, err);
 		if (r < 0)
 			return r;
 	}

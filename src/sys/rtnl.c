@@ -223,8 +223,10 @@ static int send_request(int fd, struct nl_msg *msg, uint32_t seq)
 /**
  * Reads the answer to `seq`; what else this socket hears (notifications) is passed over.
  * @param[in] is_dump  the answer has many parts, the last one NLMSG_DONE; else it is one message
+ * @param[out] ret_heard  set when something was passed over; may be NULL
  */
-static int read_answer(int fd, uint32_t seq, bool is_dump, rt_dump_fn *fn, void *ctx)
+static int read_answer(int fd, uint32_t seq, bool is_dump, rt_dump_fn *fn, void *ctx,
+		       bool *ret_heard)
 {
 	_cleanup_free_ char *buffer = malloc(RECEIVE_BYTES);
 	int result = 0;
@@ -237,13 +239,18 @@ static int read_answer(int fd, uint32_t seq, bool is_dump, rt_dump_fn *fn, void 
 		int left;
 
 		/* ENOBUFS: notifications were lost; a dump waits for room, and who hears asks for nothing else */
+		if (n < 0 && errno == ENOBUFS && ret_heard)
+			*ret_heard = true;
 		if (n < 0 && (errno == EINTR || errno == ENOBUFS))
 			continue;
 		if (n < 0)
 			return -errno;
 		for (left = (int)n; nlmsg_ok(h, left); h = nlmsg_next(h, &left)) {
-			if (h->nlmsg_seq != seq)
+			if (h->nlmsg_seq != seq) {
+				if (ret_heard)
+					*ret_heard = true;
 				continue;
+			}
 			if (h->nlmsg_type == NLMSG_DONE)
 				return result;
 			if (h->nlmsg_type == NLMSG_ERROR)
@@ -258,6 +265,12 @@ static int read_answer(int fd, uint32_t seq, bool is_dump, rt_dump_fn *fn, void 
 
 int rt_dump(int fd, int type, const void *header, size_t size, rt_dump_fn *fn, void *ctx)
 {
+	return rt_dump_hearing(fd, type, header, size, fn, ctx, NULL);
+}
+
+int rt_dump_hearing(int fd, int type, const void *header, size_t size, rt_dump_fn *fn, void *ctx,
+		    bool *ret_heard)
+{
 	struct nl_msg *msg = rt_message(type, NLM_F_DUMP, header, size);
 	int r;
 
@@ -266,7 +279,7 @@ int rt_dump(int fd, int type, const void *header, size_t size, rt_dump_fn *fn, v
 	/* A dump that is interrupted by a change (NLM_F_DUMP_INTR) is taken as it is: the supervisor is the only
 	   one who changes these namespaces' links and qdiscs, and it is here. */
 	r = send_request(fd, msg, SEQ_DUMP);
-	return r < 0 ? r : read_answer(fd, SEQ_DUMP, true, fn, ctx);
+	return r < 0 ? r : read_answer(fd, SEQ_DUMP, true, fn, ctx, ret_heard);
 }
 
 int rt_ask(int fd, struct nl_msg *msg, rt_dump_fn *fn, void *ctx)
@@ -276,5 +289,5 @@ int rt_ask(int fd, struct nl_msg *msg, rt_dump_fn *fn, void *ctx)
 	if (!msg)
 		return -ENOMEM;
 	r = send_request(fd, msg, SEQ_ASK);
-	return r < 0 ? r : read_answer(fd, SEQ_ASK, false, fn, ctx);
+	return r < 0 ? r : read_answer(fd, SEQ_ASK, false, fn, ctx, NULL);
 }

@@ -65,6 +65,12 @@ void rt_discard(struct rt_batch *b);
 typedef int rt_dump_fn(void *ctx, struct nlmsghdr *message);
 /** Sends one request with NLM_F_DUMP and calls fn for each answer. @return 0, negative errno of the kernel or of fn */
 int rt_dump(int fd, int type, const void *header, size_t size, rt_dump_fn *fn, void *ctx);
+/**
+ * rt_dump() by a socket that hears of changes (rt_hear_...()). A dump comes in parts, and what is told between two of them is
+ * read past: *ret_heard is set then, and what was dumped may be older than what was told.
+ */
+int rt_dump_hearing(int fd, int type, const void *header, size_t size, rt_dump_fn *fn, void *ctx,
+		    bool *ret_heard);
 /** Sends a request (and frees it; NULL = out of memory) and calls fn for its one answer.
  *  @return what fn says; negative errno of the kernel */
 int rt_ask(int fd, struct nl_msg *msg, rt_dump_fn *fn, void *ctx);
@@ -119,10 +125,12 @@ struct rt_link_state {
 typedef int rt_link_fn(void *ctx, const struct rt_link_state *state);
 /** Calls fn for every link of the socket's namespace. */
 int rt_each_link(int fd, rt_link_fn *fn, void *ctx);
+/** The same for a socket that hears of links. @param[out] ret_heard  as in rt_has_local_route() */
+int rt_each_link_hearing(int fd, rt_link_fn *fn, void *ctx, bool *ret_heard);
 /** Reads one link. @return 0; -ENODEV; ... */
 int rt_get_link(int fd, uint32_t ifindex, struct rt_link_state *ret);
 /** Makes a socket hear its namespace's link changes, bridge port states among them: readable means that something
- *  changed; rt_each_link() reads past it. @return 0, negative errno */
+ *  changed; rt_each_link_hearing() reads past it. @return 0, negative errno */
 int rt_hear_links(int fd, bool on);
 
 /* --- what ethtool's ioctls do (ethtool.c) --- */
@@ -151,8 +159,10 @@ int rt_is_local(int fd, const struct ip_addr *a);
 /** Whether the table of local addresses has one, seen as whoever changes that table sees it. A route is told of
  *  (rt_hear_routes()) a moment before rt_is_local() finds it (fib6_add_rt2node(), net/ipv6/ip6_fib.c: RTN_RTINFO comes after
  *  inet6_rt_notify()), both under the table's lock, which a dump takes: so nobody who hears, asks this and waits for what
- *  comes next waits for what was there. @return 1 yes, 0 not yet, negative errno */
-int rt_has_local_route(int fd, const struct ip_addr *a);
+ *  comes next waits for what was there.
+ *  @param[out] ret_heard  set when something was told meanwhile and read past: to be asked again, not waited for
+ *  @return 1 yes, 0 not yet, negative errno */
+int rt_has_local_route(int fd, const struct ip_addr *a, bool *ret_heard);
 /** Makes a socket hear its namespace's IPv6 routes: readable means that something changed; rt_has_local_route() reads past it.
  *  A socket that hears is only asked for dumps: an answer of one message is lost when there is no room for it, and nobody
  *  says so. @return 0, negative errno */

@@ -164,7 +164,7 @@ static int find_local_route(void *ctx, struct nlmsghdr *h)
 	return 0;
 }
 
-int rt_has_local_route(int fd, const struct ip_addr *a)
+int rt_has_local_route(int fd, const struct ip_addr *a, bool *ret_heard)
 {
 	struct rtmsg header = {
 		.rtm_family = (unsigned char)af(a),
@@ -175,7 +175,8 @@ int rt_has_local_route(int fd, const struct ip_addr *a)
 
 	/* only with it the kernel looks at the table's number; one that does not know it (before 4.20) shows all tables */
 	(void)setsockopt(fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, &on, sizeof(on));
-	r = rt_dump(fd, RTM_GETROUTE, &header, sizeof(header), find_local_route, &s);
+	r = rt_dump_hearing(fd, RTM_GETROUTE, &header, sizeof(header), find_local_route, &s,
+			    ret_heard);
 	(void)setsockopt(fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, &off, sizeof(off));
 	return r < 0 ? r : s.found;
 }

@@ -205,10 +205,15 @@ static int on_link(void *ctx, struct nlmsghdr *h)
 
 int rt_each_link(int fd, rt_link_fn *fn, void *ctx)
 {
+	return rt_each_link_hearing(fd, fn, ctx, NULL);
+}
+
+int rt_each_link_hearing(int fd, rt_link_fn *fn, void *ctx, bool *ret_heard)
+{
 	struct ifinfomsg header = { .ifi_family = AF_UNSPEC };
 	struct each_link each = { fn, ctx };
 
-	return rt_dump(fd, RTM_GETLINK, &header, sizeof(header), on_link, &each);
+	return rt_dump_hearing(fd, RTM_GETLINK, &header, sizeof(header), on_link, &each, ret_heard);
 }
 
 static int copy_link(void *ctx, const struct rt_link_state *state)

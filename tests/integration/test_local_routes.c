@@ -40,6 +40,7 @@
 enum {
 	LISTENERS = 300,
 	ROUNDS = 100, /* what a listener is told in them fits its receive buffer */
+	WAIT_SECONDS = 3,
 	PATIENCE_S = 20,
 };
 
@@ -109,6 +110,13 @@ static bool is_readable(int fd)
 
 typedef int ask_fn(int fd, const struct ip_addr *a);
 
+static int ask_for_dump(int fd, const struct ip_addr *a)
+{
+	bool heard;
+
+	return rt_has_local_route(fd, a, &heard);
+}
+
 /** @return what is found in the moment when the route has been told of */
 static int one_round(struct bed *bed, ask_fn *ask)
 {
@@ -150,7 +158,7 @@ static void test_told_is_found(void **state)
 		early += one_round(bed, rt_is_local) == 0;
 	print_message("%u of %d lookups came before their route\n", early, ROUNDS);
 	for (unsigned i = 0; i < ROUNDS; i++)
-		assert_int_equal(one_round(bed, rt_has_local_route), 1);
+		assert_int_equal(one_round(bed, ask_for_dump), 1);
 	for (size_t i = 0; i < LISTENERS; i++)
 		close(listeners[i]);
 }
@@ -161,12 +169,65 @@ static void test_which(void **state)
 	struct ip_addr other = bed->addr;
 
 	other.bytes[15] ^= 1;
-	assert_int_equal(rt_has_local_route(bed->batch.fd, &bed->addr), 0);
+	assert_int_equal(ask_for_dump(bed->batch.fd, &bed->addr), 0);
 	assert_int_equal(change_route(&bed->batch, RTM_NEWROUTE, &bed->addr), 0);
-	assert_int_equal(rt_has_local_route(bed->batch.fd, &bed->addr), 1);
-	assert_int_equal(rt_has_local_route(bed->batch.fd, &other), 0);
+	assert_int_equal(ask_for_dump(bed->batch.fd, &bed->addr), 1);
+	assert_int_equal(ask_for_dump(bed->batch.fd, &other), 0);
 	assert_int_equal(change_route(&bed->batch, RTM_DELROUTE, &bed->addr), 0);
-	assert_int_equal(rt_has_local_route(bed->batch.fd, &bed->addr), 0);
+	assert_int_equal(ask_for_dump(bed->batch.fd, &bed->addr), 0);
+}
+
+/** What was told before or during a dump is read past, and said. */
+static void test_heard(void **state)
+{
+	struct bed *bed = *state;
+	int teller = rt_open();
+	struct rt_batch b = { .fd = teller };
+	bool heard = false;
+
+	assert_int_equal(rt_hear_routes(bed->batch.fd, true), 0);
+	assert_int_equal(rt_has_local_route(bed->batch.fd, &bed->addr, &heard), 0);
+	assert_false(heard);
+	assert_int_equal(change_route(&b, RTM_NEWROUTE, &bed->addr), 0);
+	assert_int_equal(rt_has_local_route(bed->batch.fd, &bed->addr, &heard), 1);
+	assert_true(heard);
+	assert_false(is_readable(bed->batch.fd));
+	assert_int_equal(rt_hear_routes(bed->batch.fd, false), 0);
+	assert_int_equal(change_route(&b, RTM_DELROUTE, &bed->addr), 0);
+	rt_batch_deinit(&b);
+	close(teller);
+}
+
+/** As `up` waits, with a route that comes at any time: before the first question, between the parts of its answer, later. */
+static void test_wait(void **state)
+{
+	const uint64_t until = sys_monotonic_ns() + WAIT_SECONDS * 1000000000ull;
+	struct bed *bed = *state;
+	int fd = bed->batch.fd;
+	unsigned rounds = 0, between = 0;
+
+	while (sys_monotonic_ns() < until) {
+		bool heard = false;
+		int r;
+
+		assert_int_equal(rt_hear_routes(fd, true), 0);
+		atomic_store(bed->turn, ADDERS);
+		while ((r = rt_has_local_route(fd, &bed->addr, &heard)) == 0) {
+			struct pollfd p = { .fd = fd, .events = POLLIN };
+
+			between += heard;
+			assert_true(heard || poll(&p, 1, PATIENCE_S * 1000) == 1);
+			heard = false;
+		}
+		assert_int_equal(r, 1);
+		while (atomic_load(bed->turn) == ADDERS)
+			(void)sched_yield();
+		assert_int_equal(rt_hear_routes(fd, false), 0);
+		/* what is told of it from now on is nobody's */
+		assert_int_equal(change_route(&bed->batch, RTM_DELROUTE, &bed->addr), 0);
+		rounds++;
+	}
+	print_message("%u routes, %u of them between two parts of a dump\n", rounds, between);
 }
 
 static int make_bed(void **state)
@@ -209,7 +270,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_which),
+		cmocka_unit_test(test_heard),
 		cmocka_unit_test(test_told_is_found),
+		cmocka_unit_test(test_wait),
 	};
 
 	return cmocka_run_group_tests(tests, make_bed, end_bed);
