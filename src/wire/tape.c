@@ -19,9 +19,18 @@ static size_t data_at(const struct tape *t, unsigned ring)
 	return align(sizeof(*t) + t->n_rings * sizeof(t->rings[0]), page) + ring * t->ring_bytes;
 }
 
-static uint8_t *data_of(struct tape *t, unsigned ring)
+/** Where in a ring's memory a position is. The writer's order: `base` is set before the head that lies behind it. */
+static size_t place_of(const struct tape_ring *r, uint64_t position, size_t size)
 {
-	return (uint8_t *)t + data_at(t, ring);
+	return (position - atomic_load_explicit(&r->base, memory_order_relaxed)) % size;
+}
+
+static struct tape_record *record_at(struct tape *t, unsigned ring, uint64_t position)
+{
+	uint8_t *data = (uint8_t *)t + data_at(t, ring);
+
+	return (struct tape_record *)(void *)(data +
+					      place_of(&t->rings[ring], position, t->ring_bytes));
 }
 
 int tape_new(unsigned n_rings, size_t ring_bytes, struct tape **ret, int *ret_fd)
@@ -91,9 +100,9 @@ void tape_attach(struct tape_writer *w, struct tape *t, unsigned ring, int wake_
 }
 
 /** Passes over the rest of the ring, where a record does not fit in one piece. */
-static void skip(struct tape_writer *w, uint8_t *data, size_t rest)
+static void skip(struct tape_writer *w, size_t rest)
 {
-	struct tape_record *r = (struct tape_record *)(void *)(data + w->end % w->tape->ring_bytes);
+	struct tape_record *r = record_at(w->tape, w->ring, w->end);
 
 	/* the whole head may not fit there, but its first bytes do, for all is aligned */
 	r->bytes = (uint32_t)rest;
@@ -107,11 +116,16 @@ struct tape_record *tape_begin(struct tape_writer *w, enum tape_kind kind, uint3
 	struct tape_ring *ring = &w->tape->rings[w->ring];
 	size_t size = w->tape->ring_bytes,
 	       bytes = align(sizeof(struct tape_record) + len, TAPE_ALIGN);
-	size_t rest = size - w->end % size, skipped = rest < bytes ? rest : 0;
 	uint64_t tail = atomic_load_explicit(&ring->tail, memory_order_acquire);
-	uint8_t *data = data_of(w->tape, w->ring);
+	size_t rest, skipped;
 	struct tape_record *r;
 
+	/* All is read, so the reader looks nowhere: it goes on at the beginning of the memory, whose pages are there, and in the
+	   processor's cache. With a reader that keeps up no more than that is ever used. */
+	if (tail == w->end)
+		atomic_store_explicit(&ring->base, w->end, memory_order_relaxed);
+	rest = size - place_of(ring, w->end, size);
+	skipped = rest < bytes ? rest : 0;
 	if (bytes + skipped > size - (w->end - tail)) {
 		atomic_store_explicit(&ring->n_lost,
 				      atomic_load_explicit(&ring->n_lost, memory_order_relaxed) + 1,
@@ -119,8 +133,8 @@ struct tape_record *tape_begin(struct tape_writer *w, enum tape_kind kind, uint3
 		return NULL;
 	}
 	if (skipped > 0)
-		skip(w, data, rest);
-	r = (struct tape_record *)(void *)(data + w->end % size);
+		skip(w, rest);
+	r = record_at(w->tape, w->ring, w->end);
 	*r = (struct tape_record){ .bytes = (uint32_t)bytes, .kind = (uint8_t)kind, .len = len };
 	w->end += bytes;
 	return r;
@@ -151,16 +165,14 @@ void tape_wake(struct tape_writer *w)
 const struct tape_record *tape_peek(struct tape *t, unsigned ring)
 {
 	struct tape_ring *r = &t->rings[ring];
-	size_t size = t->ring_bytes;
 
 	for (;;) {
 		uint64_t tail = atomic_load_explicit(&r->tail, memory_order_relaxed);
-		uint64_t head = atomic_load_explicit(&r->head, memory_order_acquire);
-		const struct tape_record *rec =
-			(const struct tape_record *)(const void *)(data_of(t, ring) + tail % size);
+		const struct tape_record *rec;
 
-		if (head == tail)
+		if (atomic_load_explicit(&r->head, memory_order_acquire) == tail)
 			return NULL;
+		rec = record_at(t, ring, tail);
 		/* what is shorter than a record's head can only be a skip */
 		if (rec->bytes >= sizeof(*rec) && rec->kind != TAPE_SKIP)
 			return rec;
@@ -172,8 +184,7 @@ void tape_drop(struct tape *t, unsigned ring)
 {
 	struct tape_ring *r = &t->rings[ring];
 	uint64_t tail = atomic_load_explicit(&r->tail, memory_order_relaxed);
-	const struct tape_record *rec =
-		(const struct tape_record *)(const void *)(data_of(t, ring) + tail % t->ring_bytes);
 
-	atomic_store_explicit(&r->tail, tail + rec->bytes, memory_order_release);
+	atomic_store_explicit(&r->tail, tail + record_at(t, ring, tail)->bytes,
+			      memory_order_release);
 }

@@ -53,7 +53,8 @@ struct tape_record {
 
 struct tape_ring {
 	_Alignas(TAPE_CACHE_LINE) _Atomic uint64_t head; /**< bytes written so far */
-	_Atomic uint64_t n_lost;                         /**< records that found no room */
+	_Atomic uint64_t base;   /**< the position that is at the beginning of the memory */
+	_Atomic uint64_t n_lost; /**< records that found no room */
 	_Alignas(TAPE_CACHE_LINE) _Atomic uint64_t tail; /**< bytes read so far */
 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Decisions made into a script: which packets meet them. The tape, besides, whose end is its beginning. */
+/* Decisions made into a script: which packets meet them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,11 +7,9 @@
 #include <cmocka.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "repro/replay.h"
 #include "wire/script.h"
-#include "wire/tape.h"
 
 static const char topology[] =
 	"{\"nodes\": {\"a\": {}, \"b\": {}}, \"links\": [{\"name\": \"l\", \"endpoints\": [\"a\", \"b\"]}]}";
@@ -163,59 +161,13 @@ static void test_report(void **state)
 	clean(&b);
 }
 
-/** Records of all sizes through a small ring, the reader always a bit behind. */
-static void test_tape(void **state)
-{
-	enum { RING = 1 << 14, RECORDS = 20000 };
-	struct tape *t = NULL;
-	struct tape_writer w = { 0 };
-	unsigned next = 0, lost = 0;
-	int fd = -1;
-
-	(void)state;
-	assert_int_equal(tape_new(1, RING, &t, &fd), 0);
-	tape_attach(&w, t, 0, -1);
-	for (unsigned i = 0; i < RECORDS; i++) {
-		uint32_t len = i * 37 % 1500;
-		struct tape_record *r = tape_begin(&w, TAPE_PACKET, len);
-
-		if (!r) {
-			lost++;
-			assert_int_equal(tape_lost(t), lost);
-		} else {
-			r->number = i;
-			memset(r->frame, (int)i, len);
-			tape_commit(&w);
-		}
-		for (unsigned k = 0; k < (i % 7 ? 1 : 3); k++) {
-			const struct tape_record *read = tape_peek(t, 0);
-
-			if (!read)
-				break;
-			assert_true(read->number >= next && read->len == read->number * 37 % 1500);
-			for (uint32_t at = 0; at < read->len; at++)
-				assert_int_equal(read->frame[at], (uint8_t)read->number);
-			next = (unsigned)read->number + 1;
-			tape_drop(t, 0);
-		}
-	}
-	assert_true(lost < RECORDS / 2);
-	while (tape_peek(t, 0))
-		tape_drop(t, 0);
-	/* nobody reads: what has room is kept, the rest is counted */
-	while (tape_begin(&w, TAPE_PACKET, 100))
-		tape_commit(&w);
-	assert_int_equal(tape_lost(t), lost + 1);
-	assert_null(tape_unmap(t));
-	close(fd);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_met_once), cmocka_unit_test(test_segments),
-		cmocka_unit_test(test_payloads), cmocka_unit_test(test_report),
-		cmocka_unit_test(test_tape),
+		cmocka_unit_test(test_met_once),
+		cmocka_unit_test(test_segments),
+		cmocka_unit_test(test_payloads),
+		cmocka_unit_test(test_report),
 	};
 
 	return cmocka_run_group_tests_name("script", tests, NULL, NULL);
