@@ -27,7 +27,7 @@ struct identities_head {
 	uint64_t byte_order; /**< 1 */
 };
 
-enum { IDENTITIES_VERSION = 1, IDENTITIES_MAX = 20 * 1000 * 1000 };
+enum { IDENTITIES_VERSION = 2, IDENTITIES_MAX = 20 * 1000 * 1000 };
 
 /** What a file of today begins with. */
 struct identities_head identities_head(void);

@@ -117,20 +117,22 @@ void pcapng_interface(struct buf *b, const char *name, const char *description)
 	end(b, at);
 }
 
-void pcapng_packet(struct buf *b, const struct pcapng_packet *p)
+uint8_t *pcapng_packet(struct buf *b, const struct pcapng_packet *p)
 {
-	size_t at = begin(b, BLOCK_PACKET);
+	size_t at = begin(b, BLOCK_PACKET), data;
 
 	add32(b, p->interface);
 	add_stamp(b, p->realtime_ns);
 	add32(b, p->len);
 	add32(b, p->wire_len);
+	data = b->len;
 	add_padded(b, p->data, p->len);
 	if (p->comment) {
 		add_text(b, OPT_COMMENT, p->comment);
 		add_option(b, OPT_END, "", 0);
 	}
 	end(b, at);
+	return b->failed ? NULL : (uint8_t *)b->data + data;
 }
 
 void pcapng_statistics(struct buf *b, uint32_t interface, uint64_t realtime_ns, uint64_t received,

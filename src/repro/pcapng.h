@@ -25,7 +25,8 @@ struct pcapng_packet {
 	uint32_t wire_len;   /**< of the packet, of which data may be a part */
 	const char *comment; /**< NULL = none */
 };
-void pcapng_packet(struct buf *b, const struct pcapng_packet *p);
+/** @return the data in the buffer, until something is added to that; NULL when out of memory */
+uint8_t *pcapng_packet(struct buf *b, const struct pcapng_packet *p);
 
 /** What an interface has seen in all: pcapng's isb_ifrecv and isb_ifdrop. */
 void pcapng_statistics(struct buf *b, uint32_t interface, uint64_t realtime_ns, uint64_t received,

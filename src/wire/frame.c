@@ -128,14 +128,23 @@ uint32_t frame_wire_len(const struct frame *f)
 static uint16_t sum16(const uint8_t *data, size_t len)
 {
 	uint64_t sum = 0;
+	uint8_t folded[2];
+	uint32_t word;
+	uint16_t pair;
 
-	for (; len > 1; data += 2, len -= 2)
-		sum += get16(data);
-	if (len)
-		sum += (uint64_t)data[0] << 8;
+	/* Four bytes at a time, in whatever order this machine has them: it changes the sum's bytes only (RFC 1071, 2.B). */
+	for (; len >= sizeof(word); data += sizeof(word), len -= sizeof(word)) {
+		memcpy(&word, data, sizeof(word));
+		sum += word;
+	}
+	word = 0;
+	memcpy(&word, data, len);
+	sum += word;
 	while (sum >> 16)
 		sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t)sum;
+	pair = (uint16_t)sum;
+	memcpy(folded, &pair, sizeof(pair));
+	return get16(folded);
 }
 
 void frame_make_checksum(uint8_t *data, size_t len, const struct sys_vnet *vnet)
