@@ -20,8 +20,9 @@
 #include "wire/tape.h"
 
 enum {
-	/* What a disk may stall for, of full frames at 1 Gb/s: half a second. */
-	RING_BYTES = 64 << 20,
+	/* What the recorder may be held up for, by a disk or a busy machine: 1.7 seconds of 100,000 full frames. Memory is taken
+	   when it is. */
+	RING_BYTES = 256 << 20,
 	RING_BYTES_MIN = 1 << 20, /* frames of 64 KiB have to fit, and some of them */
 	/* ... but all rings together no more than that part of the machine's memory. */
 	MEMORY_SHARE = 16,

@@ -33,6 +33,7 @@ enum {
 	   of the machine as writing them does. */
 	BATCH_MS = 2,
 	HISTORY = 1 << 16, /* packets whose end may come later and still be told whose it was */
+	NICE = -10,        /* after the wire, which is late at once; we have what the rings hold */
 	AT_ONCE = 4096,    /* records between two looks at what the supervisor wants */
 };
 
@@ -60,7 +61,6 @@ struct recording {
 	int64_t clock_offset; /* CLOCK_REALTIME - CLOCK_MONOTONIC, of the beginning */
 	uint64_t n_unknown;   /* decisions about packets that are not in the history any more */
 	struct buf comment;
-	uint8_t *scratch; /* a frame whose checksum is made */
 	char error[TAPE_REASON_MAX];
 };
 
@@ -81,7 +81,7 @@ static struct way *way_of(struct recording *r, const struct tape_record *rec)
 
 static void write_packet(struct recording *r, const struct tape_record *rec, const char *comment)
 {
-	struct pcapng_packet p = {
+	const struct pcapng_packet p = {
 		.interface = 2 * rec->link + rec->dir,
 		.realtime_ns = rec->arrival_ns + (uint64_t)r->clock_offset,
 		.data = rec->frame,
@@ -89,15 +89,11 @@ static void write_packet(struct recording *r, const struct tape_record *rec, con
 		.wire_len = rec->len,
 		.comment = comment,
 	};
+	uint8_t *written = pcapng_packet(&r->packets.buf, &p);
 
-	if (rec->vnet.gso_size == 0 && (rec->vnet.flags & SYS_VNET_NEEDS_CSUM) &&
-	    rec->len <= FRAME_HUGE) {
-		/* left to the hardware that is not there: what reads the file shall not take it for damage */
-		memcpy(r->scratch, rec->frame, rec->len);
-		frame_make_checksum(r->scratch, rec->len, &rec->vnet);
-		p.data = r->scratch;
-	}
-	pcapng_packet(&r->packets.buf, &p);
+	/* left to the hardware that is not there: what reads the file shall not take it for damage */
+	if (written && rec->vnet.gso_size == 0)
+		frame_make_checksum(written, rec->len, &rec->vnet);
 }
 
 static void write_decision(struct recording *r, const struct tape_record *rec, uint64_t index,
@@ -325,8 +321,7 @@ static int begin(struct recording *r)
 	r->n_ways = 2 * r->setup->topo->n_links;
 	r->ways = calloc(r->n_ways + 1, sizeof(*r->ways));
 	r->history = calloc(HISTORY, sizeof(*r->history));
-	r->scratch = malloc(FRAME_HUGE);
-	if (!r->ways || !r->history || !r->scratch) {
+	if (!r->ways || !r->history) {
 		fail(r, "beginning", -ENOMEM);
 		return -ENOMEM;
 	}
@@ -431,6 +426,9 @@ void recorder_main(const struct recorder *setup)
 	(void)sys_die_with_parent(true);
 	if (getppid() != setup->parent)
 		_exit(1);
+	/* In the wire's session, whose processor time is the wire's before it is ours, a wire that is busy would starve us. */
+	sys_own_share();
+	sys_prefer_me(NICE);
 	sys_set_comm("netlab-recorder");
 	sys_close_all_but(FIRST_FD, keep, ARRAY_SIZE(keep));
 	sigfillset(&all);

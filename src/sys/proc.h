@@ -76,8 +76,11 @@ unsigned sys_cpus_allowed(void);
  *  later (PR_SET_TIMERSLACK). */
 void sys_exact_timeouts(void);
 /** Asks the scheduler to run the calling thread, and those that it starts, soon after they wake up, also when others
- *  want the processors: a higher priority (nice), where that is allowed. */
-void sys_prefer_me(void);
+ *  want the processors: a higher priority, where that is allowed. @param[in] nice  -20 (first) to 19 */
+void sys_prefer_me(int nice);
+/** Gives the calling process a share of the processors of its own, apart from its session's: a session of its own, for the
+ *  kernel divides them among sessions first, then among processes by `nice` (sched(7), autogroup). */
+void sys_own_share(void);
 /** Closes all descriptors from `first` on but those in keep[], which is put in order; -1 in it means nothing. */
 void sys_close_all_but(int first, int *keep, unsigned n_keep);
 /** Has all descriptors from `first` on closed by the next exec. */

@@ -16,7 +16,8 @@
 #include "sys/clock.h"
 
 enum {
-	FIRST_FD = 3,     /* stdin, stdout and stderr stay the supervisor's */
+	FIRST_FD = 3, /* stdin, stdout and stderr stay the supervisor's */
+	NICE = -15,
 	MEMORY_SHARE = 4, /* frames on their way may take a fourth of the machine's memory */
 	BALANCE_SLACK =
 		8, /* so many links more than the idlest worker has are no reason to leave a neighbour */
@@ -308,7 +309,7 @@ void process_main(int order_fd, struct wire_shared *shared, pid_t parent)
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, NULL);
 	sys_exact_timeouts();
-	sys_prefer_me();
+	sys_prefer_me(NICE);
 	p.max_workers = wire_workers(shared->n_links);
 	p.workers = calloc(p.max_workers + 1, sizeof(struct worker *));
 	p.links = calloc(shared->n_links + 1, sizeof(*p.links));
