@@ -175,7 +175,8 @@ const struct cli_command cli_commands[] = {
 		.synopsis = "NODE [-u USER[:GROUP]] [-w DIR]",
 		.purpose = "an interactive shell in a node",
 		.details = NODE_TEXT
-		"It is $SHELL, or /bin/sh; its prompt names the lab and the node.\n",
+		"It is the first of $SHELL, /bin/bash and /bin/sh that the node has; its prompt names the\n"
+		"lab and the node.\n",
 		.example = "netlab shell a",
 		.options = OPT_BIT(OPT_USER) | OPT_BIT(OPT_WORKDIR),
 		.min_args = 1,

@@ -22,19 +22,33 @@ static int check_env(struct cli *c)
 	return 0;
 }
 
-int cli_exec(struct cli *c, const struct cli_target *at, struct lab_exec_options *o)
+/** The command's own 126 and 127 come without an error. */
+static bool was_not_run(const struct cli *c, int status)
 {
-	int status = 0;
+	return (status == NETLAB_EXIT_NOEXEC || status == NETLAB_EXIT_NOTFOUND) && c->err.code;
+}
 
+bool cli_try_exec(struct cli *c, const struct cli_target *at, struct lab_exec_options *o,
+		  int *ret_status)
+{
 	o->state_dir = c->state_dir;
 	o->lab = at->lab;
 	o->node = at->name;
-	if (c->backend->exec(o, &status, &c->err) < 0) {
+	*ret_status = 0;
+	c->err = (struct netlab_err){ 0 };
+	if (c->backend->exec(o, ret_status, &c->err) < 0) {
 		cli_explain(c, at->lab, at->name, NULL);
-		return cli_fail(c, &c->err);
+		*ret_status = cli_fail(c, &c->err);
+		return true;
 	}
-	/* the command's own 126 and 127 come without an error */
-	if ((status == NETLAB_EXIT_NOEXEC || status == NETLAB_EXIT_NOTFOUND) && c->err.code)
+	return !was_not_run(c, *ret_status);
+}
+
+int cli_exec(struct cli *c, const struct cli_target *at, struct lab_exec_options *o)
+{
+	int status;
+
+	if (!cli_try_exec(c, at, o, &status))
 		(void)cli_fail(c, &c->err);
 	return status;
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* netlab shell: an interactive shell whose prompt names the node. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/err.h"
 #include "cli/command.h"
 #include "cli/output.h"
@@ -26,36 +28,66 @@ static const char *base(const char *path)
 	return slash ? slash + 1 : path;
 }
 
+enum { SHELL_PATH_MAX = 4000 };
+
+/** What a shell is started with. */
+struct session {
+	char prompt[2 * NAME_MAX_BYTES + sizeof("NETLAB_PROMPT=:")];
+	char ps1[2 * NAME_MAX_BYTES + sizeof("PS1=[:] \\$ ")];
+	char shell[SHELL_PATH_MAX + sizeof("SHELL=")];
+	const char *env[4], *argv[4];
+};
+
+static void prepare(struct session *s, const struct cli *c, const char *shell)
+{
+	bool interactive = c->io->in_is_terminal;
+
+	(void)snprintf(s->shell, sizeof(s->shell), "SHELL=%s", shell);
+	s->env[0] = s->prompt;
+	s->env[1] = s->ps1;
+	s->env[2] = s->shell;
+	s->env[3] = NULL;
+	s->argv[0] = shell;
+	s->argv[1] = s->argv[2] = s->argv[3] = NULL;
+	if (interactive && strcmp(base(shell), "bash") == 0) {
+		s->argv[1] = "-c";
+		s->argv[2] = bash_starter;
+	} else if (
+		interactive) { /* with its input from a pipe the shell shows no prompt, but runs what it reads */
+		s->argv[1] = "-i";
+	}
+}
+
 int cmd_shell(struct cli *c)
 {
-	const char *shell = getenv("SHELL");
+	const char *mine = getenv("SHELL");
+	const char *const shells[] = { mine, "/bin/bash", "/bin/sh" };
 	struct cli_target at;
-	char prompt[2 * NAME_MAX_BYTES + sizeof("NETLAB_PROMPT=:")],
-		ps1[2 * NAME_MAX_BYTES + sizeof("PS1=[:] \\$ ")];
-	char shell_env[4096];
-	const char *env[] = { prompt, ps1, shell_env, NULL };
-	const char *plain[] = { NULL, "-i", NULL };
-	const char *bash[] = { NULL, "-c", bash_starter, NULL };
+	struct session s;
 	struct lab_exec_options o = {
-		.env = env,
+		.env = s.env,
+		.argv = s.argv,
 		.user = c->value[OPT_USER],
 		.cwd = c->value[OPT_WORKDIR],
 		.terminal = c->io->in_is_terminal && c->io->out_is_terminal,
 	};
+	int status = NETLAB_EXIT_NOTFOUND;
 
-	/* nodes share the host's files in this version, so what can be executed here can be there */
-	if (!shell || shell[0] != '/' || strlen(shell) > 4000 || access(shell, X_OK) < 0)
-		shell = "/bin/sh";
 	if (cli_target(c, c->args[0], &at) < 0)
 		return cli_fail(c, &c->err);
-	(void)snprintf(prompt, sizeof(prompt), "NETLAB_PROMPT=%s:%s", at.lab, at.name);
-	(void)snprintf(ps1, sizeof(ps1), "PS1=[%s:%s] %s ", at.lab, at.name,
+	(void)snprintf(s.prompt, sizeof(s.prompt), "NETLAB_PROMPT=%s:%s", at.lab, at.name);
+	(void)snprintf(s.ps1, sizeof(s.ps1), "PS1=[%s:%s] %s ", at.lab, at.name,
 		       geteuid() == 0 ? "#" : "$");
-	(void)snprintf(shell_env, sizeof(shell_env), "SHELL=%s", shell);
-	plain[0] = bash[0] = shell;
-	/* with its input from a pipe the shell shows no prompt, but runs what it reads */
-	if (!c->io->in_is_terminal)
-		plain[1] = NULL;
-	o.argv = c->io->in_is_terminal && strcmp(base(shell), "bash") == 0 ? bash : plain;
-	return cli_exec(c, &at, &o);
+	/* a tree of the node's own need not have the caller's: the first that can be run there */
+	for (size_t i = 0; i < ARRAY_SIZE(shells); i++) {
+		if (!shells[i] || shells[i][0] != '/' || strlen(shells[i]) > SHELL_PATH_MAX)
+			continue;
+		prepare(&s, c, shells[i]);
+		if (cli_try_exec(c, &at, &o, &status))
+			return status;
+	}
+	(void)err_hint(&c->err, "`netlab exec %s -- PROGRAM` runs one that the node has",
+		       c->args[0]);
+	(void)cli_fail(c, &c->err);
+	return status;
 }

@@ -54,6 +54,10 @@ int cli_find(struct cli *c, const json_t *doc, const char *lab, const char *what
 /** Runs a command in the node that is meant, and reports why it could not. The rest of *o is the caller's.
  *  @return the exit code (exec.c) */
 int cli_exec(struct cli *c, const struct cli_target *at, struct lab_exec_options *o);
+/** The same, but says nothing when the program could not be executed.
+ *  @param[out] ret_status  the exit code @return false then, with the reason in c->err */
+bool cli_try_exec(struct cli *c, const struct cli_target *at, struct lab_exec_options *o,
+		  int *ret_status);
 
 /**
  * After a backend call failed with c->err: if what was named is not there, says that instead, with the nearest name.

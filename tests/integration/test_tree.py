@@ -284,6 +284,8 @@ def test_rootfs():
         equal(sorted(lab.out(name, "ls", "/sys/class/net").split()), ["eth0", "lo"], "interfaces")
         equal(lab.out(name, "sh", "-c", "echo /proc/[0-9]*").split()[0], "/proc/1", "processes")
         lab.exec(name, "sh", "-c", "echo x > /dev/null; head -c1 /dev/zero")
+    told = netlab("shell", f"{lab.name}:a", stdin="echo $0 $SHELL\n", env={**os.environ, "SHELL": "/bin/bash"})
+    equal((told.stdout, told.stderr), ("/bin/sh /bin/sh\n", ""), "a shell that the node has")
     lab.down()
     equal(content(top), before, "the tree after two nodes wrote to it")
     lab = Lab(pair({"rootfs": {"path": "root", "writable": True}}))

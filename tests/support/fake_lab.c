@@ -367,6 +367,11 @@ static int fake_exec(const struct lab_exec_options *o, int *ret_status, struct n
 	buf_puts(&fake_lab.calls, "\n");
 	if (fails("exec", err))
 		return err->code;
+	if (fake_lab.only_program && strcmp(o->argv[0], fake_lab.only_program) != 0) {
+		*ret_status = NETLAB_EXIT_NOTFOUND;
+		(void)err_set(err, ENOENT, "cannot run '%s': not found", o->argv[0]);
+		return 0;
+	}
 	*ret_status = fake_lab.status;
 	return not_executed(err);
 }

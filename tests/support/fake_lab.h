@@ -32,13 +32,14 @@ struct fake_lab {
 	const char *says;          /**< run: what the command writes */
 	const char *only_env;      /**< run: that status only where this is in its environment */
 	bool not_executed;         /**< exec and run: *err says why, as for 126 and 127 */
-	bool timed_out;            /**< run: the time was up */
-	bool ends_early;           /**< down finds no lab although it runs */
-	const char *phases[4];     /**< of up, NULL-terminated */
-	double phase_ms;           /**< each of them */
-	const char *warning;       /**< of up */
-	const char *log_data[4];   /**< what the files hold, by index */
-	struct buf calls;          /**< a line per call */
+	const char *only_program; /**< exec: every other is not found (127); NULL = all are there */
+	bool timed_out;           /**< run: the time was up */
+	bool ends_early;          /**< down finds no lab although it runs */
+	const char *phases[4];    /**< of up, NULL-terminated */
+	double phase_ms;          /**< each of them */
+	const char *warning;      /**< of up */
+	const char *log_data[4];  /**< what the files hold, by index */
+	struct buf calls;         /**< a line per call */
 };
 
 extern struct fake_lab fake_lab;

@@ -112,12 +112,29 @@ static void test_shell(void **state)
 	assert_contains(buf_text(&fake_lab.calls), "argv=[/bin/bash|-c|exec \"$BASH\" --rcfile ");
 
 	fake_lab_reset();
-	(void)setenv("SHELL", "/nonexistent/fish", 1);
+	/* a node that does not have it */
+	(void)setenv("SHELL", "/bin/fish", 1);
+	fake_lab.only_program = "/bin/sh";
+	fake_lab.status = 3;
 	cli_answer_deinit(&a);
 	a = fake_cli_terminal("shell", "ring:web", NULL);
+	assert_int_equal(a.code, 3);
+	assert_string_equal(a.err, "");
+	assert_contains(buf_text(&fake_lab.calls), "SHELL=/bin/fish] argv=[/bin/fish|-i]\n");
+	assert_contains(buf_text(&fake_lab.calls), "SHELL=/bin/bash] argv=[/bin/bash|-c|");
 	assert_contains(buf_text(&fake_lab.calls), "SHELL=/bin/sh] argv=[/bin/sh|-i]\n");
 
+	/* nor any other */
+	fake_lab_reset();
+	fake_lab.only_program = "/bin/busybox";
+	cli_answer_deinit(&a);
+	a = fake_cli_terminal("shell", "ring:web", NULL);
+	assert_int_equal(a.code, 127);
+	assert_contains(a.err, "cannot run '/bin/sh': not found (`netlab exec ring:web -- PROGRAM` "
+			       "runs one that the node has)\n");
+
 	/* its input from a pipe: no terminal, no prompt */
+	(void)setenv("SHELL", "/bin/sh", 1);
 	fake_lab_reset();
 	cli_answer_deinit(&a);
 	a = fake_cli("shell", "ring:web", NULL);
