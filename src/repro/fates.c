@@ -117,7 +117,7 @@ void fate_comment(struct buf *b, const struct tape_record *r, const struct verdi
 		buf_printf(b, "%sduplicated, and the copy: drop %s", then,
 			   decision_cause_name(cause_of_drop(&r->copy, false)));
 	if (r->kind == TAPE_LATE)
-		buf_printf(b, "%s", " (it had come before: this is its end)");
+		buf_puts(b, " " FATE_LATE_COMMENT);
 }
 
 void fate_count(struct fate_counts *c, const struct tape_record *r)

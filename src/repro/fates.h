@@ -11,6 +11,9 @@
 #include "repro/decisions.h"
 #include "wire/tape.h"
 
+/** How the comment of a packet ends that is told of for a second time: its end came later than it did. */
+#define FATE_LATE_COMMENT "(it had come before: this is its end)"
+
 /** What happened to packets of one direction, counted from records. */
 struct fate_counts {
 	uint64_t packets, bytes;

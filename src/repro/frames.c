@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "repro/fates.h"
 #include "repro/identities.h"
 #include "sys/fs.h"
 
@@ -18,6 +19,8 @@ enum {
 	BLOCK_PACKET = 6,
 	BLOCK_MAX = 1 << 20,
 	PACKET_HEAD = 20,
+	OPTION_HEAD = 4,
+	OPTION_COMMENT = 1,
 };
 
 struct block_head {
@@ -33,13 +36,15 @@ struct reading {
 	uint8_t *block; /* BLOCK_MAX bytes */
 	const struct identities *ids;
 	struct frames *frames;
-	uint64_t *counts; /* packets of interface i so far */
 	size_t n_interfaces;
 };
 
 static int damaged(const struct record_dir *d, struct netlab_err *err)
 {
-	(void)err_set(err, EINVAL, "the packets of the recording are damaged");
+	(void)err_set(
+		err, EINVAL,
+		"the packets of the recording are damaged, or not those that '" RECORD_IDENTITIES
+		"' is of");
 	(void)err_where(err, "%s/" RECORD_PACKETS, d->path);
 	return err_class(err, NETLAB_EXIT_INVALID);
 }
@@ -69,6 +74,34 @@ static int reserve(struct frames *f, size_t len)
 	return 0;
 }
 
+static size_t padded(size_t len)
+{
+	return (len + 3) / 4 * 4;
+}
+
+/** Whether the block tells the end of a packet that was told of before: it is none by itself. */
+static bool is_late(const uint8_t *options, size_t len)
+{
+	static const char mark[] = FATE_LATE_COMMENT;
+	const size_t n = sizeof(mark) - 1;
+
+	while (len >= OPTION_HEAD) {
+		uint16_t head[2]; /* code, length */
+
+		memcpy(head, options, sizeof(head));
+		if (head[1] > len - OPTION_HEAD)
+			return false;
+		if (head[0] == OPTION_COMMENT)
+			return head[1] >= n &&
+			       memcmp(options + OPTION_HEAD + head[1] - n, mark, n) == 0;
+		if (padded(head[1]) > len - OPTION_HEAD)
+			return false;
+		options += OPTION_HEAD + padded(head[1]);
+		len -= OPTION_HEAD + padded(head[1]);
+	}
+	return false;
+}
+
 static int take_packet(struct reading *r, const uint8_t *body, size_t len)
 {
 	struct frames *f = r->frames;
@@ -80,23 +113,26 @@ static int take_packet(struct reading *r, const uint8_t *body, size_t len)
 	if (len < PACKET_HEAD)
 		return -EINVAL;
 	memcpy(&head, body, PACKET_HEAD);
-	if (head.kept > len - PACKET_HEAD || head.interface >= r->n_interfaces)
+	if (padded(head.kept) > len - PACKET_HEAD || head.interface >= r->n_interfaces)
+		return -EINVAL;
+	body += PACKET_HEAD;
+	len -= PACKET_HEAD;
+	if (is_late(body + padded(head.kept), len - padded(head.kept)))
+		return 0;
+	/* the interfaces are the directions of the links, in order; identities are in the order of packets */
+	if (!id || id->link != head.interface / 2 || id->dir != head.interface % 2)
 		return -EINVAL;
 	kept = head.kept < FRAMES_KEPT_BYTES ? head.kept : FRAMES_KEPT_BYTES;
 	e = reserve(f, kept);
 	if (e < 0)
 		return e;
-	r->counts[head.interface]++;
-	/* the interfaces are the directions of the links, in order */
-	f->items[f->n] = (struct frame_kept){ .link = head.interface / 2,
-					      .dir = head.interface % 2,
-					      .index = r->counts[head.interface],
+	f->items[f->n] = (struct frame_kept){ .link = id->link,
+					      .dir = id->dir,
+					      .index = id->index,
 					      .at = f->n_bytes,
 					      .len = kept,
 					      .wire_len = head.len };
-	if (id && id->link == head.interface / 2 && id->dir == head.interface % 2)
-		f->items[f->n].index = id->index;
-	memcpy(&f->bytes[f->n_bytes], body + PACKET_HEAD, kept);
+	memcpy(&f->bytes[f->n_bytes], body, kept);
 	f->n_bytes += kept;
 	f->n++;
 	return 0;
@@ -130,7 +166,8 @@ static int read_all(struct reading *r)
 	do
 		e = read_block(r);
 	while (e > 0);
-	return e;
+	/* cut between two blocks: the identities know of more */
+	return e == 0 && r->frames->n < r->ids->n ? -EINVAL : e;
 }
 
 static int read_packets(const struct record_dir *d, const struct identities *ids, size_t n_links,
@@ -149,11 +186,9 @@ static int read_packets(const struct record_dir *d, const struct identities *ids
 	if (!r.file)
 		return err_errno(err, e, "opening '%s/" RECORD_PACKETS "'", d->path);
 	r.block = malloc(BLOCK_MAX);
-	r.counts = calloc(r.n_interfaces + 1, sizeof(*r.counts));
-	e = r.block && r.counts ? read_all(&r) : -ENOMEM;
+	e = r.block ? read_all(&r) : -ENOMEM;
 	(void)fclose(r.file);
 	free(r.block);
-	free(r.counts);
 	if (e == -EINVAL)
 		return damaged(d, err);
 	return e < 0 ? err_errno(err, e, "reading '%s/" RECORD_PACKETS "'", d->path) : 0;
