@@ -15,7 +15,6 @@
 #include "cli/output.h"
 #include "cli/target.h"
 #include "lab/rundir.h"
-#include "repro/record_dir.h"
 #include "sys/fs.h"
 
 enum { LOG_MAX_BYTES = 256 << 20 };
@@ -46,7 +45,7 @@ int cli_recording_open(struct cli *c, const struct cli_bring_up *u, struct cli_r
 	}
 	if (!ret->path)
 		return 0;
-	if (record_dir_create(ret->path, &about, &ret->record.dir_fd, &c->err) < 0)
+	if (record_dir_create(ret->path, &about, &ret->record.dir_fd, &ret->made, &c->err) < 0)
 		return cli_fail(c, &c->err);
 	return 0;
 }
@@ -55,8 +54,27 @@ void cli_recording_discard(struct cli_recording *r)
 {
 	if (r->record.dir_fd < 0)
 		return;
-	record_dir_discard(r->path, r->record.dir_fd);
+	record_dir_discard(r->made ? r->path : NULL, r->record.dir_fd);
 	r->record.dir_fd = -1;
+}
+
+int cli_recorded_command(struct cli *c, const struct record_dir *d, const char ***ret_argv)
+{
+	int r = record_dir_command(d, ret_argv, &c->err);
+
+	if (r < 0)
+		return r;
+	if (!*ret_argv) {
+		(void)err_set(&c->err, EINVAL, "the recording '%s' does not say its command",
+			      d->path);
+		(void)err_hint(&c->err, "write it after --: a lab that ran already has none");
+		(void)err_class(&c->err, NETLAB_EXIT_USAGE);
+		return -EINVAL;
+	}
+	c->tail = *ret_argv;
+	if (!c->value[OPT_IN])
+		c->value[OPT_IN] = cli_json_string(d->about, "in", NULL);
+	return 0;
 }
 
 void cli_recording_remove(const struct cli_recording *r)

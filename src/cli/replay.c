@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "cli/command.h"
 #include "cli/output.h"
+#include "cli/recording.h"
 #include "cli/run.h"
 #include "cli/target.h"
 #include "repro/record_dir.h"
@@ -62,34 +63,6 @@ static int read_decisions(struct cli *c, struct replaying *r)
 	return e;
 }
 
-/* The command that ran meanwhile, where none is given. */
-static int choose_command(struct cli *c, struct replaying *r)
-{
-	const json_t *command = json_object_get(r->dir.about, "command"), *arg;
-	size_t i;
-
-	if (c->tail)
-		return 0;
-	if (json_array_size(command) == 0) {
-		(void)err_set(&c->err, EINVAL,
-			      "the recording has no command, for its lab ran already");
-		(void)err_hint(&c->err, "name one: netlab replay DIR -- CMD...");
-		(void)err_class(&c->err, NETLAB_EXIT_USAGE);
-		return -EINVAL;
-	}
-	r->recorded = calloc(json_array_size(command) + 1, sizeof(*r->recorded));
-	if (!r->recorded)
-		return err_set(&c->err, ENOMEM, "out of memory");
-	json_array_foreach(command, i, arg)
-	{
-		r->recorded[i] = json_string_value(arg) ? json_string_value(arg) : "";
-	}
-	c->tail = r->recorded;
-	if (!c->value[OPT_IN])
-		c->value[OPT_IN] = json_string_value(json_object_get(r->dir.about, "in"));
-	return 0;
-}
-
 static int open_record(struct cli *c, struct replaying *r)
 {
 	struct cli_bring_up *u = &r->run.up;
@@ -109,13 +82,13 @@ static int open_record(struct cli *c, struct replaying *r)
 	if (e == 0)
 		e = record_dir_match(&r->decisions, u->topology.topo, &c->err);
 	if (e == 0)
-		e = identities_read(r->dir.fd, RECORD_IDENTITIES, &r->all, &c->err);
+		e = record_dir_identities(&r->dir, &r->all, &c->err);
 	if (e < 0)
 		return e;
 	u->topology.text = r->dir.source;
 	u->topology.len = r->dir.source_len;
 	u->topology.file = r->dir.source_dir ? r->dir.source_dir : "";
-	return choose_command(c, r);
+	return c->tail ? 0 : cli_recorded_command(c, &r->dir, &r->recorded);
 }
 
 static int prepare(struct cli *c, struct replaying *r)

@@ -17,6 +17,7 @@
 #include "base/err.h"
 #include "base/units.h"
 #include "cli/output.h"
+#include "cli/recording.h"
 #include "cli/run.h"
 #include "cli/target.h"
 #include "repro/without_dice.h"
@@ -51,23 +52,12 @@ static int read_number(struct cli *c, enum cli_option_id id, unsigned max, unsig
 /** The command as it was recorded, where none is given. */
 static int choose_command(struct shrinking *s)
 {
-	static const char *argv[256];
-	const json_t *words = json_object_get(s->record.about, "command");
-	size_t n = json_array_size(words);
-	const char *in = cli_json_string(s->record.about, "in", NULL);
-
 	s->runner = *s->c;
 	if (s->c->tail)
 		return 0;
-	if (n == 0 || n >= ARRAY_SIZE(argv))
-		return cli_fail_with(s->c, NETLAB_EXIT_USAGE, "write it after --",
-				     "shrink: the command is missing, and the recording has none");
-	for (size_t i = 0; i < n; i++)
-		argv[i] = json_string_value(json_array_get(words, i));
-	s->runner.tail = argv;
-	if (in && !s->runner.value[OPT_IN])
-		s->runner.value[OPT_IN] = in;
-	return 0;
+	return cli_recorded_command(&s->runner, &s->record, &s->recorded) < 0
+		       ? cli_fail(s->c, &s->runner.err)
+		       : 0;
 }
 
 static int open_record(struct shrinking *s)
@@ -244,6 +234,7 @@ int cmd_shrink(struct cli *c)
 		code = shrink(&s);
 	sys_pool_deinit(&s.pool);
 	free(s.slots);
+	free(s.recorded);
 	ddmin_deinit(&s.ddmin);
 	atoms_deinit(&s.atoms);
 	frames_deinit(&s.frames);

@@ -29,7 +29,8 @@ struct shrinking {
 	json_t *base;       /**< the topology without dice; owned */
 	struct ddmin ddmin; /**< of the atoms */
 	/* runs */
-	struct cli runner; /**< the command line that a run has: the command is in its tail */
+	struct cli runner;     /**< the command line that a run has: the command is in its tail */
+	const char **recorded; /**< the recording's command; owned (the array) */
 	struct sys_pool pool;
 	struct shrink_slot *slots; /**< owned; one a job */
 	unsigned jobs, tries;

@@ -45,6 +45,9 @@ enum {
 	DECISIONS_LINE_MAX = 1024,
 };
 
+/** Of a delay, either way: the link's own, and the time of day, can be added to it. */
+#define VERDICT_DELAY_MAX_NS INT64_C(1000000000000000000)
+
 enum decision_cause {
 	DECISION_LOSS,   /**< "loss": the loss model lost (or marked) it */
 	DECISION_QUEUE,  /**< "queue": it was full */

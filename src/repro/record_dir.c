@@ -47,15 +47,28 @@ static void digest(const char *text, size_t len, char ret[static 17])
 	(void)snprintf(ret, 17, "%016" PRIx64, h);
 }
 
+/** JSON has no text that is not UTF-8: what is not cannot be told, and a replay has to be told it again. */
+static json_t *text_or_null(const char *text)
+{
+	json_t *value = text ? json_string(text) : NULL;
+
+	return value ? value : json_null();
+}
+
 static json_t *command_json(const struct record_about *a)
 {
-	json_t *list;
+	json_t *list = json_array();
 
-	if (!a->command)
+	for (const char *const *arg = a->command; arg && *arg; arg++) {
+		if (json_array_append_new(list, json_string(*arg)) == 0)
+			continue;
+		json_decref(list);
 		return json_null();
-	list = json_array();
-	for (const char *const *arg = a->command; *arg; arg++)
-		json_array_append_new(list, json_stringn_nocheck(*arg, strlen(*arg)));
+	}
+	if (!a->command) {
+		json_decref(list);
+		return json_null();
+	}
 	return list;
 }
 
@@ -71,12 +84,12 @@ static json_t *about_json(const struct record_about *a)
 	(void)strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &tm);
 	digest(a->source, a->source_len, sum);
 	/* the seed as text: not every reader of JSON keeps 64 bits */
-	return json_pack("{s:i, s:s, s:s, s:s, s:s, s:o, s:s, s:s, s:s, s:s?, s:o, s:s?, s:b}",
+	return json_pack("{s:i, s:s, s:s, s:s, s:s, s:o, s:s, s:s, s:s, s:o, s:o, s:s?, s:b}",
 			 "format", RECORD_FORMAT, "netlab", NETLAB_VERSION, "kernel", host.release,
 			 "machine", host.machine, "lab", a->lab, "seed",
 			 json_sprintf("%" PRIu64, a->seed), "engine", a->engine, "started", when,
-			 "topology", sum, "topology_dir", a->source_dir, "command", command_json(a),
-			 "in", a->in_node, "from_start", a->from_start);
+			 "topology", sum, "topology_dir", text_or_null(a->source_dir), "command",
+			 command_json(a), "in", a->in_node, "from_start", a->from_start);
 }
 
 int record_dir_describe(int fd, const struct record_about *a, struct netlab_err *err)
@@ -142,7 +155,7 @@ int record_dir_make(const char *path, int *ret_fd, bool *ret_made, struct netlab
 }
 
 int record_dir_create(const char *path, const struct record_about *about, int *ret_fd,
-		      struct netlab_err *err)
+		      bool *ret_made, struct netlab_err *err)
 {
 	bool made = false;
 	int fd = -1, r = record_dir_make(path, &fd, &made, err);
@@ -157,6 +170,8 @@ int record_dir_create(const char *path, const struct record_about *about, int *r
 		return err_wrap(err, "recording to '%s'", path);
 	}
 	*ret_fd = fd;
+	if (ret_made)
+		*ret_made = made;
 	return 0;
 }
 
@@ -360,6 +375,32 @@ void record_dir_deinit(struct record_dir *d)
 
 /* --- what is in it --- */
 
+int record_dir_command(const struct record_dir *d, const char ***ret, struct netlab_err *err)
+{
+	const json_t *list = json_object_get(d->about, "command"), *word;
+	size_t n = json_array_size(list), i;
+	const char **argv;
+
+	*ret = NULL;
+	if (n == 0)
+		return 0;
+	argv = calloc(n + 1, sizeof(*argv));
+	if (!argv)
+		return err_set(err, ENOMEM, "out of memory");
+	json_array_foreach(list, i, word)
+	{
+		argv[i] = json_string_value(word);
+		if (argv[i])
+			continue;
+		free(argv);
+		(void)err_set(err, EINVAL,
+			      "the recording is damaged: 'command' is no list of texts");
+		return at(d, RECORD_ABOUT, err), -EINVAL;
+	}
+	*ret = argv;
+	return 0;
+}
+
 int record_dir_topology(const struct record_dir *d, const char *name, struct topo_diags *diags,
 			struct topo **ret, struct netlab_err *err)
 {
@@ -407,6 +448,21 @@ int record_dir_decisions(const struct record_dir *d, struct decisions *ret, stru
 	if (r < 0)
 		(void)err_class(err, NETLAB_EXIT_INVALID);
 	return r;
+}
+
+int record_dir_identities(const struct record_dir *d, struct identities *ret,
+			  struct netlab_err *err)
+{
+	int r = identities_read(d->fd, RECORD_IDENTITIES, ret, err);
+
+	if (r == 0 && ret->n != d->n_packets) {
+		(void)err_set(err, ENODATA,
+			      "the recording is damaged: of %" PRIu64 " packets %zu are identified",
+			      d->n_packets, ret->n);
+		identities_deinit(ret);
+		r = -ENODATA;
+	}
+	return r < 0 ? (at(d, RECORD_IDENTITIES, err), r) : 0;
 }
 
 int record_dir_match(const struct decisions *d, const struct topo *t, struct netlab_err *err)

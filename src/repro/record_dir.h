@@ -26,6 +26,7 @@
 
 #include "netlab/err.h"
 #include "repro/decisions.h"
+#include "repro/identities.h"
 #include "topo/model.h"
 
 #define RECORD_ABOUT      "record.json"
@@ -46,11 +47,12 @@ struct record_about {
 	const char *engine; /**< as asked: "auto", "wire" */
 	const char *source; /**< text of the topology */
 	size_t source_len;
-	const char *
-		source_dir; /**< what relative paths in it count from, ending in '/'; NULL = unknown */
-	const char *const *command; /**< argv that runs meanwhile; NULL = none */
-	const char *in_node;        /**< where it runs; NULL = outside the nodes */
-	bool from_start;            /**< the lab came up under the recording, not before */
+	/** what relative paths in it count from, ending in '/'; NULL = unknown, as is one that is not UTF-8 */
+	const char *source_dir;
+	const char *const
+		*command; /**< argv that runs meanwhile; NULL = none, as is one that is not UTF-8 */
+	const char *in_node; /**< where it runs; NULL = outside the nodes */
+	bool from_start;     /**< the lab came up under the recording, not before */
 };
 
 /**
@@ -64,11 +66,12 @@ int record_dir_make(const char *path, int *ret_fd, bool *ret_made, struct netlab
 int record_dir_describe(int fd, const struct record_about *about, struct netlab_err *err);
 /**
  * Makes the directory, which must not exist or be empty, and writes record.json and topology.json.
- * @param[out] ret_fd  of the directory, the caller's
+ * @param[out] ret_fd    of the directory, the caller's
+ * @param[out] ret_made  whether it did not exist before; may be NULL
  * @return 0; -ENOTEMPTY, -EROFS, -EACCES, -ENOSPC...; nothing that was made is left then
  */
 int record_dir_create(const char *path, const struct record_about *about, int *ret_fd,
-		      struct netlab_err *err);
+		      bool *ret_made, struct netlab_err *err);
 
 /**
  * Nothing was recorded: removes what record_dir_create() made, and closes the directory.
@@ -100,13 +103,22 @@ int record_dir_open(const char *path, struct record_dir *ret, struct netlab_err 
 void record_dir_deinit(struct record_dir *d);
 
 /**
+ * The command that ran meanwhile.
+ * @param[out] ret  NULL-terminated; free the array, not the words, which are the recording's. NULL: it does not say
+ * @return 0; -EINVAL: damaged (class INVALID); -ENOMEM
+ */
+int record_dir_command(const struct record_dir *d, const char ***ret, struct netlab_err *err);
+/**
  * Parses its topology, with the name and the seed that it had.
  * @param[in] name  for the lab; NULL = as recorded
  */
 int record_dir_topology(const struct record_dir *d, const char *name, struct topo_diags *diags,
 			struct topo **ret, struct netlab_err *err);
-/** Reads its decisions. @return 0; as decisions_parse(); -ENODATA when they are cut off or not as many as recorded */
+/** Reads its decisions. @return 0; as decisions_parse(); -ENODATA when they are cut off */
 int record_dir_decisions(const struct record_dir *d, struct decisions *ret, struct netlab_err *err);
+/** Reads which packet each was. @return 0; as identities_read(); -ENODATA when they are not as many as packets. Class INVALID */
+int record_dir_identities(const struct record_dir *d, struct identities *ret,
+			  struct netlab_err *err);
 /** Whether all decisions are of links of this topology. @return 0; -EINVAL: which is not */
 int record_dir_match(const struct decisions *d, const struct topo *t, struct netlab_err *err);
 

@@ -97,7 +97,7 @@ static const char *read_value(const char *at, unsigned i, struct verdict *v)
 	if (*at != '+' && *at != '-')
 		return NULL;
 	earlier = *at == '-';
-	at = read_number(at + 1, INT64_MAX, &n);
+	at = read_number(at + 1, VERDICT_DELAY_MAX_NS, &n);
 	if (!at || n == 0 || strncmp(at, "ns", 2) != 0)
 		return NULL;
 	delay = earlier ? -(int64_t)n : (int64_t)n;

@@ -225,6 +225,14 @@ def test_refusals():
     done = netlab("run", pair(), "--record", directory, "--", "true", status=125)
     matches(done.stderr, "not empty")
     equal(os.listdir(directory), ["mine"])
+    # an empty one that was there stays when there is nothing to record
+    os.unlink(f"{directory}/mine")
+    netlab("run", pair(), "--record", directory, "--timeout", "1ms", "--", "true", status=125)
+    equal(os.listdir(directory), [])
+    # JSON cannot say this command: the recording does without, and a replay wants to be told
+    netlab("run", pair(), "--record", directory, "--", "test", "\udcff")
+    equal(load(f"{directory}/record.json")["command"], None)
+    matches(netlab("replay", directory, status=125).stderr, "does not say its command .*write it after --")
     done = netlab("run", pair(engine="netem", delay="1ms"), "--record", new_dir(), "--", "true", status=125)
     matches(done.stderr, "asks for netem, in the kernel, where packets cannot be recorded")
     check(not os.path.exists(os.path.join(SCRATCH, f"record-{count}")), "left behind")

@@ -203,6 +203,7 @@ def test_bad_records():
     refused(cut("record.json", 0.5), "record.json: the recording is damaged: line")
     refused(cut("summary.json", 0.5), "summary.json: the recording is damaged")
     refused(cut("identities", 0), "no file of identities")
+    refused(cut("identities", 0.5), "identities: the recording is damaged: of [0-9]+ packets [0-9]+ are identified")
     refused(lambda d: os.unlink(f"{d}/summary.json"), "incomplete")
     refused(lambda d: os.unlink(f"{d}/record.json"), "no recording")
     refused(replace("topology.json", '"loss"', '"delay": "1ms", "loss"'), "not the topology that was recorded")

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -102,6 +103,7 @@ static void test_bad(void **state)
 		{ "a -> 1 " ID " delay=+0ns dice\n", "f:2", "in this order" },
 		{ "a -> 1 " ID " delay=+1ms dice\n", "f:2", "in this order" },
 		{ "a -> 1 " ID " delay=+9223372036854775808ns dice\n", "f:2", "in this order" },
+		{ "a -> 1 " ID " delay=-1000000000000000001ns dice\n", "f:2", "in this order" },
 		{ "a -> 1 " ID " corrupt dice\n", "f:2", "in this order" },
 		{ "a -> 1 " ID " corrupt=4294967296 dice\n", "f:2", "in this order" },
 		{ "a -> 1 " ID " hold=0 fault\n", "f:2", "at least 1" },
@@ -180,7 +182,7 @@ static void make(struct place *p)
 	(void)snprintf(p->top, sizeof(p->top), "/tmp/netlab-record-XXXXXX");
 	assert_non_null(mkdtemp(p->top));
 	(void)snprintf(p->dir, sizeof(p->dir), "%s/rec", p->top);
-	if (record_dir_create(p->dir, &about, &fd, &err) < 0)
+	if (record_dir_create(p->dir, &about, &fd, NULL, &err) < 0)
 		fail_msg("%s", err.message);
 	close(fd);
 	write_file(p, RECORD_SUMMARY,
@@ -217,7 +219,7 @@ static void test_dir(void **state)
 	(void)state;
 	make(&p);
 	/* it is not written over */
-	assert_int_equal(record_dir_create(p.dir, &about, &fd, &err), -ENOTEMPTY);
+	assert_int_equal(record_dir_create(p.dir, &about, &fd, NULL, &err), -ENOTEMPTY);
 	assert_non_null(strstr(err.message, "not empty"));
 	(void)snprintf(slashed, sizeof(slashed), "%s//", p.dir);
 	if (record_dir_open(slashed, &d, &err) < 0)
@@ -287,6 +289,48 @@ static void test_bad_dir(void **state)
 	}
 }
 
+/** What JSON cannot say is left out, and what is no command is none. */
+static void test_command(void **state)
+{
+	static const char *const commands[][3] = { { "a", "b", NULL }, { "a", "\xff", NULL } };
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct record_about about = about_of(topology);
+		struct netlab_err err = { 0 };
+		struct record_dir d;
+		const char **argv = NULL;
+		struct place p;
+		char path[256];
+		int fd;
+
+		make(&p);
+		(void)snprintf(path, sizeof(path), "%s/", p.dir);
+		fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		about.command = commands[i];
+		about.source_dir = i == 0 ? "/" : "/\xff/";
+		assert_int_equal(record_dir_describe(fd, &about, &err), 0);
+		close(fd);
+		assert_int_equal(record_dir_open(p.dir, &d, &err), 0);
+		assert_int_equal(record_dir_command(&d, &argv, &err), 0);
+		if (i == 0) {
+			assert_string_equal(argv[1], "b");
+			assert_null(argv[2]);
+			assert_string_equal(d.source_dir, "/");
+		} else {
+			assert_null(argv);
+			assert_null(d.source_dir);
+		}
+		free(argv);
+		(void)json_object_set_new(d.about, "command", json_pack("[s,i]", "a", 1));
+		assert_int_equal(record_dir_command(&d, &argv, &err), -EINVAL);
+		assert_non_null(strstr(err.message, "'command' is no list of texts"));
+		assert_int_equal(err.exit, NETLAB_EXIT_INVALID);
+		record_dir_deinit(&d);
+		clean(&p);
+	}
+}
+
 /** Decisions that were cut at the end of a line. */
 static void test_cut_decisions(void **state)
 {
@@ -316,8 +360,8 @@ static void test_nowhere(void **state)
 	(void)state;
 	assert_int_equal(record_dir_open("/nonexistent/rec", &d, &err), -ENOENT);
 	assert_int_equal(record_dir_open("/dev/null", &d, &err), -ENOTDIR);
-	assert_int_equal(record_dir_create("/nonexistent/rec", &about, &fd, &err), -ENOENT);
-	assert_int_equal(record_dir_create("/dev/null", &about, &fd, &err), -ENOTDIR);
+	assert_int_equal(record_dir_create("/nonexistent/rec", &about, &fd, NULL, &err), -ENOENT);
+	assert_int_equal(record_dir_create("/dev/null", &about, &fd, NULL, &err), -ENOTDIR);
 	assert_int_equal(fd, -1);
 }
 
@@ -328,6 +372,7 @@ int main(void)
 		cmocka_unit_test(test_bad),           cmocka_unit_test(test_version),
 		cmocka_unit_test(test_dir),           cmocka_unit_test(test_bad_dir),
 		cmocka_unit_test(test_cut_decisions), cmocka_unit_test(test_nowhere),
+		cmocka_unit_test(test_command),
 	};
 
 	return cmocka_run_group_tests_name("decisions", tests, NULL, NULL);

@@ -39,7 +39,7 @@ static void setup(struct place *p)
 
 	*p = (struct place){ .path = "/tmp/netlab-frames-XXXXXX" };
 	assert_non_null(mkdtemp(p->path));
-	if (record_dir_create(p->path, &about, &fd, &err) < 0)
+	if (record_dir_create(p->path, &about, &fd, NULL, &err) < 0)
 		fail_msg("%s", err.message);
 	assert_int_equal(sys_write_file(fd, RECORD_SUMMARY, summary, strlen(summary)), 0);
 	close(fd);
