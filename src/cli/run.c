@@ -69,7 +69,7 @@ static int run_command(struct cli *c, struct cli_run *run)
 			  .argv = c->tail,
 			  .env = env },
 	};
-	struct sys_command cmd = { .argv = c->tail, .env = env };
+	struct sys_command cmd = { .argv = c->tail, .env = env, .own_group = run->one_of_many };
 	bool timed_out = false;
 	int status = 0;
 

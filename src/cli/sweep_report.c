@@ -96,6 +96,22 @@ static void add_again(struct buf *b, const struct sweep_what *w, uint64_t seed)
 	}
 }
 
+/* The command that runs what was recorded of it. */
+static void add_replay(struct buf *b, const struct sweep_account *a, uint64_t seed)
+{
+	_cleanup_free_ char *path = sweep_record_path(a->records, seed, false);
+
+	if (!path) {
+		b->failed = true;
+		return;
+	}
+	buf_puts(b, "netlab replay ");
+	add_word(b, path);
+	add_option(b, "timeout", a->what->timeout);
+	if (a->what->strict)
+		buf_puts(b, " --strict");
+}
+
 /* The first seed that failed. */
 static size_t first_failure(const struct sweep *s)
 {
@@ -136,6 +152,7 @@ static void add_summary(struct buf *b, const struct sweep_account *a)
 {
 	const struct sweep *s = a->sweep;
 	size_t done = sweep_done(s), failed = sweep_failures(s);
+	uint64_t first = failed ? sweep_seed(&s->seeds, first_failure(s)) : 0;
 
 	if (failed == 0 && done == s->seeds.n && s->count[SWEEP_UNTRUSTED] == 0) {
 		buf_puts(b, done == 1 ? "the seed passed" : "all ");
@@ -168,13 +185,15 @@ static void add_summary(struct buf *b, const struct sweep_account *a)
 		buf_puts(b, s->n_resumed == 1 ? " was done before\n" : " were done before\n");
 	}
 	add_cut(b, a);
-	if (failed && a->records->fd >= 0)
-		buf_printf(b, "recorded: %s/seed-%" PRIu64 "%s\n", a->records->path,
-			   sweep_seed(&s->seeds, first_failure(s)),
+	if (failed && a->records->fd >= 0) {
+		buf_printf(b, "recorded: %s/seed-%" PRIu64 "%s\nreplay: ", a->records->path, first,
 			   failed > 1 ? " and others" : "");
+		add_replay(b, a, first);
+		buf_puts(b, "\n");
+	}
 	if (failed) {
 		buf_puts(b, "again: ");
-		add_again(b, a->what, sweep_seed(&s->seeds, first_failure(s)));
+		add_again(b, a->what, first);
 		buf_puts(b, "\n");
 	}
 }

@@ -57,6 +57,11 @@ int sys_exec_error(const char *program, int error)
 	return error;
 }
 
+static bool is_group(const struct sys_command *c)
+{
+	return c->own_group && !c->child;
+}
+
 /* Runs in the child; writes to `report` the errno of a failed exec, or what c->child says. */
 static int child_main(const struct sys_command *c, pid_t parent, const sigset_t *mask, int report)
 {
@@ -64,6 +69,8 @@ static int child_main(const struct sys_command *c, pid_t parent, const sigset_t 
 
 	if (sys_die_with_parent(true) < 0 || getppid() != parent)
 		return 125; /* our parent is gone: nobody waits for an answer */
+	if (is_group(c))
+		(void)setpgid(0, 0);
 	(void)sigprocmask(SIG_SETMASK, mask, NULL);
 	for (size_t i = 0; c->env && c->env[i]; i++)
 		(void)putenv(
@@ -98,9 +105,26 @@ static int next_signal(const sigset_t *set, uint64_t deadline, siginfo_t *ret)
 	}
 }
 
-/* Waits for the child, passing signals on; returns waitpid()'s status. */
-static int wait_for(pid_t pid, const sigset_t *set, uint64_t timeout_ns, bool *ret_timed_out)
+/*
+ * Reaps the child once it has ended. While it is a zombie its number is its group's and nobody else's: what it left behind
+ * in it is killed before.
+ */
+static bool reap(pid_t pid, bool group, int *ret_status)
 {
+	siginfo_t info = { .si_pid = 0 };
+
+	if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid != pid)
+		return false;
+	if (group)
+		(void)kill(-pid, SIGKILL);
+	return waitpid(pid, ret_status, 0) == pid;
+}
+
+/* Waits for the child, passing signals on; returns waitpid()'s status. */
+static int wait_for(pid_t pid, bool group, const sigset_t *set, uint64_t timeout_ns,
+		    bool *ret_timed_out)
+{
+	pid_t all = group ? -pid : pid;
 	uint64_t start = sys_monotonic_ns();
 	uint64_t deadline = timeout_ns && timeout_ns < UINT64_MAX - start ? start + timeout_ns
 									  : UINT64_MAX;
@@ -112,17 +136,17 @@ static int wait_for(pid_t pid, const sigset_t *set, uint64_t timeout_ns, bool *r
 		int signo = next_signal(set, deadline, &info);
 
 		if (signo == SIGCHLD) {
-			if (waitpid(pid, &status, WNOHANG) == pid)
+			if (reap(pid, group, &status))
 				return status;
 			continue;
 		}
 		if (signo) {
 			if ((signo == SIGINT || signo == SIGQUIT) && info.si_code == SI_KERNEL)
 				continue; /* Ctrl-C: the terminal sent it to the child as well */
-			(void)kill(pid, signo);
+			(void)kill(all, signo);
 			continue;
 		}
-		(void)kill(pid, *ret_timed_out ? SIGKILL : SIGTERM);
+		(void)kill(all, *ret_timed_out ? SIGKILL : SIGTERM);
 		deadline = *ret_timed_out ? UINT64_MAX : sys_monotonic_ns() + KILL_AFTER_NS;
 		*ret_timed_out = true;
 	}
@@ -182,6 +206,9 @@ int sys_command_run(const struct sys_command *c, int *ret_status, bool *ret_time
 	if (pid == 0)
 		_exit(child_main(c, self, &before, report[1]));
 	(void)close(report[1]);
+	/* by whichever of us comes first: it has its group before anything can be sent to that */
+	if (is_group(c))
+		(void)setpgid(pid, pid);
 	if (!c->child) {
 		/* ends at exec */
 		do
@@ -190,7 +217,7 @@ int sys_command_run(const struct sys_command *c, int *ret_status, bool *ret_time
 		if (n != (ssize_t)sizeof(e))
 			e = 0;
 	}
-	*ret_status = sys_exit_code(wait_for(pid, &set, c->timeout_ns, &timed_out));
+	*ret_status = sys_exit_code(wait_for(pid, is_group(c), &set, c->timeout_ns, &timed_out));
 	if (ret_timed_out)
 		*ret_timed_out = timed_out;
 	if (e)

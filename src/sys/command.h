@@ -26,6 +26,9 @@ struct sys_command {
 	int (*child)(void *ctx, struct netlab_err *err);
 	void *ctx;
 	uint64_t timeout_ns; /**< 0 = none. Then SIGTERM, and two seconds later SIGKILL */
+	/** argv gets a process group of its own: signals reach all that it started, and what is left of them when it has
+	 *  ended is killed. Not for what shall be at a terminal. Without argv it does nothing */
+	bool own_group;
 };
 
 /**

@@ -173,6 +173,11 @@ def test_records():
         check(summary["complete"] and summary["decisions"] == len(lost) > 0, record, summary)
         with open(os.path.join(record, "command.log"), encoding="utf-8") as file:
             matches(file.read(), "6 packets transmitted, [0-5] received", record)
+    # what it says to do next is done
+    first = next(seed for seed in range(1, 13) if seed in failed)
+    told = netlab("sweep", path, "--seeds", "1..12", "--resume", records, *command, status=1).stdout
+    matches(told, rf"(?m)^recorded: {records}/seed-{first}\b.*\nreplay: netlab replay {records}/seed-{first}$")
+    matches(netlab("replay", failed[first], status=1).stderr, "6 packets transmitted, [0-5] received")
     # without recording it is another sweep
     done = netlab("sweep", path, "--seeds", "1..12", "--resume", os.path.join(records, "journal"), *command, status=2)
     matches(done.stderr, "is of a sweep with recording, and this one is without ")

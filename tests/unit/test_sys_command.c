@@ -213,6 +213,42 @@ static void test_timeout(void **state)
 }
 
 /* kill -9 of us takes the command with us. */
+/* What the command leaves behind in its group ends with it, whether it ends by itself or its time is up. */
+static void test_own_group(void **state)
+{
+	static const struct {
+		const char *script;
+		uint64_t timeout_ns;
+		int status;
+	} cases[] = {
+		{ "sleep 600 & exit 3", 0, 3 },
+		{ "sleep 600; true", 100 * MS, 128 + SIGTERM },
+		{ "trap '' TERM; sleep 600 & sleep 600; true", 100 * MS, 128 + SIGKILL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const char *const argv[] = { "sh", "-c", cases[i].script, NULL };
+		struct sys_command c = { .argv = argv,
+					 .timeout_ns = cases[i].timeout_ns,
+					 .own_group = true };
+		struct pollfd held = { .events = 0 };
+		bool timed_out = false;
+		int fds[2], status = -1;
+
+		assert_int_equal(pipe(fds), 0);
+		assert_int_equal(sys_command_run(&c, &status, &timed_out, NULL), 0);
+		assert_int_equal(status, cases[i].status);
+		assert_int_equal(timed_out, cases[i].timeout_ns > 0);
+		/* whoever is left holds the pipe */
+		(void)close(fds[1]);
+		held.fd = fds[0];
+		assert_int_equal(poll(&held, 1, 20000), 1);
+		assert_true(held.revents & POLLHUP);
+		(void)close(fds[0]);
+	}
+}
+
 static void test_dies_with_parent(void **state)
 {
 	struct pollfd end = { .events = POLLIN };
@@ -314,6 +350,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_mask, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_signals_are_passed_on, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_timeout, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_own_group, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_dies_with_parent, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_operations_fail, setup, teardown),
 		cmocka_unit_test(test_exec_error),
