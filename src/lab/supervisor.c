@@ -31,7 +31,7 @@
 #include "sys/clock.h"
 
 enum {
-	ROOT_PATIENCE_MS = 5000, /* for what takes half a millisecond */
+	ORDER_PATIENCE_MS = 5000, /* for what takes a millisecond */
 	/* What nodes get to end their services in: each has SERVICE_GRACE_NS between its stop signal and SIGKILL, one after the
 	   other, and nobody waits for ever. */
 	STOP_MARGIN_MS = 1000,
@@ -179,12 +179,15 @@ static void take_event(struct supervisor *s, size_t i, const struct node_event *
 void supervisor_node_event(struct supervisor *s, size_t i)
 {
 	struct node_event e;
-	ssize_t n = sys_sock_recv(s->nodes[i].control_fd, &e, sizeof(e), NULL, NULL);
 
-	if (n == (ssize_t)sizeof(e)) {
+	/* since we were told that there is something, supervisor_order() may have heard it, or the init be another */
+	if (sys_wait_readable(s->nodes[i].control_fd, 0) == -ETIME)
+		return;
+	if (sys_sock_recv(s->nodes[i].control_fd, &e, sizeof(e), NULL, NULL) ==
+	    (ssize_t)sizeof(e)) {
 		take_event(s, i, &e);
 		s->nodes[i].owed -= e.kind == NODE_DONE && s->nodes[i].owed > 0;
-	} else if (n != -EAGAIN)
+	} else
 		forget_node(s, i); /* its init is gone; SIGCHLD follows */
 }
 
@@ -203,8 +206,8 @@ int supervisor_order(struct supervisor *s, size_t i, int kind, uint32_t index,
 		ssize_t n;
 
 		/* a lab that runs does not wait for ever for a node that somebody has stopped */
-		if (kind == NODE_ROOT &&
-		    sys_wait_readable(node->control_fd, ROOT_PATIENCE_MS) == -ETIME) {
+		if (s->ready_ns &&
+		    sys_wait_readable(node->control_fd, ORDER_PATIENCE_MS) == -ETIME) {
 			node->owed++;
 			err_set(err, ETIME, "its init does not answer");
 			return err_hint(err,

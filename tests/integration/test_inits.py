@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: MIT
+"""What a lab's supervisor and its nodes' inits have to say to each other, at moments that do not suit."""
+import json
+import os
+import signal
+import socket
+import time
+
+from support import (STATE, Lab, check, equal, main, matches, netlab, netlab_json, topology,
+                     wait_for)
+
+
+def one(*services, **more):
+    return topology({"a": {"services": list(services), **more}, "b": {}}, [["a", "b"]])
+
+
+def sh(name, script, **more):
+    return {"name": name, "run": ["sh", "-c", script], **more}
+
+
+class Client:
+    """One that is connected before the supervisor is stopped: its request and what an init says then come together."""
+
+    def __init__(self, lab):
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.socket.settimeout(60)
+        self.socket.connect(os.path.join(STATE, lab.name, "control"))
+        equal("result" in self.ask(op="summary"), True, "an answer")
+
+    def send(self, **request):
+        self.socket.send(json.dumps(request).encode())
+
+    def hear(self):
+        text = b""
+        while True:
+            part = self.socket.recv(1 << 20)
+            check(part, "the lab has hung up")
+            text += part[1:]
+            if part[:1] != b"+":
+                return json.loads(text)
+
+    def ask(self, **request):
+        self.send(**request)
+        return self.hear()
+
+
+def state_of(pid):
+    with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
+        return file.read().rpartition(")")[2].split()[0]
+
+
+class Stopped:
+    def __init__(self, pid):
+        self.pid = pid
+
+    def __enter__(self):
+        os.kill(self.pid, signal.SIGSTOP)
+        wait_for(lambda: state_of(self.pid) == "T", f"{self.pid} to stop")
+
+    def __exit__(self, *_):
+        os.kill(self.pid, signal.SIGCONT)
+
+
+def process(lab, command):
+    """The pid of the one process of a lab with that command line."""
+    pids = [p["pid"] for p in netlab_json("ps", lab.name) if p["command"] == command]
+    equal(len(pids), 1, f"processes '{command}'")
+    return pids[0]
+
+
+def kill(pid):
+    """Kills a service's process and waits until its init has taken note."""
+    os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: not os.path.exists(f"/proc/{pid}"), "it to be reaped")
+
+
+def test_word_that_was_heard_with_an_answer():
+    """While the supervisor waited for the answer to its order it has heard all that there was to hear."""
+    lab = Lab(one(sh("x", "exec sleep 1234")))
+    client, pid = Client(lab), process(lab, "sleep 1234")
+    with Stopped(lab.show()["pid"]):
+        client.send(op="service", verb="start", node="a", service="x", timeout_ms=30000)
+        kill(pid)
+    check("result" in client.hear(), "it was started again")
+    check("result" in client.ask(op="summary"), "the lab goes on")
+
+
+def test_word_of_an_init_that_is_another():
+    """A node that is restarted has a new init, which has said nothing yet."""
+    lab = Lab(one(sh("x", "exec sleep 1234")))
+    client, pid = Client(lab), process(lab, "sleep 1234")
+    with Stopped(lab.show()["pid"]):
+        client.send(op="node-restart", node="a", timeout_ms=30000)
+        kill(pid)
+    check("result" in client.hear(), "it was restarted")
+    check("result" in client.ask(op="summary"), "the lab goes on")
+
+
+def test_init_that_is_stopped():
+    """It is waited for, but not for ever: the lab goes on, and so does the node when it can."""
+    lab = Lab(one(sh("x", "exec sleep 1234")))
+    began = time.monotonic()
+    with Stopped(lab.pid("a")):
+        done = netlab("service", "restart", f"{lab.name}:a/x", status=1)
+        matches(done.stderr, "its init does not answer.*stopped")
+        check(time.monotonic() - began < 20, "it took", time.monotonic() - began)
+        equal(lab.out("b", "echo", "hello"), "hello\n")
+    netlab("service", "restart", f"{lab.name}:a/x")
+    equal(lab.show()["nodes"]["a"]["services"][0]["state"], "ready")
+
+
+main(globals())
