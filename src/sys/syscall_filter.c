@@ -4,11 +4,14 @@
 
 #include <errno.h>
 #include <linux/filter.h>
+#include <linux/fs.h>
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -22,6 +25,10 @@
 
 #ifndef TIOCLINUX
 #define TIOCLINUX 0x541C /* asm-generic/ioctls.h: glibc leaves it out */
+#endif
+#ifndef FS_IOC_SHUTDOWN
+#define FS_IOC_SHUTDOWN \
+	_IOR('X', 125, uint32_t) /* linux/fs.h, Linux 6.12; ext4, xfs and others had it before */
 #endif
 
 const char *const sys_filter_refused[] = {
@@ -56,8 +63,31 @@ static const struct argument arguments[] = {
 	/* typing into the terminal that an exec was called from */
 	{ "ioctl", 1, UINT32_MAX, TIOCSTI },
 	{ "ioctl", 1, UINT32_MAX, TIOCLINUX },
+	/* stopping the host's file systems, which takes no more than CAP_SYS_ADMIN and a file of theirs */
+	{ "ioctl", 1, UINT32_MAX, FIFREEZE },
+	{ "ioctl", 1, UINT32_MAX, FS_IOC_SHUTDOWN },
 	/* to the hypervisor and its other guests; belongs to no network namespace */
 	{ "socket", 0, UINT32_MAX, AF_VSOCK },
+};
+
+/*
+ * Calls that are younger than libseccomp, which has no names for them. Since Linux 5.1 a new call has the same number on all
+ * architectures (but MIPS, where these numbers are none). What nobody here has heard of does not exist: programs know how to
+ * do without, for older kernels lack it too.
+ */
+enum {
+	OPEN_TREE_ATTR = 467, /* Linux 6.15: open_tree() that is mount_setattr(), too */
+	UNKNOWN_FIRST = 470,  /* Linux 6.18 ends at 469 */
+	UNKNOWN_END = 1000,   /* ARM has some of its own far above */
+};
+
+static const struct sock_filter young[] = {
+	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, OPEN_TREE_ATTR, 0, 1),
+	BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+	BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, UNKNOWN_FIRST, 0, 2),
+	BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, UNKNOWN_END, 1, 0),
+	BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
 };
 
 /** The processor's other kind of programs, which call the same kernel: 0 = none that Linux runs beside. */
@@ -77,7 +107,7 @@ static int refuse(scmp_filter_ctx ctx, const char *name, int error)
 {
 	int number = seccomp_syscall_resolve_name(name);
 
-	/* what this libseccomp has not heard of, no kernel of its time had */
+	/* what this libseccomp has not heard of, no kernel of its time had; for later ones see `young` */
 	if (number == __NR_SCMP_ERROR)
 		return 0;
 	return seccomp_rule_add(ctx, SCMP_ACT_ERRNO((uint16_t)error), number, 0);
@@ -106,7 +136,7 @@ static int add_rules(scmp_filter_ctx ctx)
 	return r == 0 ? refuse(ctx, "clone3", ENOSYS) : r;
 }
 
-/** Reads what libseccomp wrote. */
+/** Puts what libseccomp wrote behind `young`; all jumps in it are relative. */
 static int take_code(int fd, struct sys_filter *ret)
 {
 	struct stat st;
@@ -114,14 +144,15 @@ static int take_code(int fd, struct sys_filter *ret)
 
 	if (fstat(fd, &st) < 0)
 		return -errno;
-	code = malloc((size_t)st.st_size + 1);
+	code = malloc(sizeof(young) + (size_t)st.st_size);
 	if (!code)
 		return -ENOMEM;
-	if (pread(fd, code, (size_t)st.st_size, 0) != st.st_size) {
+	memcpy(code, young, sizeof(young));
+	if (pread(fd, code + sizeof(young), (size_t)st.st_size, 0) != st.st_size) {
 		free(code);
 		return -EIO;
 	}
-	*ret = (struct sys_filter){ .code = code, .bytes = (size_t)st.st_size };
+	*ret = (struct sys_filter){ .code = code, .bytes = sizeof(young) + (size_t)st.st_size };
 	return 0;
 }
 

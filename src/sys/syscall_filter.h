@@ -5,8 +5,9 @@
  * made once and loaded by many processes.
  *
  * Everything is allowed but what is about the machine instead of the node (modules, clock, restart, swap, accounting,
- * kernel log, BPF, performance counters), what makes or joins namespaces and mounts, what opens files past their paths,
- * and three ways round a lab: new user namespaces, typing into the caller's terminal, and sockets to the hypervisor.
+ * kernel log, BPF, performance counters, stopping file systems), what makes or joins namespaces and mounts, what opens files
+ * past their paths, and three ways round a lab: new user namespaces, typing into the caller's terminal, and sockets to the
+ * hypervisor. Calls that are younger than this list do not exist (ENOSYS).
  */
 #ifndef NETLAB_SYS_SYSCALL_FILTER_H
 #define NETLAB_SYS_SYSCALL_FILTER_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the programs of nodes may do: the names, the keys of the file, and what the kernel makes of the filter. */
 #include <errno.h>
+#include <linux/fs.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,6 +27,10 @@
 #include "sys/privilege.h"
 #include "sys/syscall_filter.h"
 #include "topo/model.h"
+
+#ifndef FS_IOC_SHUTDOWN
+#define FS_IOC_SHUTDOWN _IOR('X', 125, uint32_t)
+#endif
 
 /* --- names --- */
 
@@ -256,6 +261,24 @@ static int try_arguments(void)
 		return 6;
 	if (socket(AF_VSOCK, SOCK_STREAM, 0) != -1 || errno != EPERM)
 		return 7;
+	if (ioctl(-1, FIFREEZE, 0) != -1 || errno != EPERM)
+		return 8;
+	if (ioctl(-1, FS_IOC_SHUTDOWN, 0) != -1 || errno != EPERM)
+		return 9;
+	return 0;
+}
+
+/** What libseccomp has no name for. */
+static int try_young(void)
+{
+	enum { FILE_SETATTR = 469, OPEN_TREE_ATTR = 467 };
+
+	if (syscall(OPEN_TREE_ATTR, -1, -1, -1, -1, -1) != -1 || errno != EPERM)
+		return 1;
+	for (long number = FILE_SETATTR + 1; number < 1000; number++) {
+		if (syscall(number, -1, -1, -1, -1, -1) != -1 || errno != ENOSYS)
+			return 2;
+	}
 	return 0;
 }
 
@@ -286,6 +309,7 @@ static void test_filter(void **state)
 	(void)state;
 	assert_int_equal(under_filter(try_refused), 0);
 	assert_int_equal(under_filter(try_arguments), 0);
+	assert_int_equal(under_filter(try_young), 0);
 	assert_int_equal(under_filter(try_allowed), 0);
 }
 
