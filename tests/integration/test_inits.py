@@ -109,4 +109,17 @@ def test_init_that_is_stopped():
     equal(lab.show()["nodes"]["a"]["services"][0]["state"], "ready")
 
 
+def test_table_of_users_that_is_a_pipe():
+    """A program of the node's can put one there: nobody waits for its writer."""
+    lab = Lab(one(sh("x", "exec sleep 1234", user="nobody")))
+    lab.exec("a", "sh", "-c", "rm /etc/passwd && mkfifo /etc/passwd && rm /etc/group && mkfifo /etc/group")
+    began = time.monotonic()
+    for user in ("nobody", "65534:nogroup"):
+        done = lab.exec("a", "true", options=("-u", user), status=126, timeout=60)
+        matches(done.stderr, "no such (user|group) in the node")
+    matches(netlab("service", "restart", f"{lab.name}:a/x", status=1, timeout=60).stderr, "cannot be run")
+    equal(lab.out("a", "id", "-u", options=("-u", "1234")), "1234\n")
+    check(time.monotonic() - began < 20, "it took", time.monotonic() - began)
+
+
 main(globals())
