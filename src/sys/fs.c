@@ -16,6 +16,7 @@
 
 #include "base/cleanup.h"
 #include "sys/gate.h"
+#include "sys/mounts.h"
 
 int sys_dir_check(const char *path, uid_t *ret_owner)
 {
@@ -360,11 +361,10 @@ int sys_bind_ro(const char *source, const char *target)
 		return r;
 	if (mount(source, target, NULL, MS_BIND, NULL) < 0)
 		return -errno;
-	/* a bind takes MS_RDONLY only in a second step: mount(2) */
-	if (mount(NULL, target, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV,
-		  NULL) < 0)
-		return -errno;
-	return 0;
+	/* In a second step: mount(2). Not by MS_REMOUNT, which takes away what is not named: what the source's mount has,
+	   noexec for one, may be locked (mount_namespaces(7)). */
+	return sys_mount_set(AT_FDCWD, target, false,
+			     SYS_MOUNT_RDONLY | SYS_MOUNT_NOSUID | SYS_MOUNT_NODEV, 0);
 }
 
 int sys_sethostname(const char *name)

@@ -327,6 +327,26 @@ static void test_runtime_dir(void **state)
 	assert_int_equal(rmdir(runtime), 0); /* empty, or this fails */
 }
 
+/** A place where nothing can be executed is good enough for a lab's directory, and its mount keeps what it forbids. */
+static void test_state_dir_noexec(void **state)
+{
+	struct program_run r;
+
+	(void)state;
+	/* the world has its own mounts */
+	RUN(&r, "mount", "-t", "tmpfs", "-o", "noexec,mode=0700,uid=65534", "netlab", state_dir);
+	must(&r, 0);
+	NETLAB(&r, "up", file);
+	must(&r, 0);
+	NETLAB(&r, "exec", "a", "--", "grep", "/etc/hosts", "/proc/self/mountinfo");
+	must(&r, 0);
+	has(r.out, " ro,nosuid,nodev,noexec,");
+	NETLAB(&r, "down");
+	must(&r, 0);
+	RUN(&r, "umount", state_dir);
+	must(&r, 0);
+}
+
 static int set_up(void **state)
 {
 	struct program_run r;
@@ -362,6 +382,7 @@ static int tests(void)
 		cmocka_unit_test_teardown(test_refused, clean_up),
 		cmocka_unit_test_teardown(test_forbidden, clean_up),
 		cmocka_unit_test(test_runtime_dir),
+		cmocka_unit_test(test_state_dir_noexec),
 	};
 	struct program_run r;
 
