@@ -231,7 +231,7 @@ const struct cli_command cli_commands[] = {
 		.purpose = "print what services wrote",
 		.details = NODE_TEXT
 		"With more than one service each line begins with NODE/SERVICE. What the timeline runs as\n"
-		"its event N is NODE/timeline--N.\n",
+		"its event N is NODE/timeline--N. Of each the last 4 to 8 MiB are kept.\n",
 		.example = "netlab logs web/http -f",
 		.options = OPT_BIT(OPT_FOLLOW) | OPT_BIT(OPT_TIMES),
 		.max_args = 1,

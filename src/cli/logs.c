@@ -178,15 +178,38 @@ static void print_text(struct logs *l, struct log *log, const char *text, size_t
 	(void)fwrite(text, 1, len, l->c->io->out);
 }
 
+/* The log has lost what comes here. */
+static int print_gap(struct logs *l, struct log *log, size_t len)
+{
+	FILE *out = l->c->io->out;
+	bool as_it_is = l->n == 1 && !l->c->json, in_line = log->in_stamp == sizeof(log->stamp);
+	int r = !as_it_is && log->line.len > 0 ? print_line(l, log) : 0;
+
+	log->in_stamp = 0;
+	if (l->c->json && r == 0)
+		return cli_print_json_line(l->c, json_pack("{s:s, s:s, s:I}", "node", log->node,
+							   "service", log->service, "missing_bytes",
+							   (json_int_t)len));
+	if (as_it_is && in_line && !log->begins)
+		(void)fputc('\n', out);
+	if (!as_it_is)
+		(void)fprintf(out, "%s/%s | ", log->node, log->service);
+	(void)fprintf(
+		out,
+		"netlab: %zu bytes are missing here: of a log the last %d to %d MiB are kept\n",
+		len, SERVICE_LOG_KEEP_BYTES >> 20, SERVICE_LOG_MAX_BYTES >> 20);
+	return r;
+}
+
 /* sys_follow()'s: text for one service, lines with a prefix (or JSON) for several. In the file, a time is before each. */
 static int on_data(void *ctx, size_t i, const char *data, size_t len)
 {
 	struct logs *l = ctx;
 	struct log *log = &l->items[i];
 	bool as_it_is = l->n == 1 && !l->c->json;
-	int r = 0;
+	int r = data ? 0 : print_gap(l, log, len);
 
-	while (len > 0 && r == 0) {
+	while (data && len > 0 && r == 0) {
 		const char *end;
 		size_t n;
 

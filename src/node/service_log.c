@@ -17,6 +17,7 @@ enum {
 	READ_BYTES = 16 * 1024,
 	READS_AT_ONCE = 16,
 	WRITE_BYTES = 16 * 1024,
+	DROP_STEP_BYTES = 64 * 1024, /* sys_drop_front() */
 };
 
 const char *service_log_path(const char *node, const char *service,
@@ -39,6 +40,15 @@ void service_log_stamp(uint64_t realtime_ns, char ret[static SERVICE_STAMP_BYTES
 		       (unsigned)(realtime_ns / 1000000u % 1000u));
 }
 
+/** Of a node that was restarted the log goes on. */
+static void measure(struct service_log *l)
+{
+	off_t size = lseek(l->file_fd, 0, SEEK_END), first = lseek(l->file_fd, 0, SEEK_DATA);
+
+	l->size = size > 0 ? (uint64_t)size : 0;
+	l->dropped = first > 0 ? (uint64_t)first : 0;
+}
+
 int service_log_open(struct service_log *l, int log_dir_fd, const char *node, const char *service)
 {
 	char name[SERVICE_LOG_PATH_BYTES];
@@ -51,6 +61,7 @@ int service_log_open(struct service_log *l, int log_dir_fd, const char *node, co
 			      O_WRONLY | O_CREAT | O_APPEND);
 	if (l->file_fd < 0)
 		return l->file_fd;
+	measure(l);
 	if (pipe2(l->pipe_fds, O_CLOEXEC) < 0 ||
 	    fcntl(l->pipe_fds[0], F_SETFL, O_RDONLY | O_NONBLOCK) < 0) {
 		r = -errno;
@@ -68,10 +79,40 @@ struct out {
 	char data[WRITE_BYTES];
 };
 
+/** The last thing in a log that can lose nothing. */
+static void end_log(struct service_log *l, int why)
+{
+	char stamp[SERVICE_STAMP_BYTES + 1], text[256];
+	int n;
+
+	service_log_stamp(sys_realtime_ns(), stamp);
+	n = snprintf(text, sizeof(text),
+		     "%s%snetlab: the log ends here, with %d MiB: it cannot lose its front: %s\n",
+		     l->torn ? "\n" : "", stamp, SERVICE_LOG_MAX_BYTES >> 20, strerror(-why));
+	(void)!write(l->file_fd, text, (size_t)n);
+	l->full = true;
+}
+
+/** Keeps the log below its bound. */
+static void trim(struct service_log *l)
+{
+	uint64_t upto;
+	int r;
+
+	if (l->size - l->dropped <= SERVICE_LOG_MAX_BYTES)
+		return;
+	upto = (l->size - SERVICE_LOG_KEEP_BYTES) / DROP_STEP_BYTES * DROP_STEP_BYTES;
+	r = sys_drop_front(l->file_fd, upto);
+	if (r < 0)
+		end_log(l, r);
+	else
+		l->dropped = upto;
+}
+
 /** Writes what there is, or counts what was not written. */
 static void flush(struct service_log *l, struct out *o)
 {
-	for (size_t done = 0; done < o->n;) {
+	for (size_t done = 0; done < o->n && !l->full;) {
 		ssize_t n = write(l->file_fd, o->data + done, o->n - done);
 
 		if (n < 0 && errno == EINTR)
@@ -82,9 +123,11 @@ static void flush(struct service_log *l, struct out *o)
 			break;
 		}
 		done += (size_t)n;
+		l->size += (size_t)n;
 		l->torn = o->data[done - 1] != '\n';
 	}
 	o->n = 0;
+	trim(l);
 }
 
 /** Once something was lost all is, until begin_line() could tell. */
@@ -127,6 +170,8 @@ static void put_lines(struct service_log *l, const char *data, size_t len)
 	char stamp[SERVICE_STAMP_BYTES + 1];
 	struct out o;
 
+	if (l->full)
+		return;
 	o.n = 0; /* its data is not worth clearing */
 	service_log_stamp(sys_realtime_ns(), stamp);
 	while (len > 0) {

@@ -7,6 +7,9 @@
  * Theory of operation. The init holds both ends of the pipe for good, so nothing is lost when the service ends or is started
  * again: what the pipe holds then is read before its end is told. Bytes go to the file as they come, also of a line that is
  * not complete; nothing is kept here. A line begins with the time when its first byte was read.
+ *
+ * A log that has SERVICE_LOG_MAX_BYTES loses its front, down to the last SERVICE_LOG_KEEP_BYTES: a hole, so that offsets stay
+ * and nobody who reads meanwhile is led astray (sys_follow()). Where the file system makes no holes, the log ends there.
  */
 #ifndef NETLAB_NODE_SERVICE_LOG_H
 #define NETLAB_NODE_SERVICE_LOG_H
@@ -19,6 +22,8 @@ enum {
 	/* "2026-11-22T05:13:44.123Z " */
 	SERVICE_STAMP_BYTES = 25,
 	SERVICE_LOG_PATH_BYTES = 160, /* two names, '/', ".log" */
+	SERVICE_LOG_MAX_BYTES = 8 << 20,
+	SERVICE_LOG_KEEP_BYTES = 4 << 20,
 };
 
 struct service_log {
@@ -28,7 +33,9 @@ struct service_log {
 	bool torn;       /**< the file does not end with a newline */
 	uint64_t
 		lost; /**< bytes that could not be written, and of which the log does not tell yet */
-	int lost_why; /**< negative errno */
+	int lost_why;           /**< negative errno */
+	uint64_t size, dropped; /**< of the file; of that so many bytes at its front are gone */
+	bool full;              /**< it is as large as it may be, and nothing can be dropped */
 };
 
 /** Hears the bytes that were read, before they are in the file. */

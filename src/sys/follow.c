@@ -25,6 +25,8 @@ struct file {
 	const char *base; /* last part of path */
 	int fd;           /* -1 = not there yet */
 	int watch;        /* of its directory */
+	off_t at;         /* what comes next */
+	size_t missing;   /* bytes that were gone, and of which fn has not heard */
 };
 
 struct follow {
@@ -49,33 +51,78 @@ static void follow_deinit(struct follow *f)
 	free(f->files);
 }
 
+static int open_file(struct follow *f, struct file *file)
+{
+	file->fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (file->fd >= 0 || errno == ENOENT)
+		return 0;
+	return err_errno(f->err, errno, "opening '%s'", file->path);
+}
+
+/*
+ * What was read is right if it is still there: fronts only grow. @return whether it is; if not, what comes next is behind
+ * what is gone
+ */
+static bool is_there(struct file *file)
+{
+	off_t data = lseek(file->fd, file->at, SEEK_DATA);
+
+	if (data <= file->at) /* also < 0: nothing is ever gone in such a file system */
+		return true;
+	file->missing += (size_t)(data - file->at);
+	file->at = data;
+	return false;
+}
+
+/* After a gap: passes over the rest of a line. @return how many bytes */
+static size_t find_line(const char *data, size_t len)
+{
+	const char *end = memchr(data, '\n', len);
+
+	return end ? (size_t)(end - data) + 1 : len;
+}
+
+static int hand_over(struct follow *f, size_t i, const char *data, size_t len)
+{
+	struct file *file = &f->files[i];
+	size_t skip = 0;
+	int r = 0;
+
+	if (file->missing > 0) {
+		skip = find_line(data, len);
+		file->missing += skip;
+		if (data[skip - 1] == '\n') {
+			r = f->fn(f->ctx, i, NULL, file->missing);
+			file->missing = 0;
+		}
+	}
+	if (r == 0 && skip < len)
+		r = f->fn(f->ctx, i, data + skip, len - skip);
+	return r;
+}
+
 /* Hands over what a file has more than before. */
 static int drain(struct follow *f, size_t i)
 {
 	struct file *file = &f->files[i];
 	char data[65536];
+	int r = file->fd < 0 ? open_file(f, file) : 0;
 
-	if (file->fd < 0) {
-		file->fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-		if (file->fd < 0 && errno == ENOENT)
-			return 0;
-		if (file->fd < 0)
-			return err_errno(f->err, errno, "opening '%s'", file->path);
-	}
-	for (;;) {
-		ssize_t n = read(file->fd, data, sizeof(data));
-		int r;
+	while (r == 0 && file->fd >= 0) {
+		ssize_t n = pread(file->fd, data, sizeof(data), file->at);
 
 		if (n == 0)
-			return 0;
+			break;
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
 			return err_errno(f->err, errno, "reading '%s'", file->path);
-		r = f->fn(f->ctx, i, data, (size_t)n);
-		if (r)
-			return r;
+		if (!is_there(file))
+			continue;
+		file->at += n;
+		r = hand_over(f, i, data, (size_t)n);
 	}
+	return r;
 }
 
 static int drain_all(struct follow *f)

@@ -11,7 +11,8 @@
 
 #include "netlab/err.h"
 
-/** Bytes of file number `file`, in its order. @return 0 to go on; anything else ends sys_follow(), which returns it */
+/** Bytes of file number `file`, in its order. `data` NULL: the file has lost its front (sys_drop_front()) before it could be read;
+ *  `len` bytes are missing here, and the next are the beginning of a line. @return 0 to go on; anything else ends sys_follow(), which returns it */
 typedef int sys_follow_fn(void *ctx, size_t file, const char *data, size_t len);
 
 /**

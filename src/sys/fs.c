@@ -104,6 +104,16 @@ int sys_write_all(int fd, const void *data, size_t len)
 	return r < 0 ? r : write_all(fd, data, len);
 }
 
+int sys_drop_front(int fd, uint64_t len)
+{
+	int r = sys_gate("fallocate");
+
+	if (r < 0)
+		return r;
+	return fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, (off_t)len) < 0 ? -errno
+											    : 0;
+}
+
 int sys_write_value(const char *path, const char *value)
 {
 	int fd, r = sys_gate("write value");

@@ -32,6 +32,10 @@ int sys_open(int dir_fd, const char *name, int flags);
 int sys_write_file(int dir_fd, const char *name, const void *data, size_t len);
 /** Writes all of it to an open file. @return 0, negative errno */
 int sys_write_all(int fd, const void *data, size_t len);
+/** Gives back what the first bytes of a file occupy; all others stay where they are, and readers find out where the first is
+ *  with SEEK_DATA. @param[in] len  a multiple of 64 KiB: file systems drop whole blocks
+ *  @return 0; -EOPNOTSUPP: this file system cannot; other negative errno */
+int sys_drop_front(int fd, uint64_t len);
 /** Writes to an existing file in one write (sysctls, maps). @return 0, negative errno */
 int sys_write_value(const char *path, const char *value);
 /** Reads a small file whole, NUL-terminated, trailing newline cut. @return length, negative errno */

@@ -4,10 +4,11 @@ netlab-test: timeout=900"""
 import json
 import os
 import re
+import subprocess
 import time
 
 from support import (SCRATCH, STATE, Lab, between, check, equal, main, matches, netlab, run,
-                     topology, wait_for)
+                     start, topology, wait_for)
 
 
 def one(*services, **more):
@@ -203,6 +204,28 @@ def test_kill_after_grace():
 
 
 # --- output ---
+
+def test_a_log_has_a_bound():
+    # 24 MB, then a pause until told, then a last line
+    lab = Lab(one(sh("much", "seq -f 'line %.0f of many, with something behind it' 500000; echo pause; "
+                             "while [ ! -e /tmp/go ]; do sleep 0.1; done; echo end; exec sleep 1000")))
+    follower = start("logs", "-f", f"{lab.name}:a/much", stdout=subprocess.PIPE)
+    wait_for(lambda: netlab("logs", f"{lab.name}:a/much").stdout.endswith("\npause\n"), "all is written")
+    note, *lines = netlab("logs", f"{lab.name}:a/much").stdout.splitlines()
+    matches(note, r"^netlab: \d+ bytes are missing here: of a log the last 4 to 8 MiB are kept$")
+    first = int(lines[0].split()[1])
+    equal(lines, [f"line {i} of many, with something behind it" for i in range(first, 500001)] + ["pause"],
+          "what is left begins with a line")
+    blocks = os.stat(os.path.join(STATE, lab.name, "logs/a/much.log")).st_blocks * 512
+    between(blocks, 4 << 20, 9 << 20, "bytes that the log occupies")
+    lab.exec("a", "touch", "/tmp/go")
+    told = iter(follower.stdout.readline, "end\n")
+    whole = sum(1 for line in told if line.startswith("line "))
+    between(whole, 500000 - first, 500000, "lines that a follower saw")
+    lab.down()
+    equal(follower.wait(), 0, "the follower")
+    follower.stdout.close()
+
 
 def test_nothing_is_lost():
     lines = 20000

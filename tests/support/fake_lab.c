@@ -481,6 +481,10 @@ static int fake_follow(const char *const *paths, size_t n, pid_t until, int out_
 		const char *data = fake_lab.log_data[i];
 		int r = data ? fn(ctx, i, data, strlen(data)) : 0;
 
+		if (r == 0 && i == 0 && fake_lab.log_gap)
+			r = fn(ctx, i, NULL, fake_lab.log_gap);
+		if (r == 0 && i == 0 && fake_lab.log_gap)
+			r = fn(ctx, i, data, strlen(data));
 		if (r)
 			return r;
 	}

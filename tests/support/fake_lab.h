@@ -38,8 +38,9 @@ struct fake_lab {
 	const char *phases[4];    /**< of up, NULL-terminated */
 	double phase_ms;          /**< each of them */
 	const char *warning;      /**< of up */
-	const char *log_data[4];  /**< what the files hold, by index */
-	struct buf calls;         /**< a line per call */
+	size_t log_gap;          /**< so many bytes of the first are missing behind what it holds */
+	const char *log_data[4]; /**< what the files hold, by index */
+	struct buf calls;        /**< a line per call */
 };
 
 extern struct fake_lab fake_lab;

@@ -254,6 +254,27 @@ static void test_logs(void **state)
 	json_decref(doc);
 }
 
+#define MISSING "netlab: 5000 bytes are missing here: of a log the last 4 to 8 MiB are kept\n"
+
+/* A log that has lost something while it was read, in the middle of a line, and goes on. */
+static void test_logs_gap(void **state)
+{
+	_cleanup_answer_ struct cli_answer a = { 0 };
+
+	(void)state;
+	fake_lab.log_gap = 5000;
+	fake_lab.log_data[0] = STAMP_1 "one\n" STAMP_2 "tw";
+	a = fake_cli("logs", "dumbbell:web", NULL);
+	assert_string_equal(a.out, "one\ntw\n" MISSING "one\ntw");
+	cli_answer_deinit(&a);
+	a = fake_cli("logs", "dumbbell:r1", NULL);
+	assert_string_equal(a.out, "r1/bgp | one\nr1/bgp | tw\nr1/bgp | " MISSING
+				   "r1/bgp | one\nr1/bgp | tw\n");
+	cli_answer_deinit(&a);
+	a = fake_cli("logs", "dumbbell:web", "--json", NULL);
+	assert_contains(a.out, "{\"node\":\"web\",\"service\":\"http\",\"missing_bytes\":5000}\n");
+}
+
 static void test_logs_unknown(void **state)
 {
 	static const struct {
@@ -284,8 +305,11 @@ static void test_logs_unknown(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		TEST(usage), TEST(run_out_of_memory), TEST(ls),   TEST(ls_color),     TEST(ps),
-		TEST(show),  TEST(show_parts),        TEST(logs), TEST(logs_unknown),
+		TEST(usage),      TEST(run_out_of_memory),
+		TEST(ls),         TEST(ls_color),
+		TEST(ps),         TEST(show),
+		TEST(show_parts), TEST(logs),
+		TEST(logs_gap),   TEST(logs_unknown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

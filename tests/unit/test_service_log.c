@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What a service writes, with times, into its log; and which lines of /proc/net/tcp listen. */
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,12 +9,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "node/service_log.h"
+#include "sys/follow.h"
 #include "sys/fs.h"
+#include "sys/gate.h"
 #include "sys/listening.h"
 
 struct bed {
@@ -150,6 +154,112 @@ static void test_full_disk(void **state)
 	close(full);
 }
 
+enum { MUCH_MIB = 20, MIB = 1 << 20 };
+
+/** Has the service write lines of 1 KiB, numbered. */
+static void write_much(struct bed *b)
+{
+	for (unsigned i = 0; i < MUCH_MIB * 1024; i++) {
+		char line[1025];
+
+		(void)snprintf(line, sizeof(line), "%07u %01015d\n", i, 0);
+		say(b, line);
+		if (i % 32 == 31)
+			while (!service_log_read(&b->log, NULL, NULL))
+				;
+	}
+}
+
+static struct stat stat_of_log(const struct bed *b)
+{
+	char path[64];
+	struct stat st;
+
+	(void)snprintf(path, sizeof(path), "%s/node/service.log", b->dir);
+	assert_int_equal(stat(path, &st), 0);
+	return st;
+}
+
+struct reader {
+	size_t missing, bytes;
+	unsigned first; /* number of its first line */
+	bool begun;
+};
+
+static int read_log(void *ctx, size_t file, const char *data, size_t len)
+{
+	struct reader *r = ctx;
+
+	(void)file;
+	if (!data) {
+		assert_false(r->begun);
+		r->missing = len;
+		return 0;
+	}
+	if (!r->begun)
+		r->first = (unsigned)strtoul(data + SERVICE_STAMP_BYTES, NULL, 10);
+	r->begun = true;
+	r->bytes += len;
+	assert_null(memchr(data, '\0', len));
+	return 0;
+}
+
+/* A log keeps its end: whoever reads it later is told how much is missing and begins with a line. */
+static void test_bounded(void **state)
+{
+	struct bed *b = *state;
+	char path[64];
+	const char *paths[] = { path };
+	struct reader r = { 0 };
+	struct stat st;
+	size_t line = SERVICE_STAMP_BYTES + 1024;
+
+	(void)snprintf(path, sizeof(path), "%s/node/service.log", b->dir);
+	write_much(b);
+	st = stat_of_log(b);
+	assert_int_equal(st.st_size, MUCH_MIB * 1024 * line);
+	assert_in_range(st.st_blocks * 512, SERVICE_LOG_KEEP_BYTES, SERVICE_LOG_MAX_BYTES + MIB);
+	assert_int_equal(sys_follow(paths, 1, 0, -1, read_log, &r, NULL), 0);
+	assert_int_equal(r.missing + r.bytes, (size_t)st.st_size);
+	assert_int_equal(r.missing, r.first * line);
+	assert_in_range(r.bytes, SERVICE_LOG_KEEP_BYTES - MIB, SERVICE_LOG_MAX_BYTES);
+
+	/* a node that is restarted goes on with it, and with its bound */
+	service_log_close(&b->log);
+	assert_int_equal(service_log_open(&b->log, b->dir_fd, "node", "service"), 0);
+	assert_int_equal(b->log.size, (uint64_t)st.st_size);
+	write_much(b);
+	st = stat_of_log(b);
+	assert_int_equal(st.st_size, 2 * MUCH_MIB * 1024 * line);
+	assert_true(st.st_blocks * 512 <= SERVICE_LOG_MAX_BYTES + MIB);
+}
+
+static int no_holes(const char *op)
+{
+	return strcmp(op, "fallocate") == 0 ? -EOPNOTSUPP : 0;
+}
+
+/* Where nothing can be dropped it keeps its beginning, and the service goes on. */
+static void test_no_holes(void **state)
+{
+	static const char end[] = "netlab: the log ends here, with 8 MiB: it cannot lose its "
+				  "front: Operation not supported\n";
+	struct bed *b = *state;
+	struct stat st;
+	char path[64], *text;
+	size_t len;
+
+	sys_gate_hook = no_holes;
+	write_much(b);
+	sys_gate_hook = NULL;
+	st = stat_of_log(b);
+	assert_in_range(st.st_size, SERVICE_LOG_MAX_BYTES, SERVICE_LOG_MAX_BYTES + MIB);
+	(void)snprintf(path, sizeof(path), "%s/node/service.log", b->dir);
+	assert_int_equal(sys_read_file(path, 16 * MIB, &text, &len), 0);
+	assert_string_equal(text + len - strlen(end), end);
+	free(text);
+}
+
 static void test_stamp(void **state)
 {
 	char stamp[SERVICE_STAMP_BYTES + 1];
@@ -192,6 +302,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_lines, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_much, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_full_disk, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_bounded, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_no_holes, set_up, tear_down),
 		cmocka_unit_test(test_stamp),
 		cmocka_unit_test(test_listening),
 	};

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "sys/follow.h"
+#include "sys/fs.h"
 
 struct fixture {
 	char dir[32];
@@ -190,6 +191,58 @@ static void test_ended_before(void **state)
 	assert_string_equal(f->seen, "0:one\n|");
 }
 
+struct gap {
+	struct fixture *f;
+	size_t before, missing, after;
+	char next[8];
+};
+
+enum { LINE = 32, LINES = 8192, DROPPED = 128 << 10 };
+
+static int on_gap(void *ctx, size_t file, const char *data, size_t len)
+{
+	struct gap *g = ctx;
+
+	(void)file;
+	if (!data) {
+		assert_int_equal(g->missing, 0);
+		g->missing = len;
+	} else if (g->missing) {
+		if (g->after == 0)
+			memcpy(g->next, data, 7);
+		g->after += len;
+	} else {
+		/* what comes next is gone before it is read */
+		int fd = open(g->f->second, O_WRONLY | O_CLOEXEC);
+
+		assert_int_equal(sys_drop_front(fd, DROPPED), 0);
+		(void)close(fd);
+		g->before += len;
+	}
+	return 0;
+}
+
+/* A file that loses its front while it is read: what is missing is told, and it goes on with a line. */
+static void test_gap(void **state)
+{
+	struct fixture *f = *state;
+	const char *paths[] = { f->second };
+	struct gap g = { .f = f };
+	FILE *file = fopen(f->second, "we");
+
+	assert_non_null(file);
+	(void)fputs("a line that shifts the others\n",
+		    file); /* 30 bytes: none begins where the file does then */
+	for (unsigned i = 0; i < LINES; i++)
+		(void)fprintf(file, "%07u %023u\n", i, 0u);
+	assert_int_equal(fclose(file), 0);
+	assert_int_equal(sys_follow(paths, 1, 0, -1, on_gap, &g, NULL), 0);
+	assert_int_equal(g.before, 64 << 10);
+	assert_int_equal(g.before + g.missing + g.after, 30 + LINE * LINES);
+	assert_int_equal((g.before + g.missing - 30) % LINE, 0);
+	assert_int_equal(strtoul(g.next, NULL, 10), (g.before + g.missing - 30) / LINE);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -198,6 +251,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_stops_when_told, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_reader_gone, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_errors, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_gap, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_ended_before, setup, teardown),
 	};
 
