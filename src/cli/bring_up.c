@@ -61,11 +61,12 @@ static void on_warning(void *ctx, const char *text)
 	cli_note(p->c, "warning: %s", text);
 }
 
-static void on_rate(void *ctx, bool warning, const struct netlab_err *err)
+static void on_rate(void *ctx, bool warning, const char *pointer, const struct netlab_err *err)
 {
 	struct cli *c = ctx;
 
 	(void)warning; /* it is one */
+	(void)pointer;
 	cli_note(c, "warning: %s (%s)", err->message, err->hint);
 }
 

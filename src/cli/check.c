@@ -12,12 +12,13 @@
 
 /* What the parser could not know: of the plan, of files that are named, of this host. */
 struct problems {
+	const char *file;
 	struct netlab_err *errors, *warnings; /* owned */
 	size_t n_errors, n_warnings;
 	bool oom;
 };
 
-static void add(void *ctx, bool warning, const struct netlab_err *err)
+static void add(void *ctx, bool warning, const char *pointer, const struct netlab_err *err)
 {
 	struct problems *p = ctx;
 	struct netlab_err **list = warning ? &p->warnings : &p->errors, *more;
@@ -29,7 +30,10 @@ static void add(void *ctx, bool warning, const struct netlab_err *err)
 		return;
 	}
 	*list = more;
-	more[(*n)++] = *err;
+	more[*n] = *err;
+	if (pointer)
+		(void)err_where(&more[*n], "%s: %s", p->file, pointer);
+	(*n)++;
 }
 
 /* Problems with no place in the file (it cannot be read, planning fails): as a diagnostic of the file. */
@@ -108,13 +112,16 @@ int cmd_check(struct cli *c)
 	if (r == 0)
 		r = cli_topology_parse(c, &t, &err);
 	if (r == 0) {
+		p.file = t.file;
 		r = lab_check(t.topo, cli_moved_bps(c, t.topo), add, &p);
-		if (plan_build(t.topo, NULL, &plan, &err) < 0)
+		if (plan_build(t.topo, NULL, &plan, &err) < 0) {
 			r = err.code;
+			add(&p, false, err.where[0] ? err.where : NULL, &err);
+		}
 		plan_free(plan);
+	} else if (err.code) {
+		add(&p, false, NULL, &err);
 	}
-	if (err.code)
-		add(&p, false, &err);
 	if (p.oom)
 		code = cli_fail_with(c, NETLAB_EXIT_RUNTIME, NULL, "out of memory");
 	else

@@ -3,12 +3,14 @@
 #include "lab/check.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/map.h"
 #include "base/units.h"
 #include "lab/traces.h"
+#include "sys/fs.h"
 #include "sys/match.h"
 
 struct check {
@@ -16,13 +18,14 @@ struct check {
 	lab_problem_fn *tell;
 	void *ctx;
 	struct map traces; /* paths that have been read */
+	struct map paths;  /* paths that have been looked for */
 	int result;
 };
 
-static void problem(struct check *c, struct netlab_err *err)
+static void problem(struct check *c, const char *pointer, struct netlab_err *err)
 {
 	c->result = err->code == -ENOMEM ? -ENOMEM : -EINVAL;
-	c->tell(c->ctx, false, err);
+	c->tell(c->ctx, false, pointer, err);
 }
 
 static void check_trace(struct check *c, const struct impairment *m, const char *link)
@@ -40,7 +43,7 @@ static void check_trace(struct check *c, const struct impairment *m, const char 
 		return;
 	if (lab_trace_read(m->rate_trace, &trace, &err) < 0) {
 		(void)err_wrap(&err, "link '%s'", link);
-		problem(c, &err);
+		problem(c, NULL, &err);
 	}
 	trace_deinit(&trace);
 }
@@ -49,10 +52,12 @@ static void check_event(struct check *c, const struct topo_event *e, size_t numb
 {
 	struct sys_match match = { 0 };
 	struct netlab_err err = { 0 };
+	char pointer[64];
 
 	if (e->trigger == TOPO_ON_PACKET && sys_match_compile(e->match, &match, &err) < 0) {
 		(void)err_wrap(&err, "timeline: event %zu", number);
-		problem(c, &err);
+		(void)snprintf(pointer, sizeof(pointer), "/timeline/%zu/when/packet/1", number - 1);
+		problem(c, pointer, &err);
 	}
 	sys_match_deinit(&match);
 	for (unsigned d = 0; d < 2 && e->action == TOPO_CHANGE; d++)
@@ -63,12 +68,48 @@ static void check_fault(struct check *c, const struct topo_fault *f, size_t numb
 {
 	struct sys_match match = { 0 };
 	struct netlab_err err = { 0 };
+	char pointer[64];
 
 	if (sys_match_compile(f->match, &match, &err) < 0) {
 		(void)err_wrap(&err, "faults: rule %zu", number);
-		problem(c, &err);
+		(void)snprintf(pointer, sizeof(pointer), "/faults/%zu/match", number - 1);
+		problem(c, pointer, &err);
 	}
 	sys_match_deinit(&match);
+}
+
+/* Something of the host's that a node is given. Each path is told of once: a default is that of a thousand nodes. */
+static void check_path(struct check *c, const char *node, const char *what, const char *path,
+		       bool directory)
+{
+	struct netlab_err err = { 0 };
+	int r = path ? map_add(&c->paths, path, 0, NULL) : 1;
+
+	if (r < 0)
+		c->result = -ENOMEM;
+	if (r != 0)
+		return;
+	r = sys_path_check(path, directory);
+	if (r != -ENOENT && r != -ENOTDIR) /* who may not look does not know */
+		return;
+	(void)err_errno(&err, r, "node '%s': %s '%s'", node, what, path);
+	(void)err_hint(&err, "it has to be there when the lab comes up");
+	c->tell(c->ctx, true, NULL, &err);
+}
+
+static void check_tree(struct check *c, const struct topo_node *n)
+{
+	check_path(c, n->name, "its 'rootfs'", n->tree.rootfs, true);
+	for (size_t i = 0; i < n->tree.n_mounts; i++) {
+		const struct topo_mount *m = &n->tree.mounts[i];
+
+		if (m->kind == TOPO_MOUNT_BIND)
+			check_path(c, n->name, "its mount of", m->source, false);
+		else if (m->kind == TOPO_MOUNT_OVERLAY)
+			check_path(c, n->name, "its overlay of", m->source, true);
+	}
+	for (size_t i = 0; i < n->tree.n_files; i++)
+		check_path(c, n->name, "its file from", n->tree.files[i].from, false);
 }
 
 static void check_rate(const struct topo_link *link, uint64_t max_bps, lab_problem_fn *tell,
@@ -92,7 +133,7 @@ static void check_rate(const struct topo_link *link, uint64_t max_bps, lab_probl
 		link->name, buf_text(&asked) ? buf_text(&asked) : "?",
 		buf_text(&moved) ? buf_text(&moved) : "?");
 	(void)err_hint(&err, "see 'netlab doctor'; 'netlab stats' counts what comes too late");
-	tell(ctx, true, &err);
+	tell(ctx, true, NULL, &err);
 }
 
 void lab_check_rates(const struct topo *t, uint64_t max_rate_bps, lab_problem_fn *tell, void *ctx)
@@ -114,6 +155,9 @@ int lab_check(const struct topo *t, uint64_t max_rate_bps, lab_problem_fn *tell,
 		check_event(&c, &t->timeline[i], i + 1);
 	for (size_t i = 0; i < t->n_faults; i++)
 		check_fault(&c, &t->faults[i], i + 1);
+	for (size_t i = 0; i < t->n_nodes; i++)
+		check_tree(&c, &t->nodes[i]);
 	map_deinit(&c.traces);
+	map_deinit(&c.paths);
 	return c.result;
 }

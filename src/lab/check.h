@@ -13,11 +13,16 @@
 #include "netlab/err.h"
 #include "topo/model.h"
 
-/** A problem; the texts live as long as the call. */
-typedef void lab_problem_fn(void *ctx, bool warning, const struct netlab_err *err);
+/**
+ * A problem; the texts live as long as the call.
+ * @param[in] pointer  JSON Pointer of its place in the topology; NULL = err->where says it, or it has none
+ */
+typedef void lab_problem_fn(void *ctx, bool warning, const char *pointer,
+			    const struct netlab_err *err);
 
 /**
- * Reads all traces, each once, compiles all pcap expressions, and tells about everything that is no good.
+ * Reads all traces, each once, compiles all pcap expressions, and tells about everything that is no good. Files of the
+ * host's that nodes are given need not be there yet: that is a warning.
  * @param[in] max_rate_bps  what this host moved when it was measured: a link that asks for more gets a warning; 0 = unknown
  * @return 0; -EINVAL when there is an error; -ENOMEM
  */

@@ -157,7 +157,7 @@ int plan_explicit_routes(struct build *b, size_t node)
 			r = make_hop(b, node, route, hop);
 		}
 		if (r < 0)
-			return r;
+			return err_where(b->err, "/nodes/%s/routes/%zu", about->name, i);
 		op = plan_add_op(b, PLAN_ROUTE, node);
 		op->route.type = route->type;
 		op->route.to = ip_network(&route->to);

@@ -205,10 +205,8 @@ int plan_make_joins(struct build *b)
 	if (!changed || !faulty)
 		return err_set(b->err, ENOMEM, "out of memory");
 	for (size_t l = 0; l < b->topo->n_links; l++) {
-		int r = make_join(b, l, changed[l], faulty[l]);
-
-		if (r < 0)
-			return r;
+		if (make_join(b, l, changed[l], faulty[l]) < 0)
+			return err_where(b->err, "/links/%zu", l);
 	}
 	return 0;
 }

@@ -131,6 +131,7 @@ static int no_such_interface(struct build *b, size_t index, const char *key, con
 	plan_invalid(b,
 		     "sysctl '%s' of node '%s' is about interface '%.*s', which that node has not",
 		     key, b->topo->nodes[index].name, (int)len, name);
+	err_where(b->err, "/nodes/%s/sysctls/%s", b->topo->nodes[index].name, key);
 	return err_hint(b->err, "its interfaces are %s", buf_text(&have) ? buf_text(&have) : "?");
 }
 

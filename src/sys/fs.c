@@ -166,6 +166,15 @@ const char *sys_dir_of(const char *file, char *ret, size_t size)
 	return ret;
 }
 
+int sys_path_check(const char *path, bool directory)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return -errno;
+	return directory && !S_ISDIR(st.st_mode) ? -ENOTDIR : 0;
+}
+
 bool sys_may_block(const char *path)
 {
 	struct stat st;

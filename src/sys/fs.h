@@ -48,6 +48,8 @@ ssize_t sys_read_value(int dir_fd, const char *path, char *ret, size_t size);
 const char *sys_dir_of(const char *file, char *ret, size_t size);
 /** Reads a file, at most `max` bytes. @param[out] ret  malloc'ed, NUL-terminated. @return 0; -EFBIG; -EISDIR; ... */
 int sys_read_file(const char *path, size_t max, char **ret, size_t *ret_len);
+/** Whether something is there. @param[in] directory  it has to be one. @return 0; -ENOENT, -ENOTDIR, -EACCES... */
+int sys_path_check(const char *path, bool directory);
 /** @return whether it is a pipe, socket or device: reading it may take for ever */
 bool sys_may_block(const char *path);
 /** Removes a directory's entry `name` with all below it, never following a symlink. @return 0 (also: gone), errno */

@@ -102,7 +102,9 @@ static void test_check(void **state)
 	(void)state;
 	assert_int_equal(text.code, 3);
 	assert_contains(text.out, "stdin: /links/0/jitter: warning: ");
-	assert_contains(text.out, "stdin: error: timeline: event 1: 'tpc' is no pcap expression");
+	assert_contains(
+		text.out,
+		"stdin: /timeline/0/when/packet/1: error: timeline: event 1: 'tpc' is no pcap expression");
 	assert_contains(text.out, "/no/such/trace: error: link 'a--b': trace: No such file");
 	assert_int_equal(json.code, 3);
 	assert_non_null(doc);

@@ -137,9 +137,11 @@ struct told {
 	char last[1300];
 };
 
-static void tell(void *ctx, bool warning, const struct netlab_err *err)
+static void tell(void *ctx, bool warning, const char *pointer, const struct netlab_err *err)
 {
 	struct told *told = ctx;
+
+	assert_null(pointer); /* the trace's place is its own */
 
 	assert_false(warning);
 	told->n++;
@@ -176,12 +178,13 @@ static void test_check(void **state)
 	topo_free(t);
 }
 
-static void count(void *ctx, bool warning, const struct netlab_err *err)
+static void count(void *ctx, bool warning, const char *pointer, const struct netlab_err *err)
 {
 	struct told *told = ctx;
 
 	told->n += warning ? 100 : 1;
-	snprintf(told->last, sizeof(told->last), "%s (%s)", err->message, err->hint);
+	snprintf(told->last, sizeof(told->last), "%s: %s (%s)", pointer ? pointer : "",
+		 err->message, err->hint);
 }
 
 /* Warnings about this host, and what only a library can tell. */
@@ -214,6 +217,40 @@ static void test_check_more(void **state)
 	assert_int_equal(lab_check(t, 0, count, &told), -EINVAL);
 	assert_int_equal(told.n, 2); /* the trace, in two events, once */
 	topo_free(t);
+
+	told = (struct told){ 0 };
+	t = topo_from_text(
+		"{\"nodes\": {\"a\": {}, \"b\": {}}, \"links\": [{\"endpoints\": [\"a\", \"b\"]}], \"faults\": ["
+		"{\"link\": \"a--b\", \"do\": \"drop\"},"
+		"{\"link\": \"a--b\", \"match\": \"tcp prot 80\", \"do\": \"drop\"}]}");
+	assert_int_equal(lab_check(t, 0, count, &told), -EINVAL);
+	assert_int_equal(told.n, 1);
+	assert_non_null(strstr(told.last, "/faults/1/match: faults: rule 2: 'tcp prot 80'"));
+	topo_free(t);
+}
+
+/* What a node is given of the host's may come until the lab does. */
+static void test_check_paths(void **state)
+{
+	const struct fixture *f = *state;
+	struct told told = { 0 };
+	struct topo *t;
+	char text[1024];
+
+	put(f, "x");
+	snprintf(
+		text, sizeof(text),
+		"{\"defaults\": {\"node\": {\"rootfs\": \"%s/nowhere\"}}, \"nodes\": {"
+		"\"a\": {\"rootfs\": \"%s\"}, \"b\": {}, \"c\": {},"
+		"\"d\": {\"mounts\": [{\"bind\": \"%s\"}, {\"tmpfs\": \"/x\"}, {\"bind\": \"%s/1\"}]},"
+		"\"e\": {\"mounts\": [{\"overlay\": \"%s\"}, {\"overlay\": \"%s\"}]},"
+		"\"f\": {\"files\": {\"/etc/x\": {\"from\": \"%s/2\"}, \"/etc/y\": \"y\"}}}}",
+		f->dir, f->dir, f->dir, f->dir, f->dir, f->file, f->dir);
+	t = topo_from_text(text);
+	assert_int_equal(lab_check(t, 0, count, &told), 0);
+	assert_int_equal(told.n, 400); /* nowhere (of three nodes), 1, the file as a directory, 2 */
+	assert_non_null(strstr(told.last, "node 'f': its file from '"));
+	topo_free(t);
 }
 
 int main(void)
@@ -224,6 +261,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_bad_files, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_check, setup, teardown),
 		cmocka_unit_test(test_check_more),
+		cmocka_unit_test_setup_teardown(test_check_paths, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
