@@ -115,6 +115,7 @@ static int take_hello(struct supervisor *s, int fd, struct netlab_err *err)
 		for (unsigned i = 0; i < n_fds; i++)
 			close(fds[i]);
 		*err = hello.err;
+		node->told_why = hello.err.code < 0;
 		if (hello.err.code == 0) {
 			/* the kernel leaves out what there is no room for: unix(7), MSG_CTRUNC */
 			err_errno(err, EMFILE, "taking its sockets");
@@ -140,7 +141,7 @@ static int dead_part(struct supervisor *s, struct netlab_err *err)
 		return -ECHILD;
 	}
 	for (size_t i = 0; i < s->topo->n_nodes; i++) {
-		if (!s->nodes[i].died)
+		if (!s->nodes[i].died || s->nodes[i].told_why)
 			continue;
 		err_set(err, ECHILD, "node '%s' died while the lab was coming up",
 			s->topo->nodes[i].name);

@@ -61,7 +61,8 @@ struct lab_node {
 	unsigned owed;  /**< answers that come too late for anybody to wait for */
 	bool has_root;  /**< its file tree is made */
 	bool died;
-	bool stopped;                  /**< answered NODE_STOP */
+	bool told_why; /**< it said what it died of while it came up: that it died is no news */
+	bool stopped;  /**< answered NODE_STOP */
 	struct node_service *services; /**< owned; what its init told of each (node/services.h) */
 };
 

@@ -48,6 +48,28 @@ static int sysctl_path(const char *key, char ret[static SYSCTL_PATH_BYTES], stru
 	return 0;
 }
 
+/* Whether a kernel has a setting, a module for a value, and lets a network namespace set it is the host's matter. */
+static int explain_sysctl(const char *path, const char *key, const char *value, int r,
+			  struct netlab_err *err)
+{
+	err_errno(err, r, "sysctl '%s' = '%s'", key, value);
+	if (r == -EINVAL || r == -ERANGE)
+		return err_hint(err, "it takes other values: see the kernel's documentation of it");
+	if (r == -ENOENT && sys_path_check(path, false) < 0)
+		err_hint(err, "this kernel has no such setting (see `sysctl -a` in a node)");
+	else if (r == -ENOENT)
+		err_hint(
+			err,
+			"this kernel has the setting, but nothing of that name for it: is a module missing?");
+	else if (r == -EACCES || r == -EPERM)
+		err_hint(
+			err,
+			"this kernel lets no node set it, or none of this user's: leave it out, or set it on the host");
+	else
+		return r;
+	return err_class(err, NETLAB_EXIT_UNSUPPORTED);
+}
+
 static int write_sysctl(const char *key, const char *value, struct netlab_err *err)
 {
 	char path[SYSCTL_PATH_BYTES];
@@ -58,13 +80,7 @@ static int write_sysctl(const char *key, const char *value, struct netlab_err *e
 	r = sys_write_value(path, value);
 	if (r == -EINVAL && strcmp(value, PLAN_PING_GROUPS) == 0)
 		r = node_allow_ping();
-	if (r < 0) {
-		err_errno(err, r, "sysctl '%s' = '%s'", key, value);
-		if (r == -ENOENT)
-			err_hint(err,
-				 "this kernel has no such setting (see `sysctl -a` in a node)");
-	}
-	return r;
+	return r < 0 ? explain_sysctl(path, key, value, r, err) : 0;
 }
 
 static bool has_value(const char *key, const char *value)

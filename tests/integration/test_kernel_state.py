@@ -3,7 +3,7 @@
 netlab-test: timeout=700"""
 import json
 
-from support import Lab, check, equal, main, matches, topology
+from support import Lab, check, equal, main, matches, netlab, topology
 
 
 def built():
@@ -62,6 +62,19 @@ def test_explicit():
     out = lab.out("a", "ping", "-n", "-c", "1", "-W", "1", "10.9.0.2")
     matches(out, "1 received")
     matches(lab.out("b", "ping", "-4", "-n", "-c", "1", "-W", "1", "a"), "ttl=33", "a's TTL")
+
+
+def test_settings_of_other_kernels():
+    """A setting that this kernel has not is the host's matter; a value that no kernel takes is not."""
+    def fails(key, value, status):
+        path = topology({"a": {"sysctls": {key: value}}, "b": {}}, [["a", "b"]])
+        return netlab("up", path, status=status).stderr
+
+    for _ in range(5): # whoever comes first, what the node says or the news of its death: the words are the same
+        matches(fails("net.ipv4.no_such_setting", 1, 4),
+                r"^netlab: lab 'lab': node 'a': sysctl 'net.ipv4.no_such_setting' = '1': .*no such setting")
+    matches(fails("net.ipv4.tcp_congestion_control", "nosuch", 4), "nothing of that name.*module")
+    matches(fails("net.ipv4.conf.all.rp_filter", "many", 1), "Invalid argument .it takes other values")
 
 
 def test_nothing_is_random():
