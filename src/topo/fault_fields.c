@@ -64,7 +64,7 @@ static bool add_range(struct parser *p, const struct path *at, const json_t *v, 
 		good = json_integer_value(v) >= 1 && json_integer_value(v) <= FAULT_COUNT_MAX;
 	} else if (json_is_string(v)) {
 		good = read_range(json_string_value(v), &range);
-	} else {
+	} else if (!json_is_real(v)) {
 		return wrong_kind(p, at, v, "a number or a range", "e.g. 3 or \"3-5\"");
 	}
 	if (!good) {
@@ -72,6 +72,9 @@ static bool add_range(struct parser *p, const struct path *at, const json_t *v, 
 			diag_error(&p->diags, at, "e.g. 3 or \"3-5\"; the first is 1",
 				   "%lld is no number of a packet",
 				   (long long)json_integer_value(v));
+		else if (json_is_real(v))
+			diag_error(&p->diags, at, "e.g. 3 or \"3-5\"; the first is 1",
+				   "%g is no number of a packet", json_real_value(v));
 		else
 			diag_error(&p->diags, at, "e.g. 3 or \"3-5\"; the first is 1",
 				   "\"%s\" is no number of a packet, and no range of them",
@@ -110,15 +113,9 @@ static bool parse_nth(struct parser *p, const struct path *at, const json_t *v,
 
 /* --- do --- */
 
-static bool no_action(struct parser *p, const struct path *at)
-{
-	diag_error(
-		&p->diags, at,
-		"it is one of \"drop\", \"duplicate\", \"corrupt\", {\"corrupt\": {\"byte\": 60}}, "
-		"{\"delay\": \"200ms\"}, {\"hold_until\": 3}",
-		"'do' says nothing that can be done to a packet");
-	return false;
-}
+static const char action_forms[] =
+	"it is one of \"drop\", \"duplicate\", \"corrupt\", {\"corrupt\": {\"byte\": 60}}, "
+	"{\"delay\": \"200ms\"}, {\"hold_until\": 3}";
 
 static bool parse_word(struct parser *p, const struct path *at, const char *word, struct fault *f)
 {
@@ -136,7 +133,20 @@ static bool parse_word(struct parser *p, const struct path *at, const char *word
 		f->place = FAULT_ANYWHERE;
 		return true;
 	}
-	return no_action(p, at);
+	diag_error(&p->diags, at, action_forms, "'do' cannot be \"%s\"",
+		   diag_quote(&p->diags, word));
+	return false;
+}
+
+/* Comments do not count. */
+static size_t count_keys(const json_t *object)
+{
+	const char *key;
+	json_t *value;
+	size_t n = 0;
+
+	json_object_foreach((json_t *)object, key, value) n += !is_comment(key);
+	return n;
 }
 
 static bool parse_place(struct parser *p, const struct path *at, const json_t *v, struct fault *f)
@@ -147,7 +157,7 @@ static bool parse_place(struct parser *p, const struct path *at, const json_t *v
 
 	f->action = FAULT_CORRUPT;
 	f->place = bit ? FAULT_BIT : FAULT_BYTE;
-	if (json_object_size(v) != 1 || !at_value || !json_is_integer(at_value) ||
+	if (count_keys(v) != 1 || !at_value || !json_is_integer(at_value) ||
 	    json_integer_value(at_value) < 0 || json_integer_value(at_value) > max) {
 		diag_error(
 			&p->diags, at,
@@ -205,14 +215,15 @@ static bool parse_do(struct parser *p, const struct path *at, const json_t *v,
 	(void)f;
 	if (json_is_string(v))
 		return parse_word(p, at, json_string_value(v), fault);
-	for (size_t i = 0; i < ARRAY_SIZE(actions) && json_object_size(v) == 1; i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(actions) && count_keys(v) == 1; i++) {
 		const struct path place = { .up = at, .key = actions[i].key };
 		const json_t *value = json_object_get(v, actions[i].key);
 
 		if (value)
 			return actions[i].parse(p, &place, value, fault);
 	}
-	return no_action(p, at);
+	diag_error(&p->diags, at, action_forms, "'do' says nothing that can be done to a packet");
+	return false;
 }
 
 /* --- the table --- */

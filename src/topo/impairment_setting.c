@@ -378,6 +378,10 @@ static int unknown_key(const char *name, struct netlab_err *err)
 	err_class(err, NETLAB_EXIT_USAGE);
 	if (nearest)
 		err_hint(err, "did you mean '%s'?", nearest);
+	else
+		err_hint(
+			err,
+			"delay, loss, rate... as in netlab-topology(5); what a link is made with, such as its mtu, stays");
 	return -EINVAL;
 }
 

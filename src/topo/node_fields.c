@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/names.h"
+#include "base/units.h"
 
 static const struct choice kinds[] = {
 	{ "host", TOPO_HOST, NULL },     { "router", TOPO_ROUTER, NULL },
@@ -75,13 +76,16 @@ static bool parse_user(struct parser *p, const struct path *at, const json_t *v,
 		       const struct field *f, void *out)
 {
 	const char *text = json_string_value(v);
+	uint64_t number;
 
 	(void)f;
 	if (!text)
 		return wrong_kind(p, at, v, "a string",
 				  json_is_number(v) ? "write the number in quotes" : NULL);
-	/* useradd(8): 32 bytes; '_' first is usual for daemons */
-	if (!is_word(text + (text[0] == '_'), 31)) {
+	/* useradd(8): 32 bytes; '_' first is usual for daemons. The last number means "none" to the kernel. */
+	if (!is_word(text + (text[0] == '_'), 31) ||
+	    (text[strspn(text, "0123456789")] == '\0' &&
+	     (units_parse_u64(text, &number) < 0 || number >= UINT32_MAX))) {
 		diag_error(&p->diags, at, "the name or number of a user, e.g. \"nobody\"",
 			   "'%s' is no user", diag_quote(&p->diags, text));
 		return false;

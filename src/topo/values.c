@@ -206,7 +206,9 @@ static bool parse_share(struct parser *p, const struct path *at, const json_t *v
 	if (!text)
 		return wrong_kind(p, at, v, "a share, e.g. \"1%\" or 0.01", NULL);
 	if (units_parse_share(text, out, &why) < 0) {
-		if (strchr(text, ' '))
+		const char *second = strchr(text, ' ');
+
+		if (second && second[1] >= '0' && second[1] <= '9')
 			why = "one share only: netem's second number, the correlation, is not offered because it does not "
 			      "do what it says; for losses in bursts write \"loss\": {\"burst\": {\"rate\": \"1%\", "
 			      "\"length\": 4}}";
