@@ -23,7 +23,7 @@
 #include "sys/match.h"
 #include "wire/frame.h"
 
-enum { ARG_FILTER = 1, RING_FILES_MAX = 100000 };
+enum { ARG_FILTER = 1, RING_FILES_MAX = 100000, RING_BYTES_MIN = 4096 };
 
 struct capturing {
 	struct cli *c;
@@ -188,9 +188,10 @@ static int loop(struct capturing *k, int signal_fd)
 
 /* --- what was asked --- */
 
-static int usage(struct cli *c, const char *hint, const char *what, const char *value)
+static int usage(struct cli *c, const char *hint, const char *option, const char *value,
+		 const char *why)
 {
-	(void)err_set(&c->err, EINVAL, "%s '%s'", what, value);
+	(void)err_set(&c->err, EINVAL, "%s'%s' %s", option, value, why);
 	(void)err_hint(&c->err, "%s", hint);
 	return err_class(&c->err, NETLAB_EXIT_USAGE);
 }
@@ -198,21 +199,28 @@ static int usage(struct cli *c, const char *hint, const char *what, const char *
 static int read_ring(struct capturing *k)
 {
 	const char *text = k->c->value[OPT_RING], *colon = text ? strchr(text, ':') : NULL;
+	const char *why = NULL;
 	char files[24];
 
 	if (!text)
 		return 0;
 	if (!k->file)
-		return usage(k->c, "name a file with -w", "--ring: there is no file for", text);
+		return usage(k->c, "name a file with -w", "--ring: ", text,
+			     "has no file to write to");
 	if (!colon || (size_t)(colon - text) >= sizeof(files))
-		return usage(k->c, "write FILES:SIZE, such as 5:10mb", "--ring:", text);
+		return usage(k->c, "write FILES:SIZE, such as 5:10mb", "--ring: ", text,
+			     "does not say how many files, and of what size");
 	memcpy(files, text, (size_t)(colon - text));
 	files[colon - text] = '\0';
 	if (units_parse_u64(files, &k->ring_files) < 0 || k->ring_files == 0 ||
-	    k->ring_files > RING_FILES_MAX ||
-	    units_parse_size(colon + 1, &k->ring_bytes, NULL) < 0 || k->ring_bytes < 4096)
-		return usage(k->c, "write FILES:SIZE, such as 5:10mb, with 4 kB or more",
-			     "--ring:", text);
+	    k->ring_files > RING_FILES_MAX)
+		return usage(k->c, "write FILES:SIZE, such as 5:10mb", "--ring: ", text,
+			     "has no number of files from 1 to 100000");
+	if (units_parse_size(colon + 1, &k->ring_bytes, &why) < 0)
+		return usage(k->c, why, "--ring: ", text, "has no size of a file");
+	if (k->ring_bytes < RING_BYTES_MIN)
+		return usage(k->c, "make it 4kib or more", "--ring: ", text,
+			     "has files too small for a packet");
 	k->file_number = 1;
 	return 0;
 }
@@ -242,10 +250,11 @@ static int read_options(struct capturing *k)
 		k->file = NULL;
 	if (!k->file && isatty(STDOUT_FILENO))
 		return usage(c, "write to a file with -w FILE, or into a pipe: | wireshark -k -i -",
-			     "pcapng is not for", "the terminal");
+			     "", "capture", "writes pcapng, which is not for a terminal");
 	k->left = UINT64_MAX;
 	if (count && (units_parse_u64(count, &k->left) < 0 || k->left == 0))
-		return usage(c, "write a whole number from 1", "--count:", count);
+		return usage(c, "write a whole number from 1", "--count: ", count,
+			     "is no number of packets");
 	return read_ring(k) < 0 ? c->err.code : read_filter(k);
 }
 

@@ -141,8 +141,10 @@ static int add(struct cli *c)
 		return cli_fail(c, &c->err);
 	r = c->backend->fault_add(c->state_dir, at.lab, rule, &id, &c->err);
 	json_decref(rule);
-	if (r < 0)
+	if (r < 0) {
+		cli_explain(c, at.lab, c->value[OPT_FROM], at.name);
 		return cli_fail(c, &c->err);
+	}
 	if (c->json)
 		return cli_print_json(c,
 				      json_pack("{s:s,s:I}", "lab", at.lab, "id", (json_int_t)id),

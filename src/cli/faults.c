@@ -23,6 +23,17 @@ static void add_counts(struct cli_table *t, const json_t *fault, const char *key
 			       (long long)count(fault, "<-", key));
 }
 
+/* "first 2 after 1s for 2s" */
+static void add_packets(struct cli_table *t, const json_t *fault)
+{
+	const char *after = cli_json_string(fault, "after", NULL),
+		   *within = cli_json_string(fault, "for", NULL);
+
+	cli_table_addf(t, "%s%s%s%s%s", cli_json_string(fault, "packets", "?"),
+		       after ? " after " : "", after ? after : "", within ? " for " : "",
+		       within ? within : "");
+}
+
 int cli_print_faults(struct cli *c, const json_t *faults)
 {
 	static const char *const headers[] = { "ID", "LINK",    "MATCH", "PACKETS",
@@ -41,7 +52,7 @@ int cli_print_faults(struct cli *c, const json_t *faults)
 		else
 			cli_table_add(&t, cli_json_string(fault, "link", NULL));
 		cli_table_add(&t, cli_json_string(fault, "match", "every packet"));
-		cli_table_add(&t, cli_json_string(fault, "packets", NULL));
+		add_packets(&t, fault);
 		cli_table_add(&t, cli_json_string(fault, "action", NULL));
 		add_counts(&t, fault, "matched");
 		add_counts(&t, fault, "acted");

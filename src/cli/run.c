@@ -204,7 +204,8 @@ int cli_run(struct cli *c, struct cli_run *run)
 	}
 	if (!run->one_of_many)
 		cli_note(c, "lab '%s', seed %" PRIu64, t->name, t->seed);
-	recording.quiet = run->one_of_many;
+	/* a bundle that is kept is told of itself, and one that is not is no news */
+	recording.quiet = run->one_of_many || cli_has(c, OPT_BUNDLE);
 	command = run_command(c, run);
 	why.timeline_errors = report_timeline(c, t);
 	why.status = command;

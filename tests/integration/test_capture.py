@@ -59,8 +59,11 @@ def test_interface_count_and_filter():
     matches(done.stderr, "'tcp bla' is no pcap expression .*syntax error")
     matches(netlab("capture", f"{lab.name}:a:eth7", status=1).stderr, "has no interface 'eth7'")
     matches(netlab("capture", f"{lab.name}:a--c", status=1).stderr, "no link 'a--c'")
-    netlab("capture", "-c", "0", "a--b", status=2)
-    netlab("capture", "--ring", "3:10mb", "a--b", status=2)
+    matches(netlab("capture", "-c", "0", "a--b", status=2).stderr, "--count: '0' is no number of packets")
+    for ring, why in (("3:10mb", "has no file"), ("3", "how many files"), ("0:10mb", "no number of files"),
+                      ("3:10", "no size of a file"), ("3:4kb", "too small.*4kib or more")):
+        options = [] if why == "has no file" else ["-w", "/nonexistent/x"]
+        matches(netlab("capture", "--ring", ring, "a--b", *options, status=2).stderr, f"--ring: '{ring}' .*{why}")
     netlab("capture", status=2)
     matches(netlab("capture", f"{lab.name}:a--b", "-w", "/nonexistent/x", status=1).stderr, "No such file")
     # nobody reads any more: no error

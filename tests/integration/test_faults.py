@@ -231,6 +231,8 @@ def test_numbers_and_all():
     equal([f["source"] for f in netlab_json("fault", "ls", lab.name)], ["file", "added", "added"])
     fault(lab, "rm", "--all", lab.name)
     equal(netlab_json("fault", "ls", lab.name), [])
+    fault(lab, "add", f"{lab.name}:wan", "--nth", "3", "--after", "1s", "--for", "2s", "--do", "drop")
+    matches(fault(lab, "ls", lab.name).stdout, "every packet  3 after 1s for 2s  drop")
     lab.exec("a", "ping", "-4", "-c1", "-W5", "b")
 
 
@@ -286,7 +288,7 @@ def test_idle_rule_is_named():
 def test_bad_rules():
     path = topology(["a", "b"], [["a", "b", {"name": "wan"}]], faults=[rule("tcp prt 80", "drop")])
     told = netlab("check", path, status=3).stdout
-    matches(told, r"faults: rule 1: 'tcp prt 80' .*syntax error.*at 'prt', character 5")
+    matches(told, r": /faults/0/match: error: faults: rule 1: 'tcp prt 80' .*syntax error.*at 'prt', character 5")
     matches(netlab("up", path, status=3).stderr, "tcp prt 80")
     equal(netlab_json("ls"), [])
     path = topology(["a", "b"], [["a", "b", {"name": "wan", "join": "patch"}]], faults=[rule("icmp", "drop")])
@@ -295,19 +297,16 @@ def test_bad_rules():
     matches(netlab("up", path, status=4).stderr, "netem cannot do fault rules")
     lab = pair()
     matches(add_fails(lab, "--match", "tcp prt 80", "--do", "drop"), "at 'prt', character 5")
-    matches(add_fails(lab, "--from", "c", "--do", "drop"), "there is no node 'c'")
+    matches(add_fails(lab, "--from", "c", "--do", "drop", status=1), "has no node 'c'.*its nodes: a, b")
+    matches(fault(lab, "add", f"{lab.name}:wam", "--do", "drop", status=1).stderr, "has no link 'wam'.*did you mean 'wan'")
     matches(add_fails(lab, "--nth", "0", "--do", "drop"), "\"0\" is no number of a packet")
     matches(fault(lab, "rm", f"{lab.name}:7", status=1).stderr, "fault 7: no such rule")
     equal(lab.link_show("wan")["join"], "patch", "nothing was changed")
     lab.exec("a", "ping", "-4", "-c1", "-W5", "b")
 
 
-def add_fails(lab, *words):
-    return add_process(lab, *words).stderr
-
-
-def add_process(lab, *words):
-    return netlab("fault", "add", f"{lab.name}:wan", *words, status=2)
+def add_fails(lab, *words, status=2):
+    return netlab("fault", "add", f"{lab.name}:wan", *words, status=status).stderr
 
 
 def test_netem_is_refused():
