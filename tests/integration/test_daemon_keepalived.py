@@ -1,9 +1,6 @@
 # SPDX-License-Identifier: MIT
 """keepalived, VRRP: when the gateway dies, the other takes its address, and traffic goes on.
 netlab-test: timeout=300 host"""
-import os
-import signal
-
 from support import daemon_lab, equal, main, netlab, wait_for
 
 
@@ -26,8 +23,11 @@ def test_failover():
     wait_for(lambda: has_it(lab, "gw2"), "gw2 to take over")
     netlab("thaw", f"{lab.name}:gw1")
     wait_for(lambda: has_it(lab, "gw1") and not has_it(lab, "gw2"), "gw1 to take it back")
-    os.kill(lab.pid("gw1"), signal.SIGKILL)
+    netlab("kill", f"{lab.name}:gw1")
     wait_for(lambda: has_it(lab, "gw2"), "gw2 to take over")
+    get_through(lab)
+    netlab("restart", f"{lab.name}:gw1")
+    wait_for(lambda: has_it(lab, "gw1") and not has_it(lab, "gw2"), "gw1 to come back and take it")
     get_through(lab)
     lab.down()
 
