@@ -13,6 +13,7 @@
 #include "lab/limits.h"
 #include "lab/netns_names.h"
 #include "lab/services.h"
+#include "lab/uplink.h"
 #include "lab/wired.h"
 #include "sys/clock.h"
 
@@ -191,6 +192,8 @@ static int bring_back(struct supervisor *s, size_t node, struct netlab_err *err)
 	if (r == 0)
 		r = each_end(s, node, &b, settle_end, err);
 	rt_batch_deinit(&b);
+	if (r == 0 && s->topo->nodes[node].kind == TOPO_UPLINK)
+		r = uplink_make_again(s, err);
 	if (r == 0)
 		r = settle_addresses(s, node, err);
 	if (r == 0)
@@ -206,13 +209,6 @@ int node_restart(struct supervisor *s, size_t node, struct netlab_err *err)
 	struct netlab_err unwanted = { 0 };
 	int r;
 
-	if (s->topo->nodes[node].kind == TOPO_UPLINK) {
-		err_set(err, EOPNOTSUPP,
-			"node '%s' is an uplink: its way to the host is made with the lab only",
-			name);
-		err_hint(err, "`netlab down` and `up` bring it back");
-		return err_class(err, NETLAB_EXIT_UNSUPPORTED);
-	}
 	r = s->nodes[node].pid ? kill_it(s, node, err) : 0;
 	if (r < 0)
 		return err_wrap(err, "node '%s'", name);

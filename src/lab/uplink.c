@@ -18,7 +18,8 @@
 
 enum {
 	MTU = 1500,
-	PLACES = 1 << 20,    /* /30s in the pool below */
+	PLACES = 1 << 20, /* /30s in the pool below */
+	TABLE_BYTES = 32,
 	PLACES_TRIED = 4096, /* a host that uses so many in a row has no room for us */
 };
 
@@ -266,13 +267,18 @@ static int masquerade_in_node(struct supervisor *s, size_t node, struct netlab_e
 	return WEXITSTATUS(status) ? explain_nat(-WEXITSTATUS(status), "in the node", err) : 0;
 }
 
+static void name_table(const struct names *names, char ret[static TABLE_BYTES])
+{
+	snprintf(ret, TABLE_BYTES, "netlab-%s", names->host);
+}
+
 static int masquerade_on_host(struct supervisor *s, const struct names *names,
 			      const struct ip_prefix *node, struct netlab_err *err)
 {
-	char table[32];
+	char table[TABLE_BYTES];
 	int r;
 
-	snprintf(table, sizeof(table), "netlab-%s", names->host);
+	name_table(names, table);
 	r = nft_masquerade(s->uplink.nft_fd, &(struct nft_masquerade){ .table = table,
 								       .owned = true,
 								       .from = node->addr,
@@ -344,6 +350,26 @@ int uplink_make(struct supervisor *s, struct netlab_err *err)
 	if (r == 0)
 		r = masquerade_on_host(s, &names, &ours[1], err);
 	return r < 0 ? err_wrap(err, "uplink '%s'", s->topo->nodes[node].name) : 0;
+}
+
+int uplink_make_again(struct supervisor *s, struct netlab_err *err)
+{
+	char table[TABLE_BYTES];
+	struct names names;
+	uint32_t ifindex;
+	int r;
+
+	name_ends(s, 0, &names);
+	name_table(&names, table);
+	/* the kernel removes the old interface with its node, but takes its time; by then its number may be another's */
+	r = index_of(s->uplink.rtnl_fd, names.host, &ifindex);
+	if (r == 0 && ifindex == s->uplink.ifindex)
+		uplink_remove(s);
+	s->uplink.ifindex = 0;
+	r = nft_remove(s->uplink.nft_fd, table);
+	if (r < 0 && r != -ENOENT)
+		return explain_nat(r, "on the host anew", err);
+	return uplink_make(s, err);
 }
 
 void uplink_remove(struct supervisor *s)

@@ -38,6 +38,10 @@ void uplink_host_deinit(struct uplink_host *h);
 /** A phase of realise(). @return 0; negative errno with *err */
 int uplink_make(struct supervisor *s, struct netlab_err *err);
 
+/** The same when the node has come back: what was on the host is replaced; its place there may be another.
+ *  @return 0; negative errno with *err */
+int uplink_make_again(struct supervisor *s, struct netlab_err *err);
+
 /** Removes the host's interface: the kernel would, but not before the lab's end is over. */
 void uplink_remove(struct supervisor *s);
 

@@ -28,7 +28,6 @@ enum {
 	PATIENCE_S = 10,
 	SOURCE_NAT_PRIORITY = 100, /* NF_IP_PRI_NAT_SRC */
 	IPV4_SOURCE_OFFSET = 12,   /* RFC 791, 3.1 */
-	LAST_SEQ = 3,              /* of the rule: BEGIN is 0, table 1, chain 2 */
 };
 
 struct transaction {
@@ -66,6 +65,16 @@ static struct nl_msg *message(int type)
 
 	return rt_message(NFNL_SUBSYS_NFTABLES << 8 | type, NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK,
 			  &header, sizeof(header));
+}
+
+static struct nl_msg *no_table(const char *name)
+{
+	struct nl_msg *msg = message(NFT_MSG_DELTABLE);
+
+	if (!msg)
+		return NULL;
+	nlmsg_hdr(msg)->nlmsg_flags &= (uint16_t) ~(NLM_F_CREATE | NLM_F_EXCL);
+	return rt_checked(msg, nla_put_string(msg, NFTA_TABLE_NAME, name));
 }
 
 static struct nl_msg *table(const struct nft_masquerade *m)
@@ -185,8 +194,8 @@ static struct nl_msg *rule(const struct nft_masquerade *m)
 	return rt_checked(msg, !expressions || !element || r);
 }
 
-/** Reads answers until the rule's, or the first error. */
-static int hear(int fd)
+/** Reads answers until that to the last operation, or the first error. */
+static int hear(int fd, uint32_t last_seq)
 {
 	char buffer[4096];
 
@@ -204,7 +213,7 @@ static int hear(int fd)
 
 			if (h->nlmsg_type != NLMSG_ERROR)
 				continue;
-			if (e->error < 0 || h->nlmsg_seq == LAST_SEQ)
+			if (e->error < 0 || h->nlmsg_seq == last_seq)
 				return e->error;
 		}
 	}
@@ -224,6 +233,17 @@ int nft_open(void)
 	return fd;
 }
 
+/** Sends it all, to be done whole or not at all. */
+static int commit(int fd, struct transaction *t)
+{
+	uint32_t last_seq = t->seq - 1;
+
+	take(t, boundary(NFNL_MSG_BATCH_END));
+	if (t->failed)
+		return -ENOMEM;
+	return send(fd, t->data, t->len, 0) < 0 ? -errno : hear(fd, last_seq);
+}
+
 int nft_masquerade(int fd, const struct nft_masquerade *m)
 {
 	struct transaction t = { .len = 0 };
@@ -235,8 +255,17 @@ int nft_masquerade(int fd, const struct nft_masquerade *m)
 	take(&t, table(m));
 	take(&t, chain(m));
 	take(&t, rule(m));
-	take(&t, boundary(NFNL_MSG_BATCH_END));
-	if (t.failed)
-		return -ENOMEM;
-	return send(fd, t.data, t.len, 0) < 0 ? -errno : hear(fd);
+	return commit(fd, &t);
+}
+
+int nft_remove(int fd, const char *name)
+{
+	struct transaction t = { .len = 0 };
+	int r = sys_gate("nftables remove");
+
+	if (r < 0)
+		return r;
+	take(&t, boundary(NFNL_MSG_BATCH_BEGIN));
+	take(&t, no_table(name));
+	return commit(fd, &t);
 }

@@ -26,5 +26,7 @@ int nft_open(void);
 /** Makes the table, whole or not at all. @return 0; -EEXIST an owned table of that name; -EOPNOTSUPP; -ENOENT (no NAT in this
  *  kernel); ... */
 int nft_masquerade(int fd, const struct nft_masquerade *m);
+/** Removes a table with all that is in it; an owned one by the socket that made it. @return 0; -ENOENT: there is none; ... */
+int nft_remove(int fd, const char *table);
 
 #endif

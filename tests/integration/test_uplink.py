@@ -144,6 +144,42 @@ def test_nodes_reach_the_world(w):
 
 
 @in_world
+def test_power(w):
+    """Whichever node goes and comes back, the way out is there; and nothing of the old one stays on the host."""
+    before = w.state_of_host()
+    w.netlab("up", lab())
+    links, tables, _ = w.state_of_host()
+    for node in ("a", "r", "out"):
+        w.netlab("restart", node)
+        w.netlab("exec", "a", "ping", "-nqc1", "-W10", WORLD)
+        w.netlab("exec", "out", "ping", "-nqc1", "-W10", "b")
+        equal(w.state_of_host()[:2], (links, tables), f"the host after a restart of {node}")
+    w.netlab("kill", "out")
+    check(w.netlab("exec", "a", "ping", "-nqc1", "-W1", WORLD, status=None).returncode != 0, "a way out")
+    wait_for(lambda: w.state_of_host()[0] == before[0], "the interface to go")
+    w.netlab("restart", "out")
+    w.netlab("exec", "a", "ping", "-nqc1", "-W10", WORLD)
+    for _ in range(10):
+        w.netlab("restart", "out")
+    w.netlab("exec", "a", "ping", "-nqc1", "-W10", WORLD)
+    equal(w.state_of_host()[:2], (links, tables), "the host after many")
+
+    # the host does not let us: the node stays dead, and says why
+    taken = links[[i for i, name in enumerate(links) if name.startswith("nl")][0]]
+    w.netlab("kill", "out")
+    wait_for(lambda: w.state_of_host()[0] == before[0], "the interface to go")
+    w.host.run("ip", "link", "add", taken, "type", "veth", "peer", "name", "other")
+    done = w.netlab("restart", "out", status=1)
+    matches(done.stderr, f"node 'out'.*uplink 'out'.*making its interface '{taken}' on the host.*File exists")
+    equal(json.loads(w.netlab("--json", "show", "lab").stdout)["nodes"]["out"]["state"], "dead", "out")
+    w.host.run("ip", "link", "del", taken)
+    w.netlab("restart", "out")
+    w.netlab("exec", "a", "ping", "-nqc1", "-W10", WORLD)
+    w.netlab("down", "lab")
+    equal(w.state_of_host(), before, "the host after down")
+
+
+@in_world
 def test_killed(w):
     before = w.state_of_host()
     for _ in range(3):
