@@ -5,8 +5,8 @@ import os
 import signal
 import subprocess
 
-from support import (NETLAB, SCRATCH, STATE, Lab, check, equal, have_netem, main, matches, netlab, run, topology,
-                     wait_for)
+from support import (NETLAB, SCRATCH, STATE, Lab, check, equal, have_netem, in_vm_too, main, matches, netlab,
+                     run, topology, wait_for)
 
 
 def read(path, *fields):
@@ -32,6 +32,7 @@ def end(process, status=0):
     return err
 
 
+@in_vm_too
 def test_every_join():
     joins = [("patch", {}), ("wire", {"join": "wire", "delay": "1ms"})]
     if have_netem():

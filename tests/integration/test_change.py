@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Links are changed while packets flow: only the keys that are named change, and no packet is lost by the
 change itself.
-netlab-test: timeout=900 serial"""
+netlab-test: timeout=900 timed"""
 import re
 import subprocess
 

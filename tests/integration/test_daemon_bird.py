@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """BIRD beside FRR: OSPFv2 and OSPFv3 through a router of the other kind; a daemon that stands still is given up.
-netlab-test: timeout=300 host"""
+netlab-test: timeout=300 long host"""
 from support import daemon_lab, main, matches, netlab, route, wait_for, wait_for_route
 
 LEFT, RIGHT = ("192.168.255.1", "2001:db8::1"), ("192.168.255.3", "2001:db8::3")

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The doctor against the truth: what iproute2 says in a namespace of its own; what happens when single operations of the
- * kernel fail; and that nothing is left. netlab-test: serial
+ * kernel fail; and that nothing is left. netlab-test: timed
  */
 #include <setjmp.h>
 #include <stdarg.h>

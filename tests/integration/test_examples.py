@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
 """Every example of topologies/ comes up, keeps what its comment promises, and goes down.
-netlab-test: timeout=900"""
+netlab-test: timeout=900 long"""
 import glob
 import json
 import os
 import re
 import subprocess
 
-from support import (PROBE, TOP, Lab, check, equal, load, main, matches, netlab, run, topology,
+from support import (PROBE, TOP, Lab, check, equal, in_vm_too, load, main, matches, netlab, run, topology,
                      wait_for)
 
 EXAMPLES = os.path.join(TOP, "topologies")
@@ -66,6 +66,7 @@ def test_lan():
     equal(len(addresses), 4, "addresses in one prefix")
 
 
+@in_vm_too
 def test_dumbbell():
     lab = example("dumbbell")
     out = pings(lab, "s1", "r1", count=3)
@@ -165,6 +166,7 @@ def test_leaf_spine():
     equal(len(chosen), 2, "spines taken by 32 flows")
 
 
+@in_vm_too
 def test_lossy_bottleneck():
     lab = example("lossy-bottleneck")
     stats = lab.udp("client", "server", 500, "--gap-us", 3000)
@@ -236,6 +238,7 @@ def test_cellular():
     pings(lab, "phone", "web")
 
 
+@in_vm_too
 def test_asymmetric():
     lab = example("asymmetric")
     told = lab.link_show("dsl")
@@ -249,6 +252,7 @@ def test_asymmetric():
     equal((told["->"]["rate_bps"], told["<-"]["rate_bps"]), (3380000, 18130000), "another preset")
 
 
+@in_vm_too
 def test_bursty_loss():
     lab = example("bursty-loss")
     runs = {}

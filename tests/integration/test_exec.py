@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """exec and shell: terminals, job control, users, pipes, many at once, and nodes that die.
-netlab-test: timeout=600 host"""
+netlab-test: timeout=600 heavy host"""
 import concurrent.futures
 import hashlib
 import os

@@ -7,8 +7,8 @@ import signal
 import subprocess
 import time
 
-from support import (Lab, Stream, check, equal, main, matches, need_netem, netlab,
-                     netlab_json, topology, wait_for)
+from support import (Lab, Stream, check, equal, in_vm_too, main, matches, need_netem, netlab, netlab_json,
+                     topology, wait_for)
 
 SYN_ACK = "tcp[tcpflags] & (tcp-syn|tcp-ack) == (tcp-syn|tcp-ack)"
 
@@ -309,6 +309,7 @@ def add_fails(lab, *words, status=2):
     return netlab("fault", "add", f"{lab.name}:wan", *words, status=status).stderr
 
 
+@in_vm_too
 def test_netem_is_refused():
     need_netem()
     lab = pair(link={"join": "netem", "delay": "1ms"})

@@ -5,7 +5,7 @@
  *
  * The instants come from a seed that is printed; NETLAB_TEST_SEED gives another.
  *
- * netlab-test: timeout=700
+ * netlab-test: timeout=700 heavy long
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -34,7 +34,7 @@ enum {
 	EXEC_KILLS = 30,
 	DOWN_KILLS = 20,
 	LAB_KILLS = 20,
-	VM_SHARE = 4, /* an emulated processor takes its time: there, one of so many of these */
+	VM_SHARE = 10, /* an emulated processor takes its time: there, one of so many of these */
 	PATIENCE_MS = 10000,
 };
 

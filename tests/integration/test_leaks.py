@@ -9,9 +9,10 @@ import glob
 import os
 import subprocess
 
-from support import SCRATCH, STATE, Failed, check, equal, main, netlab, netlab_json, run, topology, wait_for
+from support import (IN_VM, SCRATCH, STATE, Failed, check, equal, in_vm_too, main, netlab, netlab_json, run,
+                     topology, wait_for)
 
-CYCLES = int(os.environ.get("NETLAB_CYCLES", "30"))
+CYCLES = int(os.environ.get("NETLAB_CYCLES", "16" if IN_VM else "30"))
 # Slabs that a lab fills. Others (dentries, inodes, skbuffs) are caches, which the kernel empties when it needs the room.
 SLABS = ("net_namespace", "pid_namespace", "uts_namespace", "mnt_cache", "nsproxy", "pid", "cred_jar", "task_struct",
          "user_namespace", "sock_inode_cache", "UNIX", "PACKET")
@@ -80,6 +81,7 @@ def leave_nothing(end):
         raise Failed(f"after {CYCLES} labs the kernel keeps: {grown()}") from None
 
 
+@in_vm_too
 def test_down():
     leave_nothing(lambda: netlab("down", "leaky"))
 

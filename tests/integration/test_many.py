@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Many labs at once, which do not see each other.
-netlab-test: timeout=900"""
+netlab-test: timeout=900 host"""
 import os
 import subprocess
 

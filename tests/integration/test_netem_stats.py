@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What 'stats' says of links that netem carries is what happened, or null where the kernel cannot tell; and a
 link that netem carries stays its own.
-netlab-test: timeout=700 serial"""
+netlab-test: timeout=700 timed"""
 from support import Lab, check, equal, main, matches, need_netem, netlab, netlab_json, topology, wait_for
 
 DROPPED = ("dropped_loss", "dropped_queue", "dropped_fault", "dropped_down", "dropped_host")

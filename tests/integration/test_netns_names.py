@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Our nodes and other tools: `ip netns` by --netns-names, nsenter by pid.
-netlab-test: timeout=900"""
+netlab-test: timeout=900 host"""
 import json
 import os
 import signal

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
 """Nodes that are killed and come back, and services that are started and stopped while the lab runs.
-netlab-test: timeout=900"""
+netlab-test: timeout=900 long"""
 import json
 import os
 import subprocess
 import time
 
-from support import (NETLAB, STATE, Lab, between, check, equal, have_netem, main, matches, netlab,
+from support import (NETLAB, STATE, Lab, between, check, equal, in_vm_too, main, matches, need_netem, netlab,
                      netlab_json, run, topology, wait_for)
 
 ROUTER = {"kind": "router", "sysctls": {"net.ipv4.conf.eth0.rp_filter": "2", "net.ipv4.tcp_syncookies": "0"},
@@ -97,9 +97,9 @@ def test_wire():
     between(float(out.split("=")[-1].split("/")[0]), 60, 200, "the least round trip")
 
 
+@in_vm_too
 def test_netem():
-    if not have_netem():
-        return  # the VM has it
+    need_netem()
     lab = lab_of(engine="netem", delay="5ms")
     come_and_go(lab, "r", "a", "b")
     lab.link("set", "a--r", "delay=30ms")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The same numbered packets through a netem link and a wire link of the same seed, in one lab: the same are lost, the same
 are doubled, and they arrive in the same order. Frame by frame, with damage and times: test_oracle.c.
-netlab-test: timeout=900 serial"""
+netlab-test: timeout=900 timed"""
 from support import Lab, check, equal, main, need_netem, topology
 
 COUNT = 2000

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# netlab-test: timeout=700
+# netlab-test: timeout=700 heavy
 #
 # 'netlab plan --format sh' is a second way to build a lab, made of other people's programs. Every example is built both
 # ways, and what the kernel then says of links, addresses, routes, neighbours, settings, qdiscs and filters in every

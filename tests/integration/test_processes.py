@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """What runs in nodes: names, environment, users, services, exit codes, signals, descriptors.
-netlab-test: timeout=900"""
+netlab-test: timeout=900 host"""
 import os
 import signal
 import subprocess

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Three programs with a planted bug each (tests/support/planted): they pass on a clean link, and sweep finds seeds of a
 lossy one with which they fail; the records of those runs fail when they are replayed, and shrink to the one packet or two
-that it takes. netlab-test: timeout=600 host"""
+that it takes. netlab-test: timeout=600 heavy long host"""
 import contextlib
 import json
 import os

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Services: readiness, order, restarts, ends, output; and the init of a node, which is their parent.
-netlab-test: timeout=900"""
+netlab-test: timeout=900 host"""
 import json
 import os
 import re

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""shrink: from a recorded run that failed to what it takes to fail. netlab-test: timeout=600 host"""
+"""shrink: from a recorded run that failed to what it takes to fail. netlab-test: timeout=600 heavy long host"""
 import json
 import os
 import random

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """stats counts what happened, and --watch leaves the terminal as it was; run --strict tells a slow host.
-netlab-test: timeout=700 serial"""
+netlab-test: timeout=700 timed host"""
 import fcntl
 import json
 import os

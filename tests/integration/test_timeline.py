@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
 """The timeline: times, ramps, commands, triggers; and the files and expressions that a topology names.
-netlab-test: timeout=700"""
+netlab-test: timeout=700 timed"""
 import os
 import re
 import time
 
-from support import (IN_VM, SCRATCH, Lab, Stream, between, check, equal, have_netem, main, matches, netlab,
-                     netlab_json, run, topology, wait_for)
+from support import (IN_VM, SCRATCH, Lab, Stream, between, check, equal, have_netem, in_vm_too, main, matches,
+                     netlab, netlab_json, run, topology, wait_for)
 
 LATE_MS = 40 if IN_VM else 6  # what a busy machine adds to a round trip
 
@@ -72,6 +72,7 @@ def test_carrier_and_clear():
     check(answers(lab), "mended")
 
 
+@in_vm_too
 def test_delay_at_a_time():
     for engine in engines():
         lab = Lab(pair([{"at": "1s", "link": "ab", "delay": "30ms"},
@@ -89,6 +90,7 @@ def test_delay_at_a_time():
         lab.down()
 
 
+@in_vm_too
 def test_ramp():
     for engine in engines():
         lab = Lab(pair([{"at": "500ms", "link": "ab", "delay": "105ms", "loss": "50%", "distribution": "normal",
@@ -115,6 +117,7 @@ def test_ramp():
         lab.down()
 
 
+@in_vm_too
 def test_ramp_is_ended_by_a_later_event():
     lab = Lab(pair([{"at": "200ms", "link": "ab", "delay": "10s", "loss": "80%", "ramp": "10m"},
                     {"at": "600ms", "link": "ab", "delay": "1ms"}], {"delay": "2ms"}, engine="wire"))
@@ -130,6 +133,7 @@ def test_ramp_is_ended_by_a_later_event():
     lab.down()  # and going down does not wait ten minutes
 
 
+@in_vm_too
 def test_ramp_of_a_rate():
     lab = Lab(pair([{"at": "300ms", "link": "ab", "rate": "2mbit", "ramp": "400ms"}], {"rate": "10mbit"}, engine="wire"))
     wait_event(lab, 1)
@@ -234,6 +238,7 @@ def test_packet_trigger_on_the_wire():
 
 # --- traces ---
 
+@in_vm_too
 def test_trace_at_a_time():
     """Read when the lab comes up: the file may be gone by then."""
     path = os.path.join(SCRATCH, "later.trace")

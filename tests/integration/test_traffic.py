@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Unmodified programs over links, switches, hubs and routers.
-netlab-test: timeout=900"""
+netlab-test: timeout=900 host"""
 import json
 import os
 import re

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """verify passes honest links, and finds out what was changed behind netlab's back.
-netlab-test: timeout=900 serial"""
+netlab-test: timeout=900 timed"""
 import json
 import os
 import signal
@@ -8,8 +8,8 @@ import subprocess
 import time
 import xml.etree.ElementTree
 
-from support import (SCRATCH, Failed, Lab, Skipped, between, check, equal, have_netem, main, matches, netlab,
-                     run, start, topology)
+from support import (SCRATCH, Failed, Lab, Skipped, between, check, equal, have_netem, in_vm_too, main,
+                     matches, netlab, run, start, topology)
 
 ARROWS = ("->", "<-")
 
@@ -61,6 +61,7 @@ def need_shaping():
         raise Skipped("neither netem nor the wire shapes links here")
 
 
+@in_vm_too
 def test_every_kind_of_node():
     """Hosts, routers, and ports of switches and hubs, which forward none of it."""
     path = topology({"a": {}, "r": {"kind": "router"}, "s": {"kind": "switch"}, "t": {"kind": "switch", "stp": True},
@@ -79,6 +80,7 @@ def netlab_labs():
     return json.loads(netlab("--json", "ls").stdout)
 
 
+@in_vm_too
 def test_rate():
     doc = passes(topology(["a", "b"], [["a", "b", {"->": {"rate": "8mbit"}}]]))
     rate = doc["links"]["a--b"]["->"]["checks"]["rate"]
@@ -89,6 +91,7 @@ def test_rate():
     check("rate" not in doc["links"]["a--b"]["<-"]["checks"], "no rate was asked of the other direction")
 
 
+@in_vm_too
 def test_all_keys():
     need_shaping()
     path = topology(["a", "b"], [["a", "b", {
@@ -106,6 +109,7 @@ def test_all_keys():
     check(back["lost"] > 0 and there["lost"] > 0, "losses")
 
 
+@in_vm_too
 def test_changes_count():
     """It is what is asked now that counts, not what the file said."""
     need_shaping()
@@ -129,6 +133,7 @@ def fabric(lab, *argv):
     return run("nsenter", f"--net=/proc/{lab.show()['pid']}/ns/net", *argv)
 
 
+@in_vm_too
 def test_shaped_behind_our_back():
     lab = Lab(topology(["a", "b", "c"], [["a", "b"], ["b", "c"]]))
     passes(lab.name, "--duration", "1s")
@@ -150,6 +155,7 @@ def test_shaped_behind_our_back():
     passes(lab.name, "--duration", "1s")
 
 
+@in_vm_too
 def test_netem_behind_our_back():
     if not have_netem():
         raise Skipped("this kernel has no sch_netem")

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The wire engine on real interfaces: what goes in comes out, as it was and when it should, and is counted.
-   netlab-test: timeout=700 serial host */
+   netlab-test: timeout=700 timed host */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The wire engine under change: settings, handovers from and to the kernel's redirects, and its death, under numbered
    frames: none is lost or doubled by the change, and what is lost is counted.
-   netlab-test: timeout=700 serial host */
+   netlab-test: timeout=700 timed host */
 #include <errno.h>
 #include <poll.h>
 #include <setjmp.h>

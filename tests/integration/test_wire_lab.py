@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Labs whose links the wire carries: given to it and taken back while TCP runs, its process killed, traces
 that vanish, and what 'stats' says of it all.
-netlab-test: timeout=700 serial host"""
+netlab-test: timeout=700 timed host"""
 import json
 import os
 import signal

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The wire engine under programs' own sockets, whose checksums and segments the kernel leaves to the hardware.
-   netlab-test: timeout=700 serial host */
+   netlab-test: timeout=700 timed host */
 #include <arpa/inet.h>
 #include <poll.h>
 #include <setjmp.h>

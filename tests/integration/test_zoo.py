@@ -2,14 +2,14 @@
 """Real networks (../shared/data/zoo): 200 pairs of each answer ping, and take the time that the delays on
 the routed path add up to, there and back: never less, and at most 5 % and 0.15 ms a hop more through the
 wire, 0.5 ms through netem on the VM's emulated processor.
-netlab-test: timeout=900 serial"""
+netlab-test: timeout=900 timed"""
 import glob
 import json
 import os
 import random
 import sys
 
-from support import (PROBE, TOP, Failed, Lab, between, check, equal, have_netem, load, main,
+from support import (PROBE, TOP, Failed, Lab, between, check, equal, have_netem, in_vm_too, load, main,
                      netlab, run, topology)
 
 ZOO = os.path.join(TOP, "..", "shared", "data", "zoo")
@@ -153,15 +153,18 @@ def test_each_is_tested():
     equal(files, {"attmpls", "bellsouth", "geant2012", "kdl", "uscarrier"}, "networks")
 
 
+@in_vm_too
 def test_attmpls():
     measure("attmpls")
 
 
+@in_vm_too
 def test_geant2012():
     path, answers = measure("geant2012")
     planned_hops(path, answers[:20])
 
 
+@in_vm_too
 def test_bellsouth():
     path, answers = measure("bellsouth")
     planned_hops(path, answers[:20])
@@ -175,6 +178,7 @@ def test_kdl():
     measure("kdl")
 
 
+@in_vm_too
 def test_a_wrong_delay_is_seen():
     """The judge can judge: a link that delays more, or less, than it is said to."""
     line = topology({n: {"kind": "router"} for n in "abc"},

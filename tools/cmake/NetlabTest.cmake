@@ -2,11 +2,8 @@
 # One line per test: each helper sets the label, the time limit, the environment and the skip code.
 #
 # A test may say more about itself on a line of its own that contains
-#   netlab-test: [timeout=SECONDS] [serial] [host]
-# so that adding one touches no CMake file. Tests run side by side; one that measures time or counts
-# what is on the host says 'serial'. Integration tests run on the host and, labelled 'vm', in the VM
-# as well, for its netem and its kernel; one to which neither matters says 'host'. Limits hold in the
-# VM too, whose processor is emulated.
+#   netlab-test: [timeout=SECONDS] [heavy] [long] [timed] [serial] [host]
+# so that adding one touches no CMake file. docs/testing.md says what each word means and when to say it.
 
 # Every test sees these; NETLAB_MUST_WORK=1 (set by the caller of ctest) forbids skipping.
 set(NETLAB_TEST_ENV
@@ -21,6 +18,8 @@ set(NETLAB_TEST_ENV
 function(netlab_test_properties test)
 	cmake_parse_arguments(PARSE_ARGV 1 arg "" "LABEL;SOURCE;TIMEOUT" "")
 	set(serial OFF)
+	set(processors 1)
+	set(cost 1)
 	set(labels ${arg_LABEL})
 	if(arg_LABEL STREQUAL "integration")
 		list(APPEND labels vm)
@@ -31,8 +30,20 @@ function(netlab_test_properties test)
 		if(wish MATCHES "timeout=([0-9]+)")
 			set(arg_TIMEOUT "${CMAKE_MATCH_1}")
 		endif()
+		if(wish MATCHES "netlab-test:.* heavy")
+			set(processors 2)
+		endif()
+		if(wish MATCHES "netlab-test:.* long")
+			set(cost 100) # first, so that none of them is alone at the end
+		endif()
 		if(wish MATCHES "netlab-test:.* serial")
 			set(serial ON)
+		endif()
+		if(wish MATCHES "netlab-test:.* timed")
+			set(processors 3)
+			set_property(GLOBAL APPEND PROPERTY NETLAB_TIMED_TESTS ${test})
+		elseif(NOT serial AND arg_LABEL STREQUAL "integration")
+			set_property(GLOBAL APPEND PROPERTY NETLAB_UNTIMED_TESTS ${test})
 		endif()
 		if(wish MATCHES "netlab-test:.* host")
 			list(REMOVE_ITEM labels vm)
@@ -40,8 +51,15 @@ function(netlab_test_properties test)
 	endif()
 	set_tests_properties(${test} PROPERTIES
 		LABELS "${labels}" TIMEOUT "${arg_TIMEOUT}" SKIP_RETURN_CODE 77
-		RUN_SERIAL ${serial} ENVIRONMENT "${NETLAB_TEST_ENV}"
+		RUN_SERIAL ${serial} PROCESSORS ${processors} COST ${cost} ENVIRONMENT "${NETLAB_TEST_ENV}"
 		WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
+endfunction()
+
+# Once all tests are there: those that measure time wait for all that do not, whose work they would measure.
+function(netlab_timed_tests_last)
+	get_property(timed GLOBAL PROPERTY NETLAB_TIMED_TESTS)
+	get_property(others GLOBAL PROPERTY NETLAB_UNTIMED_TESTS)
+	set_tests_properties(${timed} PROPERTIES DEPENDS "${others}")
 endfunction()
 
 # What a C test links with: the internals, the command line, and tests/support.
