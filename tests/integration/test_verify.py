@@ -9,7 +9,7 @@ import time
 import xml.etree.ElementTree
 
 from support import (SCRATCH, Failed, Lab, Skipped, between, check, equal, have_netem, in_vm_too, main,
-                     matches, netlab, run, start, topology)
+                     matches, netlab, run, start, topology, wait_for)
 
 ARROWS = ("->", "<-")
 
@@ -206,12 +206,15 @@ def test_dead_ends():
     passes(lab.name, "--duration", "1s", but=["a--b"])
     lab.exec("a", "ip", "link", "set", "eth0", "up")
     fabric(lab, *"ip link set L1.a down".split())
+    # on a busy machine the kernel takes up to a second to say so
+    wait_for(lambda: lab.out("b", "cat", "/sys/class/net/eth1/operstate") != "up\n", "b:eth1 to lose its carrier")
     code, doc = verify(lab.name, "b--c", "--duration", "1s")
     equal((code, doc["links"]["b--c"]["error"]), (6, "in node 'b', the interface 'eth1' has no carrier"))
     lab.exec("c", "ip", "link", "delete", "eth1")
     code, doc = verify(lab.name, "c--a", "--duration", "1s")
     equal((code, doc["links"]["c--a"]["error"]), (6, "node 'c' has no interface 'eth1' any more"))
     os.kill(lab.pid("c"), 9)
+    wait_for(lambda: lab.show()["nodes"]["c"]["state"] == "dead", "c's death to be seen")
     code, doc = verify(lab.name, "c--a", "--duration", "1s")
     equal(code, 6, "exit code with a dead node")
     matches(doc["links"]["c--a"]["error"], "'c'")
