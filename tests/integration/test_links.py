@@ -2,7 +2,7 @@
 """What links do to numbered packets is what was asked, in each direction on its own: by netem where the
 kernel has it, by the wire where it has not.
 Counts are held against 4 standard deviations; seeds are fixed, so a run that passes passes again.
-netlab-test: timeout=900 timed"""
+netlab-test: timeout=900 timed long"""
 import glob
 import json
 import math

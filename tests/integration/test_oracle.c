@@ -4,7 +4,7 @@
  * netlab does it, and through a pipe. What is lost, doubled, corrupted or marked must be the same frame by frame, and each
  * arrives when, and in the order in which, the pipe says.
  *
- * Runs where sch_netem is and takes a seed (Linux 6.6): tools/vm. netlab-test: timeout=1200 timed
+ * Runs where sch_netem is and takes a seed (Linux 6.6): tools/vm. netlab-test: timeout=1200 timed long
  */
 #include <arpa/inet.h>
 #include <errno.h>

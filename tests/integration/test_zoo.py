@@ -2,7 +2,7 @@
 """Real networks (../shared/data/zoo): 200 pairs of each answer ping, and take the time that the delays on
 the routed path add up to, there and back: never less, and at most 5 % and 0.15 ms a hop more through the
 wire, 0.5 ms through netem on the VM's emulated processor.
-netlab-test: timeout=900 timed"""
+netlab-test: timeout=900 timed long"""
 import glob
 import json
 import os
