@@ -130,7 +130,9 @@ for topology; do
 		continue
 	fi
 	sh -n "$work/$name.sh"
-	if ! command -v shellcheck >/dev/null || shellcheck "$work/$name.sh"; then :; else fail "$name: shellcheck"; fi
+	if [ -z "${NETLAB_HOST_RAN-}" ] && command -v shellcheck >/dev/null; then
+		shellcheck "$work/$name.sh" || fail "$name: shellcheck"
+	fi
 	if grep -q '^# This lab cannot be built by a script' "$work/$name.sh"; then
 		code=0
 		sh "$work/$name.sh" up 2>"$work/said" || code=$?

@@ -5,7 +5,7 @@ import glob
 import os
 import re
 
-from support import (IN_VM, NETLAB, STATE, Lab, check, equal, main, matches, netlab, netlab_json,
+from support import (IN_VM, NETLAB, STATE, Lab, check, equal, in_vm_too, main, matches, netlab, netlab_json,
                      run, topology)
 
 ROUNDS = 15 if IN_VM else 50
@@ -16,6 +16,7 @@ def two_and_a_router():
                     [["a", "r"], ["r", "sw"], ["b", "sw"], ["c", "sw"]])
 
 
+@in_vm_too
 def test_ping_by_name_at_once():
     path = two_and_a_router()
     for _ in range(ROUNDS):
@@ -27,6 +28,7 @@ def test_ping_by_name_at_once():
         check(not os.path.exists(os.path.join(STATE, lab.name)), "a run directory is left")
 
 
+@in_vm_too
 def test_run_is_usable_at_once():
     path = two_and_a_router()
     for _ in range(ROUNDS):

@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 
-from support import (NETLAB, SCRATCH, STATE, Lab, check, equal, main, matches, netlab, netlab_json, run,
+from support import (NETLAB, SCRATCH, STATE, Lab, check, equal, in_vm_too, main, matches, netlab, netlab_json, run,
                      topology, wait_for)
 
 BUSYBOX = "/bin/busybox"
@@ -40,6 +40,7 @@ def mounts(lab, node):
     return found
 
 
+@in_vm_too
 def test_host_tree_is_read_only():
     lab = Lab(pair())
     for point, (options, kind, _, _) in mounts(lab, "a").items():
@@ -71,6 +72,7 @@ def test_host_tree_is_read_only():
                   for word in words), "a mount propagates")
 
 
+@in_vm_too
 def test_two_nodes_never_meet():
     lab = Lab(pair())
     for node in "ab":
@@ -203,6 +205,7 @@ def test_files_that_cannot_be():
         failing({"files": files}, reason, status=3)
 
 
+@in_vm_too
 def test_mounts():
     data = os.path.join(SCRATCH, "data")
     os.makedirs(os.path.join(data, "inner"), exist_ok=True)
@@ -263,6 +266,7 @@ def content(top):
     return sorted(found)
 
 
+@in_vm_too
 def test_rootfs():
     top = tree("root")
     before = content(top)
@@ -299,6 +303,7 @@ def test_rootfs():
     failing({"rootfs": "root", "share": ["mnt"]}, "mnt", status=3)
 
 
+@in_vm_too
 def test_hostile_rootfs():
     """Links in a tree that would have us mount or write outside of it."""
     secret = os.path.join(SCRATCH, "outside")
@@ -387,6 +392,7 @@ def test_shared_tree():
     failing({"share": ["mnt"], "files": {"/etc/x": ""}}, "would be the host's", status=3)
 
 
+@in_vm_too
 def test_leaves_nothing():
     """Mounts of nodes are nobody else's: the host's table is as it was, while they live and after."""
     def table():

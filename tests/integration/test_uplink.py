@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 
-from support import (NETLAB, SCRATCH, check, equal, main, matches, run, topology,
+from support import (NETLAB, SCRATCH, check, equal, in_vm_too, main, matches, run, topology,
                      wait_for)
 
 HOST, WORLD = "198.51.100.2", "198.51.100.1"
@@ -112,6 +112,7 @@ while True:
 CLIENT = ("import socket; print(socket.create_connection(('%s', 8080), 20).recv(100).decode())" % WORLD)
 
 
+@in_vm_too
 @in_world
 def test_nodes_reach_the_world(w):
     before = w.state_of_host()
@@ -143,6 +144,7 @@ def test_nodes_reach_the_world(w):
         server.stdout.close()
 
 
+@in_vm_too
 @in_world
 def test_power(w):
     """Whichever node goes and comes back, the way out is there; and nothing of the old one stays on the host."""
