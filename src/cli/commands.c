@@ -138,11 +138,13 @@ const struct cli_command cli_commands[] = {
 			"DIR is of 'run --record'. What happened to packets in that run is put in by fault rules, into the\n"
 			"same topology without dice; what is not needed to make CMD (default: the recorded command) fail is\n"
 			"left out, piece by piece, in labs of their own side by side. What is left is written as a\n"
-			"topology and said in words. CMD fails when its exit code is not 0, or when the time of --timeout,\n"
-			"which each run has for itself, is up. --tries (default: as often as the whole suggests): for\n"
-			"failures that come only now and then. The result is run ten times at the end.\n"
-			"Exit code 0: done; 1: it did not fail with all of it, or fails with nothing; 125: netlab itself\n"
-			"failed; 126, 127: CMD cannot be executed or is not found; 128 + N: ended by signal N.\n",
+			"topology and said in words. What does not fail by rules is replayed with fewer and fewer of its\n"
+			"decisions, and a file for 'replay --decisions' comes of it. CMD fails when its exit code is not 0,\n"
+			"or when the time of --timeout, which each run has for itself, is up. --tries (default: as often as\n"
+			"the whole suggests): for failures that come only now and then. The result is run ten times at the\n"
+			"end. Ctrl-C writes what is left until then.\n"
+			"Exit code 0: done; 1: it did not fail with all of it, fails with nothing, or failed but once; 125:\n"
+			"netlab itself failed; 126, 127: CMD cannot be executed or is not found; 128 + N: ended by signal N.\n",
 		.example = "netlab shrink trouble --timeout 5s -- ./test.sh",
 		.options = OPT_BIT(OPT_JOBS) | OPT_BIT(OPT_TRIES) | OPT_BIT(OPT_TIMEOUT) |
 			   OPT_BIT(OPT_OUTPUT) | OPT_BIT(OPT_IN),

@@ -2,6 +2,7 @@
 /* Errors, notes and JSON, in one form for every command. */
 #include "cli/output.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -197,6 +198,26 @@ void cli_add_safe(struct buf *b, const char *text)
 		else
 			buf_add(b, p, 1);
 	}
+}
+
+void cli_add_word(struct buf *b, const char *word)
+{
+	const char *p = word;
+
+	while (isalnum((unsigned char)*p) || (*p && strchr("@%+=:,./-_", *p)))
+		p++;
+	if (*word && !*p) {
+		buf_puts(b, word);
+		return;
+	}
+	buf_puts(b, "'");
+	for (p = word; *p; p++) {
+		if (*p == '\'')
+			buf_puts(b, "'\\''");
+		else
+			buf_add(b, p, 1);
+	}
+	buf_puts(b, "'");
 }
 
 const char *cli_json_string(const json_t *object, const char *key, const char *otherwise)

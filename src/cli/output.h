@@ -50,6 +50,8 @@ json_t *cli_json_text(const char *text, size_t len);
 json_t *cli_json_u64(uint64_t value);
 /** Adds text with control characters written as \xNN, so that a name cannot steer the terminal. */
 void cli_add_safe(struct buf *b, const char *text);
+/** Adds a word as a shell reads it: quoted where it has to be. */
+void cli_add_word(struct buf *b, const char *word);
 
 /** The string at `key` of an object; `otherwise` when it is not there or no string. */
 const char *cli_json_string(const json_t *object, const char *key, const char *otherwise);

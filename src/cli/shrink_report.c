@@ -20,23 +20,30 @@ static double at_least(const struct shrink_rate *r)
 	       (1 + z * z / n);
 }
 
-static void file_name(const struct shrinking *s, char *ret, size_t size)
+void shrink_file_name(const struct shrinking *s, char ret[static 4096])
 {
 	if (s->c->value[OPT_OUTPUT])
-		(void)snprintf(ret, size, "%s", s->c->value[OPT_OUTPUT]);
+		(void)snprintf(ret, 4096, "%s", s->c->value[OPT_OUTPUT]);
 	else
-		(void)snprintf(ret, size, "%s-shrunk.json", s->topo->name);
+		(void)snprintf(ret, 4096, "%s-shrunk.%s", s->topo->name,
+			       s->by_replay ? "decisions" : "json");
 }
 
-static int write_topology(struct shrinking *s, const char *path, const char *words)
+double shrink_chance(const struct shrink_rate *result, const struct shrink_rate *none)
 {
-	struct cli *c = s->c;
-	_cleanup_free_ char *text = NULL;
-	json_t *about = json_object();
-	FILE *out;
-	int e = 0;
+	double p = 1;
 
-	/* what it is stands first in the file */
+	/* Fisher's exact test, one-sided, where none of none->of failed: that all failures are among the result's runs */
+	for (unsigned i = 0; i < result->failed; i++)
+		p *= (double)(result->of - i) / (result->of + none->of - i);
+	return p;
+}
+
+/** The topology with the rules that are left, what it is standing first in it. @return malloc'ed; NULL: no memory */
+static char *topology_text(struct shrinking *s, const char *words)
+{
+	json_t *about = json_object();
+
 	json_object_set_new(about, "//", json_string(words));
 	json_object_update(about, s->base);
 	json_object_set_new(about, "//", json_string(words));
@@ -46,7 +53,26 @@ static int write_topology(struct shrinking *s, const char *path, const char *wor
 				    : json_sprintf("%llu", (unsigned long long)s->record.seed));
 	json_decref(s->base);
 	s->base = about;
-	text = shrink_topology(s, s->ddmin.kept, s->ddmin.n_kept, JSON_INDENT(2));
+	return shrink_topology(s, s->ddmin.kept, s->ddmin.n_kept, JSON_INDENT(2));
+}
+
+static char *decisions_text(const struct shrinking *s)
+{
+	_cleanup_buf_ struct buf b = { 0 };
+
+	shrink_replay_print(&b, s);
+	if (b.len > 0 && b.data[b.len - 1] == '\n')
+		b.data[--b.len] = '\0'; /* it is written with one */
+	return buf_text(&b) ? strdup(buf_text(&b)) : NULL;
+}
+
+static int write_result(struct shrinking *s, const char *path, const char *words)
+{
+	struct cli *c = s->c;
+	_cleanup_free_ char *text = s->by_replay ? decisions_text(s) : topology_text(s, words);
+	FILE *out;
+	int e = 0;
+
 	if (!text) {
 		(void)err_set(&c->err, ENOMEM, "out of memory");
 		return cli_fail(c, &c->err);
@@ -69,29 +95,51 @@ static json_t *rate_json(const struct shrink_rate *r)
 	return json_pack("{s:i,s:i}", "failed", (int)r->failed, "runs", (int)r->of);
 }
 
-static int print_json(struct shrinking *s, const char *path, const char *words,
-		      const struct shrink_rate *whole, const struct shrink_rate *result,
-		      const struct shrink_rate *none)
+static json_t *faults_json(const struct shrinking *s)
 {
-	_cleanup_buf_ struct buf faults = { 0 };
+	_cleanup_buf_ struct buf b = { 0 };
+	json_t *faults;
 
-	atoms_print(&faults, &s->atoms, s->ddmin.kept, s->ddmin.n_kept, s->topo);
-	return cli_print_json(
-		s->c,
-		json_pack("{s:s,s:s,s:i,s:i,s:i,s:i,s:o,s:i,s:i,s:f,s:o,s:o,s:o}", "file", path,
-			  "words", words, "decisions", (int)s->atoms.n, "left",
-			  (int)s->ddmin.n_kept, "unsaid", (int)s->atoms.n_unsaid, "by_itself",
-			  (int)s->atoms.n_by_itself, "faults",
-			  json_loads(buf_text(&faults) ? buf_text(&faults) : "[]", 0, NULL),
-			  "candidates", (int)s->n_candidates, "tries", (int)s->tries, "elapsed_s",
-			  (double)(sys_monotonic_ns() - s->start_ns) / 1e9, "whole",
-			  rate_json(whole), "result", rate_json(result), "none", rate_json(none)),
-		NETLAB_EXIT_OK);
+	if (s->by_replay)
+		return json_null();
+	atoms_print(&b, &s->atoms, s->ddmin.kept, s->ddmin.n_kept, s->topo);
+	faults = buf_text(&b) ? json_loads(buf_text(&b), 0, NULL) : NULL;
+	return faults ? faults : json_array();
+}
+
+static json_t *replay_json(const struct shrinking *s, const char *path)
+{
+	_cleanup_buf_ struct buf b = { 0 };
+
+	if (!s->by_replay)
+		return json_null();
+	shrink_replay_command(&b, s, path);
+	return buf_text(&b) ? cli_json_text(buf_text(&b), b.len) : NULL;
+}
+
+static int print_json(struct shrinking *s, const char *path, const char *words,
+		      const struct shrink_rates *r)
+{
+	return cli_print_json(s->c,
+			      json_pack("{s:o,s:s,s:i,s:i,s:i,s:i,s:o,s:o,s:i,s:i,s:f,s:o,s:o,s:o}",
+					"file", cli_json_text(path, strlen(path)), "words", words,
+					"decisions", (int)s->ddmin.n, "left", (int)s->ddmin.n_kept,
+					"unsaid", s->by_replay ? 0 : (int)s->atoms.n_unsaid,
+					"by_itself", s->by_replay ? 0 : (int)s->atoms.n_by_itself,
+					"faults", faults_json(s), "replay", replay_json(s, path),
+					"candidates", (int)s->n_candidates, "tries", (int)s->tries,
+					"elapsed_s",
+					(double)(sys_monotonic_ns() - s->start_ns) / 1e9, "whole",
+					rate_json(&r->whole), "result", rate_json(&r->result),
+					"none", rate_json(&r->none)),
+			      NETLAB_EXIT_OK);
 }
 
 /** What the answer leaves out. */
 static void note_rest(const struct shrinking *s)
 {
+	if (s->by_replay)
+		return;
 	if (s->atoms.n_unsaid)
 		cli_note(
 			s->c,
@@ -104,31 +152,76 @@ static void note_rest(const struct shrinking *s)
 			s->atoms.n_by_itself);
 }
 
-int shrink_report(struct shrinking *s, const struct shrink_rate *whole,
-		  const struct shrink_rate *result, const struct shrink_rate *none)
+/** What the figures do not show. */
+static void note_doubt(const struct shrinking *s, const struct shrink_rates *r)
 {
-	_cleanup_buf_ struct buf words = { 0 };
+	double chance = shrink_chance(&r->result, &r->none);
+
+	if (chance > SHRINK_CHANCE_MAX)
+		cli_note(
+			s->c,
+			"warning: that may be chance: if it failed as often without them, %.0f of 100 such "
+			"comparisons would come out like this; give it more --tries",
+			100 * chance);
+	else if (r->result.failed < r->result.of && !s->c->value[OPT_TRIES])
+		cli_note(
+			s->c,
+			"it fails now and then: with more --tries (now %u) fewer decisions may be left",
+			s->tries);
+}
+
+static void print_text(const struct shrinking *s, const char *words, const struct shrink_rates *r)
+{
+	bool one = s->ddmin.n_kept == 1;
+	FILE *out = s->c->io->out;
+
+	(void)fprintf(out, "%s\n\n%zu of %zu decisions %s left", words, s->ddmin.n_kept, s->ddmin.n,
+		      one ? "is" : "are");
+	if (r->result.of == 0) {
+		(void)fprintf(out, ", and fewer might do: it was interrupted.");
+	} else {
+		(void)fprintf(
+			out,
+			". With %s %u of %u runs failed (95 %% sure: at least %.0f %% do), with all %u of %u,\n"
+			"with none %u of %u.",
+			one ? "it" : "them", r->result.failed, r->result.of, at_least(&r->result),
+			r->whole.failed, r->whole.of, r->none.failed, r->none.of);
+	}
+	(void)fprintf(out, " %zu candidates in %.1f s.\n", s->n_candidates,
+		      (double)(sys_monotonic_ns() - s->start_ns) / 1e9);
+}
+
+int shrink_report(struct shrinking *s, const struct shrink_rates *rates)
+{
+	_cleanup_buf_ struct buf b = { 0 }, again = { 0 };
+	const char *words;
 	char path[4096];
 	int code;
 
-	file_name(s, path, sizeof(path));
-	buf_puts(&words, "It fails when ");
-	atoms_describe(&words, &s->atoms, s->ddmin.kept, s->ddmin.n_kept, s->topo, s->plan,
-		       &s->frames);
-	buf_puts(&words, ".");
-	code = write_topology(s, path, buf_text(&words) ? buf_text(&words) : "");
+	shrink_file_name(s, path);
+	buf_puts(&b, "It fails when ");
+	if (s->by_replay)
+		shrink_replay_describe(&b, s);
+	else
+		atoms_describe(&b, &s->atoms, s->ddmin.kept, s->ddmin.n_kept, s->topo, s->plan,
+			       &s->frames);
+	buf_puts(&b, ".");
+	words = buf_text(&b) ? buf_text(&b) : "";
+	code = write_result(s, path, words);
 	note_rest(s);
+	if (rates->result.of > 0)
+		note_doubt(s, rates);
+	if (s->c->json)
+		return code ? code : print_json(s, path, words, rates);
+	/* it took its time: that it cannot be written is no reason to keep it back */
+	print_text(s, words, rates);
 	if (code)
 		return code;
-	if (s->c->json)
-		return print_json(s, path, buf_text(&words), whole, result, none);
-	(void)fprintf(
-		s->c->io->out,
-		"%s\n\n%zu of %zu decisions %s left. With %s %u of %u runs failed (95 %% sure: at least %.0f %% do), "
-		"with all %u of %u,\nwith none 0 of %u. %zu candidates in %.1f s.\nWritten to %s.\n",
-		buf_text(&words) ? buf_text(&words) : "", s->ddmin.n_kept, s->atoms.n,
-		s->ddmin.n_kept == 1 ? "is" : "are", s->ddmin.n_kept == 1 ? "it" : "them",
-		result->failed, result->of, at_least(result), whole->failed, whole->of, none->of,
-		s->n_candidates, (double)(sys_monotonic_ns() - s->start_ns) / 1e9, path);
+	(void)fprintf(s->c->io->out, "Written to %s.\n", path);
+	if (s->by_replay) {
+		shrink_replay_command(&again, s, path);
+		(void)fprintf(s->c->io->out, "again: %s\n",
+			      buf_text(&again) ? buf_text(&again) : "");
+	}
 	return NETLAB_EXIT_OK;
 }

@@ -47,7 +47,7 @@ static void draw_line(struct shrinking *s)
 	shrink_erase_line(s);
 	s->drawn_ns = now;
 	(void)fprintf(err, "netlab: %zu candidates tried, %zu of %zu decisions left, %.1f s",
-		      s->n_candidates, s->ddmin.kept ? s->ddmin.n_kept : s->atoms.n, s->atoms.n,
+		      s->n_candidates, s->ddmin.n_kept, s->ddmin.n,
 		      (double)(now - s->start_ns) / 1e9);
 	(void)fflush(err);
 	s->line = true;
@@ -84,20 +84,34 @@ static int start(struct shrinking *s, struct shrink_slot *slot, const size_t *wh
 	struct cli *c = s->c;
 	struct cli_topology t = { .file = s->record.path };
 	struct sweep_job job = { .c = &s->runner, .topology = &t, .seed = s->record.seed };
+	struct lab_replay of_lab;
+	struct replay *replay = NULL;
 	int r;
 
-	t.text = shrink_topology(s, which, n, JSON_COMPACT);
+	if (s->by_replay) {
+		if (shrink_replay_new(s, which, n, &replay, &c->err) < 0)
+			return give_up(s, cli_fail(c, &c->err));
+		of_lab.script_fd = replay_fd(replay);
+		job.replay = &of_lab;
+		t.file = s->record.source_dir ? s->record.source_dir : "";
+		t.text = s->record.source;
+		t.len = s->record.source_len;
+	} else {
+		t.text = shrink_topology(s, which, n, JSON_COMPACT);
+		t.len = t.text ? strlen(t.text) : 0;
+	}
 	if (!t.text) {
 		(void)err_set(&c->err, ENOMEM, "out of memory");
 		return give_up(s, cli_fail(c, &c->err));
 	}
-	t.len = strlen(t.text);
 	sweep_lab_name(s->topo->name, ++s->n_started, job.name);
 	/* what the child inherits must not be written twice */
 	(void)fflush(c->io->out);
 	(void)fflush(c->io->err);
 	r = sys_pool_start(&s->pool, sweep_worker, &job, slot, &c->err);
-	free(t.text);
+	(void)replay_free(replay); /* the run has it */
+	if (!s->by_replay)
+		free(t.text);
 	if (r < 0) {
 		shrink_erase_line(s);
 		return give_up(s, cli_fail(c, &c->err));

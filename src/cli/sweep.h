@@ -21,8 +21,9 @@ struct sweep_job {
 	const struct cli *c;                 /**< the sweep's */
 	const struct cli_topology *topology; /**< its text is read again, with the seed */
 	uint64_t seed;
-	char name[NAME_MAX_BYTES + 1]; /**< of the lab */
-	const char *record;            /**< directory to record to; NULL = none */
+	char name[NAME_MAX_BYTES + 1];   /**< of the lab */
+	const char *record;              /**< directory to record to; NULL = none */
+	const struct lab_replay *replay; /**< what it replays; NULL = nothing */
 };
 
 /** What a worker tells; followed by what netlab itself said. */

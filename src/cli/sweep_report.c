@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* What a sweep found: a row per seed that failed, and what it comes to in words; or all of it as JSON. */
-#include <ctype.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -49,40 +48,19 @@ static size_t add_rows(struct cli_table *t, const struct sweep *s)
 	return left;
 }
 
-/* A word as a shell reads it. */
-static void add_word(struct buf *b, const char *word)
-{
-	const char *p = word;
-
-	while (isalnum((unsigned char)*p) || (*p && strchr("@%+=:,./-_", *p)))
-		p++;
-	if (*word && !*p) {
-		buf_puts(b, word);
-		return;
-	}
-	buf_puts(b, "'");
-	for (p = word; *p; p++) {
-		if (*p == '\'')
-			buf_puts(b, "'\\''");
-		else
-			buf_add(b, p, 1);
-	}
-	buf_puts(b, "'");
-}
-
 static void add_option(struct buf *b, const char *name, const char *value)
 {
 	if (!value)
 		return;
 	buf_printf(b, " --%s ", name);
-	add_word(b, value);
+	cli_add_word(b, value);
 }
 
 /* The command that runs a seed again. */
 static void add_again(struct buf *b, const struct sweep_what *w, uint64_t seed)
 {
 	buf_puts(b, "netlab run ");
-	add_word(b, strcmp(w->topology, "stdin") == 0 ? "-" : w->topology);
+	cli_add_word(b, strcmp(w->topology, "stdin") == 0 ? "-" : w->topology);
 	buf_printf(b, " --seed %" PRIu64, seed);
 	add_option(b, "in", w->in);
 	add_option(b, "engine", w->engine);
@@ -92,7 +70,7 @@ static void add_again(struct buf *b, const struct sweep_what *w, uint64_t seed)
 	buf_puts(b, " --");
 	for (const char *const *arg = w->command; *arg; arg++) {
 		buf_puts(b, " ");
-		add_word(b, *arg);
+		cli_add_word(b, *arg);
 	}
 }
 
@@ -106,7 +84,7 @@ static void add_replay(struct buf *b, const struct sweep_account *a, uint64_t se
 		return;
 	}
 	buf_puts(b, "netlab replay ");
-	add_word(b, path);
+	cli_add_word(b, path);
 	add_option(b, "timeout", a->what->timeout);
 	if (a->what->strict)
 		buf_puts(b, " --strict");

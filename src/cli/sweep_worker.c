@@ -40,6 +40,7 @@ static int run(struct cli *c, const struct sweep_job *job, struct cli_run *run)
 		.text = job->topology->text,
 		.len = job->topology->len,
 	};
+	run->up.replay = job->replay;
 	r = cli_timeout(c, &run->up.timeout_ns, &c->err);
 	if (r == 0)
 		r = cli_topology_parse(c, t, &c->err);

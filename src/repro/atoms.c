@@ -12,7 +12,11 @@
 #include "repro/expression.h"
 #include "sys/match.h"
 
-enum { BITS = 8 };
+enum {
+	BITS = 8,
+	/* what no rule does to a packet */
+	UNSAID = VERDICT_MARK | VERDICT_AHEAD | VERDICT_COPY_CORRUPT | VERDICT_COPY_AHEAD,
+};
 
 /** Where a packet is found among the frames. */
 struct place {
@@ -134,12 +138,10 @@ static int add_damage(struct making *m, struct atom atom, const struct verdict *
 static int add_actions(struct making *m, struct atom atom)
 {
 	const struct verdict *v = &atom.decision->verdict;
-	const unsigned damage = VERDICT_CORRUPT | VERDICT_CORRUPT_BIT | VERDICT_CORRUPT_BYTE,
-		       unsaid = VERDICT_MARK | VERDICT_AHEAD | VERDICT_COPY_CORRUPT |
-				VERDICT_COPY_AHEAD;
+	const unsigned damage = VERDICT_CORRUPT | VERDICT_CORRUPT_BIT | VERDICT_CORRUPT_BYTE;
 	int r = 0;
 
-	if (v->actions & unsaid)
+	if (v->actions & UNSAID)
 		m->out->n_unsaid++;
 	if (v->actions & VERDICT_DROP)
 		return add_action(m, atom, FAULT_DROP);
@@ -177,6 +179,10 @@ static int take_apart(struct making *m, const struct decision *d)
 
 	if (comes_by_itself(d->cause)) {
 		m->out->n_by_itself++;
+		return 0;
+	}
+	if (!(d->verdict.actions & ~UNSAID)) {
+		m->out->n_unsaid++;
 		return 0;
 	}
 	if (!at)
@@ -220,7 +226,8 @@ int atoms_make(const struct decisions *d, const struct frames *f, const struct t
 	if (!m.places)
 		return err_set(err, ENOMEM, "out of memory");
 	ret->with_data = with_data;
-	for (size_t i = 0; i < d->n && r == 0; i++)
+	/* each is looked for among all packets: no more of that than is of use */
+	for (size_t i = 0; i < d->n && r == 0 && ret->n <= ATOMS_MAX; i++)
 		r = take_apart(&m, &d->items[i]);
 	free(m.places);
 	if (r < 0)

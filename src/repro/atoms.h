@@ -19,6 +19,8 @@
 #include "topo/fault.h"
 #include "topo/model.h"
 
+enum { ATOMS_MAX = TOPO_FAULTS_MAX /**< of rules a lab takes no more */ };
+
 struct atom {
 	struct topo_fault fault;         /**< nth has one number */
 	const struct decision *decision; /**< borrowed */
@@ -36,7 +38,7 @@ struct atoms {
 };
 
 /**
- * Makes them.
+ * Makes them; where there are more than ATOMS_MAX it ends with one too many.
  * @param[in] with_data  packets are known by the beginning of their payload as well: this holds when there are more or
  *                       fewer before them, but not when payloads differ from run to run
  * @return 0; -EINVAL: a decision's packet is not among the frames, or its link not in the topology; -ENOMEM
@@ -50,5 +52,8 @@ void atoms_print(struct buf *b, const struct atoms *a, const size_t *which, size
 /** Says in words what they are: "the 1st SYN+ACK from b to a is lost and ...". @param[in] plan  names the addresses */
 void atoms_describe(struct buf *b, const struct atoms *a, const size_t *which, size_t n,
 		    const struct topo *t, const struct plan *plan, const struct frames *f);
+/** Says which packet a decision is about: by the beginning of its payload, where that is among the frames. */
+void atoms_describe_packet(struct buf *b, const struct decision *d, const struct topo *t,
+			   const struct plan *plan, const struct frames *f);
 
 #endif

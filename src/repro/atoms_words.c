@@ -208,3 +208,34 @@ void atoms_describe(struct buf *b, const struct atoms *a, const size_t *which, s
 			  again && before->fault.rule.action == FAULT_DUPLICATE);
 	}
 }
+
+static const struct frame_kept *find_frame(const struct frames *f, size_t link,
+					   const struct decision *d)
+{
+	for (size_t i = 0; i < f->n; i++) {
+		const struct frame_kept *k = &f->items[i];
+
+		if (k->link == link && k->dir == d->dir && k->index == d->index)
+			return k;
+	}
+	return NULL;
+}
+
+void atoms_describe_packet(struct buf *b, const struct decision *d, const struct topo *t,
+			   const struct plan *plan, const struct frames *f)
+{
+	const struct identity *id = &d->id;
+	struct atom a = { .decision = d };
+	size_t len = 0;
+
+	a.fault.link = topo_find_link(t, d->link);
+	a.fault.rule.nth[0].first = id->data ? id->nth_data : id->nth;
+	a.frame = find_frame(f, a.fault.link, d);
+	if (!a.frame || !expression_data(id, &f->bytes[a.frame->at], a.frame->len, &len)) {
+		identity_describe(b, id);
+		return;
+	}
+	print_packet(b, &a, true, t, plan, f);
+	if (id->flow > 1)
+		buf_printf(b, " in flow %" PRIu32, id->flow);
+}

@@ -128,6 +128,8 @@ void decisions_format(struct buf *b, const struct decision *items, size_t n);
 void verdict_format(struct buf *b, const struct verdict *v);
 /** Reads exactly what verdict_format() writes. @param[out] ret_why  static. @return 0; -EINVAL */
 int verdict_parse(const char *text, struct verdict *ret, const char **ret_why);
+/** Says it in words that follow a packet's: "is lost", "comes 5ms late and is marked (Congestion Experienced)"... */
+void verdict_describe(struct buf *b, const struct verdict *v);
 const char *decision_cause_name(enum decision_cause cause);
 
 #endif

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/units.h"
 #include "repro/decisions.h"
 
 enum value { VALUE_NONE, VALUE_U32, VALUE_DELAY };
@@ -55,6 +56,60 @@ void verdict_format(struct buf *b, const struct verdict *v)
 			buf_printf(b, "=%+" PRId64 "ns", delay);
 			break;
 		}
+	}
+}
+
+/** "5ms late" */
+static void describe_delay(struct buf *b, int64_t delay_ns)
+{
+	units_format_time(b, (uint64_t)(delay_ns < 0 ? -delay_ns : delay_ns));
+	buf_puts(b, delay_ns < 0 ? " early" : " late");
+}
+
+static void describe_copy(struct buf *b, const struct verdict *v)
+{
+	buf_puts(b, v->actions & VERDICT_DROP ? "a copy of it comes" : "it comes twice");
+	if (v->actions & VERDICT_COPY_CORRUPT)
+		buf_puts(b, ", the copy damaged");
+	if (v->actions & VERDICT_COPY_AHEAD)
+		buf_puts(b, ", the copy before all others");
+	if (v->actions & VERDICT_COPY_DELAY) {
+		buf_puts(b, ", the copy ");
+		describe_delay(b, v->copy_delay_ns);
+	}
+}
+
+void verdict_describe(struct buf *b, const struct verdict *v)
+{
+	static const struct {
+		unsigned actions;
+		const char *words;
+	} plain[] = {
+		{ VERDICT_DROP, "is lost" },
+		{ VERDICT_MARK, "is marked (Congestion Experienced)" },
+		{ VERDICT_CORRUPT | VERDICT_CORRUPT_BIT | VERDICT_CORRUPT_BYTE, "is damaged" },
+		{ VERDICT_AHEAD, "comes before all others" },
+	};
+	const char *and = "";
+
+	for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++) {
+		if (!(v->actions & plain[i].actions))
+			continue;
+		buf_printf(b, "%s%s", and, plain[i].words);
+		and = " and ";
+	}
+	if (v->actions & VERDICT_DELAY) {
+		buf_printf(b, "%scomes ", and);
+		describe_delay(b, v->delay_ns);
+		and = " and ";
+	}
+	if (v->actions & VERDICT_HOLD) {
+		buf_printf(b, "%scomes behind the next %" PRIu32, and, v->hold);
+		and = " and ";
+	}
+	if (v->actions & VERDICT_DUPLICATE) {
+		buf_puts(b, and);
+		describe_copy(b, v);
 	}
 }
 

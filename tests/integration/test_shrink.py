@@ -145,10 +145,10 @@ def planted(program, size, there, back, left, words):
             continue
         check(code in (1, 2, 124), f"{program}: a seed that fails", code)
         told, out = shrink(where, "--timeout", "3s", status=None)
-        if out:
+        if out and not told["replay"]:
             break
         # not what rules can say made this one fail, but a moment: another run of bad luck is taken
-        equal(told.returncode, 1, told.stderr)
+        equal(out or told.returncode, out or 1, told)
         left_out += 1
         check(left_out < 8, f"{program}: no recording that fails again")
     check(told["decisions"] >= 10, "decisions", told["decisions"])
@@ -176,17 +176,80 @@ def test_what_cannot_be_shrunk():
     command = numbers([5])
     where = record(path, command, "cannot")
     told = netlab("shrink", where, "--", "true", status=1).stderr
-    matches(told, "with all 2 recorded decisions .* it did not fail in 4 runs")
+    matches(told, "it does not fail by what rules can say; going on with replays")
+    matches(told, "with all 2 recorded decisions it did not fail in 4 runs, said as rules or replayed")
     told = netlab("shrink", where, "--", "false", status=1).stderr
     matches(told, "it fails without any of the recorded decisions")
     netlab("shrink", where, "--", "/no/such/command", status=127)
     matches(netlab("shrink", where, "--tries", "0", status=2).stderr, "--tries: '0' is no whole number")
     matches(netlab("shrink", where, "--in", "nowhere", status=2).stderr, "has no node 'nowhere'")
-    matches(netlab("shrink", where, "-o", "/no/such/dir/x.json", status=125).stderr, "writing '/no/such/dir/x.json'")
+    began = time.monotonic()
+    matches(netlab("shrink", where, "-o", "/no/such/dir/x.json", status=125).stderr,
+            "writing '/no/such/dir/x.json'.*name another file")
+    check(time.monotonic() - began < 5, "known before it is looked for")
+    nothing = record(topology(["a", "b"], [["a", "b"]], **QUIET), "false", "nothing")
+    matches(netlab("shrink", nothing, status=1).stderr, "every packet passed untouched")
     netlab("shrink", os.path.join(SCRATCH, "no-record"), status=None)
     os.rename(os.path.join(where, "summary.json"), os.path.join(where, "gone"))
     check(netlab("shrink", where, status=None).returncode != 0, "a recording without its end")
     equal(netlab_json("ls"), [])
+
+
+def test_by_replay():
+    """What no rule can say: a packet that overtakes others."""
+    command = script("order", f"""
+import subprocess, sys
+netlab = [{NETLAB!r}, "exec"]
+receiver = subprocess.Popen(netlab + ["b", "--", "python3", "-uc", '''
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("", 4433))
+print("bound", flush=True)
+print(*[int.from_bytes(s.recv(100), "big") for _ in range(30)])'''], stdout=subprocess.PIPE, text=True)
+receiver.stdout.readline()
+subprocess.run(netlab + ["a", "--", "python3", "-c", '''
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for n in range(1, 31):
+    s.sendto(n.to_bytes(8, "big"), ("10.0.0.1", 4433))'''], check=True)
+got = list(map(int, receiver.communicate()[0].split()))
+sys.exit(got.index(20) < got.index(5))
+""")
+    path = topology(["a", "b"], [{"endpoints": ["a", "b"], "name": "wan", "->": {"delay": "50ms", "reorder": "30%"}}],
+                    name="order", **QUIET)
+    for seed in range(1, 100):
+        where = os.path.join(SCRATCH, f"order-{seed}")
+        if netlab("run", path, "--seed", seed, "--record", where, "--", command, status=None).returncode == 1:
+            break
+    out = where + ".decisions"
+    done = netlab("shrink", where, "-o", out)
+    matches(done.stderr, "no rule can say what happened; going on with replays")
+    matches(done.stdout, r"^It fails when the datagram of 8 bytes from a to b port 4433 that begins with 0x0000000000000014 "
+                         r"comes before all others\.\n")
+    matches(done.stdout, r"(?m)^1 of [0-9]+ decisions is left\. With it 10 of 10 runs failed")
+    with open(out, encoding="utf-8") as file:
+        equal([line.split()[-2:] for line in file][-2:], [["ahead", "dice"], ["end", "1"]])
+    again = done.stdout.splitlines()[-1]
+    equal(again, f"again: netlab replay {where} --decisions {out}")
+    netlab(*again.split()[2:], status=1)
+
+
+def test_chance():
+    """A command that fails now and then, whatever happens to packets, has no cause among them."""
+    path = lossy(list(range(10, 14)))
+    command = script("chance", "import os, random, sys\nsys.exit(os.path.exists(sys.argv[0] + '.all') or random.random() < 0.15)")
+    with open(command + ".all", "w", encoding="utf-8"):
+        pass
+    where = os.path.join(SCRATCH, "chance-record")
+    netlab("run", path, "--record", where, "--", numbers([10]), status=1)
+    os.remove(command + ".all")
+    for _ in range(3):
+        done = netlab("shrink", where, "--tries", "4", "-o", where + ".json", "--", command, status=None)
+        if done.returncode == 0:
+            matches(done.stderr, "warning: that may be chance", done.stdout)
+        else:
+            equal(done.returncode, 1)
+            matches(done.stderr, "fails without any of the recorded decisions|did not fail in|failed once, and then in none")
 
 
 def test_interrupted():
@@ -201,6 +264,25 @@ def test_interrupted():
     equal(process.returncode, 130)
     equal(netlab_json("ls"), [])
     equal(run("pgrep", "-f", slow, status=None).stdout, "", "programs are left")
+
+
+def test_interrupted_late():
+    """What was found until then is not lost."""
+    drops = list(range(1, 40))
+    where = record(lossy(drops), numbers([5, 30]), "late")
+    out = where + ".json"
+    process = start("--json", "shrink", where, "-o", out, "--", numbers([5, 30], pause=0.3), stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE)
+    # names end in the number of the run: 6 of the whole and of none, then a round of 2 and one of 8
+    wait_for(lambda: any(int(lab["name"].rpartition(".")[2]) > 24 for lab in netlab_json("ls")), "the third round")
+    process.send_signal(signal.SIGINT)
+    told = json.loads(process.communicate(timeout=60)[0])
+    equal(process.returncode, 130)
+    equal(netlab_json("ls"), [])
+    check(2 <= told["left"] < told["decisions"] == len(drops), told)
+    equal(told["result"], {"failed": 0, "runs": 0})
+    matches(load(out)["//"], "^It fails when ")
+    netlab("run", out, "--", numbers([5, 30]), status=1)
 
 
 if __name__ == "__main__":

@@ -289,6 +289,38 @@ static void test_bad_dir(void **state)
 	}
 }
 
+static void test_words(void **state)
+{
+	static const struct {
+		const char *verdict, *words;
+	} cases[] = {
+		{ "drop", "is lost" },
+		{ "drop,dup,copy-delay=-2000000ns",
+		  "is lost and a copy of it comes, the copy 2ms early" },
+		{ "mark,delay=+1500us", NULL },
+		{ "mark,delay=+5000000ns",
+		  "is marked (Congestion Experienced) and comes 5ms late" },
+		{ "corrupt-byte=3", "is damaged" },
+		{ "ahead,dup,copy-corrupt=1,copy-ahead",
+		  "comes before all others and it comes twice, the copy damaged, the copy before all others" },
+		{ "hold=3", "comes behind the next 3" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct verdict v;
+		struct buf b = { 0 };
+
+		assert_int_equal(verdict_parse(cases[i].verdict, &v, NULL) == 0,
+				 cases[i].words != NULL);
+		if (!cases[i].words)
+			continue;
+		verdict_describe(&b, &v);
+		assert_string_equal(buf_text(&b), cases[i].words);
+		buf_deinit(&b);
+	}
+}
+
 /** What JSON cannot say is left out, and what is no command is none. */
 static void test_command(void **state)
 {
@@ -372,7 +404,7 @@ int main(void)
 		cmocka_unit_test(test_bad),           cmocka_unit_test(test_version),
 		cmocka_unit_test(test_dir),           cmocka_unit_test(test_bad_dir),
 		cmocka_unit_test(test_cut_decisions), cmocka_unit_test(test_nowhere),
-		cmocka_unit_test(test_command),
+		cmocka_unit_test(test_command),       cmocka_unit_test(test_words),
 	};
 
 	return cmocka_run_group_tests_name("decisions", tests, NULL, NULL);
