@@ -142,9 +142,9 @@ static int open_root(struct root_build *b)
 }
 
 /** The host's tree stays where it is, and is for reading only: all mounts of it. */
-static int restrict_host(struct netlab_err *err)
+static int restrict_host(unsigned attrs, struct netlab_err *err)
 {
-	int r = sys_mount_set(AT_FDCWD, "/", true, SYS_MOUNT_RDONLY | SYS_MOUNT_NODEV, 0);
+	int r = sys_mount_set(AT_FDCWD, "/", true, SYS_MOUNT_RDONLY | attrs, 0);
 
 	return r < 0 ? err_errno(err, r, "making the host's tree read-only") : 0;
 }
@@ -152,7 +152,7 @@ static int restrict_host(struct netlab_err *err)
 /** The same when /proc is the node's already. */
 static int keep_host(struct root_build *b)
 {
-	int r = restrict_host(b->err);
+	int r = restrict_host(SYS_MOUNT_NODEV, b->err);
 
 	if (r < 0)
 		return r;
@@ -210,9 +210,10 @@ int node_root_begin(const struct node_boot *boot, struct netlab_err *err)
 	const struct topo_node *topo = &boot->plan->topo->nodes[boot->node];
 	int r = 0;
 
-	/* until there is a tree: what comes in by other ways than netlab's shall not write to the host either */
+	/* until there is a tree: what comes in by other ways than netlab's shall not write to the host either; but its
+	   /dev/null is the host's */
 	if (!(topo->share & TOPO_NS_MNT) && !node_root_is_wanted(topo))
-		r = restrict_host(err);
+		r = restrict_host(0, err);
 	if (r < 0)
 		return r;
 	r = sys_mount("proc", "/proc");

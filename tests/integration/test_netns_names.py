@@ -56,7 +56,7 @@ def test_ip_netns():
 def test_nsenter():
     lab = Lab(topology({"a": {"hostname": "alpha"}, "b": {}}, [["a", "b"]]))
     inside = run("nsenter", "-t", lab.pid("a"), "-a", "sh", "-c",
-                 "hostname; ip -br link show eth0; echo /proc/[0-9]*; ping -nqc1 -W5 b").stdout
+                 "hostname; ip -br link show eth0; echo /proc/[0-9]*; ping -nqc1 -W5 b; echo >/dev/null").stdout
     matches(inside, "^alpha\n")
     matches(inside, "(?m)^eth0")
     equal(len([w for w in inside.split() if w.startswith("/proc/")]), 2, "processes seen", inside)
