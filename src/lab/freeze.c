@@ -134,5 +134,7 @@ int limits_freeze(struct supervisor *s, size_t node, bool on, struct netlab_err 
 	if (r < 0)
 		return explain(r, name, on, err);
 	s->limits->nodes[node].frozen = on;
+	if (!on)
+		s->services_changed = true; /* what waits in it may start now */
 	return 0;
 }

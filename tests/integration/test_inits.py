@@ -122,4 +122,22 @@ def test_table_of_users_that_is_a_pipe():
     check(time.monotonic() - began < 20, "it took", time.monotonic() - began)
 
 
+def test_what_waits_in_a_frozen_node():
+    """It starts when the node goes on: nothing else may come that it could be started by."""
+    lab = Lab(topology({"a": {"services": [sh("first", "exec sleep 1234")]},
+                        "b": {"services": [sh("then", "exec sleep 1235", after=["a/first"])]}}, [["a", "b"]]))
+
+    def state(node):
+        return lab.show()["nodes"][node]["services"][0]["state"]
+
+    netlab("service", "stop", f"{lab.name}:a/first")
+    netlab("restart", f"{lab.name}:b", status=1)  # it says that 'then' cannot start
+    equal(state("b"), "waiting")
+    netlab("freeze", f"{lab.name}:b")
+    netlab("service", "start", f"{lab.name}:a/first")
+    equal((state("a"), state("b")), ("ready", "waiting"))
+    netlab("thaw", f"{lab.name}:b")
+    wait_for(lambda: state("b") == "ready", "the service that had to wait", seconds=20)
+
+
 main(globals())
