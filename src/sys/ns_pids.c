@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Who is in a PID namespace: every process of a /proc is asked for its numbers and its namespace. */
+/* Who is in a node's namespaces: every process of a /proc is asked for its numbers and its namespace. */
 #include "sys/ns_pids.h"
 
 #include <ctype.h>
@@ -47,21 +47,51 @@ static unsigned read_numbers(int proc_fd, const char *name, pid_t ret[static DEP
 	return n;
 }
 
-/** Whether a process's PID namespace is the one, or was made inside it. */
-static bool is_inside(int proc_fd, const char *name, const struct stat *ns)
+/** The namespace that tells processes from others. */
+struct mark {
+	const char *kind; /**< "pid" or "net" */
+	struct stat ns;
+};
+
+static bool is_same(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+/** @return 0; -ESRCH: the process is gone; ... */
+static int find_mark(int proc_fd, pid_t host_pid, struct mark *ret)
+{
+	struct stat own;
+	char path[64];
+
+	*ret = (struct mark){ .kind = "pid" };
+	snprintf(path, sizeof(path), "%d/ns/pid", (int)host_pid);
+	if (fstatat(proc_fd, path, &ret->ns, 0) < 0 || fstatat(proc_fd, "self/ns/pid", &own, 0) < 0)
+		return errno == ENOENT ? -ESRCH : -errno;
+	if (!is_same(&ret->ns, &own))
+		return 0;
+	ret->kind = "net";
+	snprintf(path, sizeof(path), "%d/ns/net", (int)host_pid);
+	if (fstatat(proc_fd, path, &ret->ns, 0) < 0)
+		return errno == ENOENT ? -ESRCH : -errno;
+	return 0;
+}
+
+/** Whether a process's namespace is the one, or was made inside it. */
+static bool is_inside(int proc_fd, const char *name, const struct mark *mark)
 {
 	char path[64];
 	struct stat st;
 	int fd, up;
 
-	snprintf(path, sizeof(path), "%.20s/ns/pid", name);
+	snprintf(path, sizeof(path), "%.20s/ns/%s", name, mark->kind);
 	fd = openat(proc_fd, path, O_RDONLY | O_CLOEXEC);
 	for (unsigned i = 0; fd >= 0 && i <= DEPTH_MAX; i++) {
-		if (fstat(fd, &st) == 0 && st.st_dev == ns->st_dev && st.st_ino == ns->st_ino) {
+		if (fstat(fd, &st) == 0 && is_same(&st, &mark->ns)) {
 			close(fd);
 			return true;
 		}
-		up = ioctl(fd, NS_GET_PARENT); /* EPERM: above our own */
+		up = ioctl(fd, NS_GET_PARENT); /* EPERM: above our own; EINVAL: it has none */
 		close(fd);
 		fd = up;
 	}
@@ -74,14 +104,13 @@ int sys_ns_pids(int proc_fd, pid_t host_pid, pid_t **ret, size_t *ret_n)
 {
 	pid_t numbers[DEPTH_MAX + 1], *pids;
 	unsigned level = read_numbers(proc_fd, "self", numbers);
-	char path[64], **names;
 	size_t n_names, n = 0;
-	struct stat ns;
-	int r;
+	struct mark mark;
+	char **names;
+	int r = find_mark(proc_fd, host_pid, &mark);
 
-	snprintf(path, sizeof(path), "%d/ns/pid", (int)host_pid);
-	if (fstatat(proc_fd, path, &ns, 0) < 0)
-		return errno == ENOENT ? -ESRCH : -errno;
+	if (r < 0)
+		return r;
 	if (level == 0)
 		return -ENODATA;
 	r = sys_list_dir(proc_fd, &names, &n_names);
@@ -89,10 +118,10 @@ int sys_ns_pids(int proc_fd, pid_t host_pid, pid_t **ret, size_t *ret_n)
 		return r;
 	pids = calloc(n_names + 1, sizeof(*pids));
 	for (size_t i = 0; i < n_names; i++) {
-		/* whoever is below our namespace has a number more than we have */
+		/* whoever is above our namespace has fewer numbers than we have */
 		if (pids && isdigit((unsigned char)names[i][0]) &&
-		    read_numbers(proc_fd, names[i], numbers) > level &&
-		    is_inside(proc_fd, names[i], &ns))
+		    read_numbers(proc_fd, names[i], numbers) >= level &&
+		    is_inside(proc_fd, names[i], &mark))
 			pids[n++] = numbers[level - 1];
 		free(names[i]);
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file ns_pids.h
- * Who is in a PID namespace, seen from above it.
+ * Who is in a node's namespaces, seen from above them.
  */
 #ifndef NETLAB_SYS_NS_PIDS_H
 #define NETLAB_SYS_NS_PIDS_H
@@ -10,7 +10,8 @@
 #include <sys/types.h>
 
 /**
- * The processes (zombies left out) of another process's PID namespace and of those that were made inside it.
+ * The processes (zombies left out) of another process's PID namespace and of those that were made inside it; where that
+ * namespace is our own, the processes of its network namespace.
  * @param[in]  proc_fd   a /proc of our own PID namespace or of one above it; it need not be the namespace's own, which its
  *                       processes could hide
  * @param[in]  host_pid  one of them, as that /proc numbers it

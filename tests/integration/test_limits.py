@@ -225,6 +225,19 @@ def test_freeze_limited():
     freezing({"limits": {**LIMITS, "pids": 200}})
 
 
+def test_freeze_with_a_shared_pid_namespace():
+    """A node without a PID namespace of its own is told by its network: nothing of the others' stands still."""
+    need("freezer")
+    beat = {"services": [{"name": "beat", "run": ["sh", "-c", "while :; do echo .; sleep 0.02; done"]}]}
+    lab = Lab(topology({"a": {**beat, "share": ["pid"]}, "c": {**beat, "share": ["pid"]}, "free": beat},
+                       [["a", "c"], ["c", "free"]]))
+    netlab("freeze", f"{lab.name}:a")
+    check(stands_still(lab, "a"), "a frozen node's service")
+    check(not stands_still(lab, "c"), "another that shares the namespace")
+    netlab("thaw", f"{lab.name}:a")
+    wait_for(lambda: not stands_still(lab, "a"), "the service to go on")
+
+
 def test_kill_9_while_frozen():
     """What v1 has frozen cannot die before somebody thaws it: the next command does."""
     need("freezer")
