@@ -97,6 +97,7 @@ static json_t *read_rule(struct cli *c, const char *link)
 		      { OPT_AFTER, "after" },
 		      { OPT_FOR, "for" } };
 	json_t *action, *rule;
+	int r = 0;
 
 	if (!c->value[OPT_DO]) {
 		(void)usage(c, "e.g. --do drop, --do delay=200ms", "--do is missing");
@@ -108,10 +109,17 @@ static json_t *read_rule(struct cli *c, const char *link)
 	rule = json_pack("{s:s,s:o}", "link", link, "do", action);
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
 		if (c->value[texts[i].id])
-			json_object_set_new(rule, texts[i].key, json_string(c->value[texts[i].id]));
+			r |= json_object_set_new(rule, texts[i].key,
+						 json_string(c->value[texts[i].id]));
 	}
 	if (c->value[OPT_NTH])
-		json_object_set_new(rule, "nth", lab_fault_nth(c->value[OPT_NTH]));
+		r |= json_object_set_new(rule, "nth", lab_fault_nth(c->value[OPT_NTH]));
+	if (r < 0) { /* without what jansson makes nothing of, the rule would be for more packets */
+		json_decref(rule);
+		(void)usage(c, "see what follows --from, --match, --nth, --after and --for",
+			    "a text is not valid UTF-8");
+		return NULL;
+	}
 	if (add_count(c, rule, OPT_EVERY, "every") < 0 ||
 	    add_count(c, rule, OPT_FIRST, "first") < 0) {
 		json_decref(rule);

@@ -172,7 +172,7 @@ static int patience_ms(const json_t *request)
 static int receive_answer(int fd, int patience, struct buf *answer, int *ret_fd,
 			  struct netlab_err *err)
 {
-	static char message[CONTROL_MESSAGE_BYTES];
+	char message[CONTROL_MESSAGE_BYTES];
 
 	for (;;) {
 		int fds[1];
@@ -219,6 +219,8 @@ static int request_fd(int fd, json_t *request, int pass_fd, json_t **ret, int *r
 	int patience = patience_ms(request), r;
 	json_t *reply, *error;
 
+	if (!request) /* jansson makes nothing of it */
+		return err_set(err, EINVAL, "what was given as a name is not valid UTF-8");
 	json_decref(request);
 	if (!text)
 		return err_set(err, ENOMEM, "out of memory");
@@ -321,10 +323,10 @@ int lab_link_change(const char *state_dir, const char *name, const struct lab_li
 		}
 		json_array_append_new(settings, one);
 	}
-	request = json_pack("{s:s,s:s,s:s,s:o,s:b}", "op", "link", "verb", verbs[c->verb], "link",
-			    c->link, "settings", settings, "none", c->none);
-	if (c->from)
-		json_object_set_new(request, "from", json_string(c->from));
+	/* all of it or nothing: without "from" it would be for both directions */
+	request = json_pack("{s:s,s:s,s:s,s:o,s:b,s:s*}", "op", "link", "verb", verbs[c->verb],
+			    "link", c->link, "settings", settings, "none", c->none, "from",
+			    c->from);
 	return lab_request(state_dir, name, request, NULL, NULL, err);
 }
 

@@ -13,7 +13,10 @@ json_t *lab_fault_nth(const char *text)
 	for (const char *p = text;;) {
 		size_t len = strcspn(p, ",");
 
-		json_array_append_new(list, json_stringn(p, len));
+		if (json_array_append_new(list, json_stringn(p, len)) < 0) {
+			json_decref(list);
+			return NULL;
+		}
 		if (!p[len])
 			return list;
 		p += len + 1;

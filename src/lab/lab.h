@@ -118,7 +118,7 @@ struct lab_link_change {
 int lab_link_change(const char *state_dir, const char *name, const struct lab_link_change *c,
 		    struct netlab_err *err);
 
-/** "1,3-5" as a rule's `nth` has it, a list of texts, not checked. New reference. */
+/** "1,3-5" as a rule's `nth` has it, a list of texts, not checked. New reference; NULL: it is not UTF-8. */
 json_t *lab_fault_nth(const char *text);
 /**
  * Adds a fault rule to a running lab: nothing is lost by the change itself.

@@ -309,6 +309,15 @@ def add_fails(lab, *words, status=2):
     return netlab("fault", "add", f"{lab.name}:wan", *words, status=status).stderr
 
 
+def test_text_that_is_none():
+    """Bytes that no JSON can carry: without them the rule would be for more packets than was said."""
+    lab = pair()
+    for words in (["--from", "\udcff"], ["--match", "\udcff"], ["--nth", "1,\udcff"]):
+        matches(add_fails(lab, "--do", "drop", *words), "a text is not valid UTF-8")
+    equal(netlab_json("fault", "ls", lab.name), [])
+    lab.exec("a", "ping", "-4", "-c1", "-W5", "b")
+
+
 @in_vm_too
 def test_netem_is_refused():
     need_netem()

@@ -38,7 +38,7 @@ difference=$(diff <(echo "$declared") <(sed 's/@@.*//' <<<"$exported" | sort) ||
 
 # ---- the consumer --------------------------------------------------------------------------------
 
-warnings=(-Wall -Wextra -Werror)
+warnings=(-Wall -Wextra -Werror -pthread)
 consumer=$top/tests/integration/libnetlab/consumer.c
 gcc "${warnings[@]}" -std=gnu11 -o "$scratch/consumer" "$consumer" "${flags[@]}"
 g++ "${warnings[@]}" -std=c++11 -x c++ -o "$scratch/consumer++" "$consumer" -x none "${flags[@]}"

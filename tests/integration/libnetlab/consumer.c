@@ -8,6 +8,7 @@
 #include <netlab/topology.h>
 #include <netlab/version.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -239,6 +240,8 @@ static void links(struct netlab_lab *lab)
 	CHECK(strstr(err.message, "rate") != NULL);
 	CHECK(netlab_link_down(lab, "a--z", NULL, &err) == -ENOENT);
 	CHECK(netlab_link_down(lab, "a--b", "z", &err) == -ENOENT);
+	CHECK(netlab_link_down(lab, "a--b", "\xff", &err) == -EINVAL &&
+	      strstr(err.message, "UTF-8"));
 	CHECK(ping(lab) == 0);
 }
 
@@ -375,6 +378,8 @@ static void wrong_faults(struct netlab_lab *lab)
 	CHECK(netlab_fault_add(lab, &rule, &id, &err) == -EINVAL && strstr(err.message, "\"0\""));
 	rule.nth = "1,";
 	CHECK(netlab_fault_add(lab, &rule, &id, &err) == -EINVAL);
+	rule.nth = "1,\xff";
+	CHECK(netlab_fault_add(lab, &rule, &id, &err) == -EINVAL && strstr(err.message, "UTF-8"));
 	rule.nth = "1";
 	rule.every = 2;
 	CHECK(netlab_fault_add(lab, &rule, &id, &err) == -EINVAL);
@@ -539,6 +544,32 @@ static void on_phase(void *ctx, const char *phase, double elapsed_ms)
 	phases++;
 }
 
+static void *ask_often(void *object)
+{
+	struct netlab_lab *lab = (struct netlab_lab *)object;
+	struct netlab_err why;
+	char want[100];
+
+	(void)snprintf(want, sizeof(want), "\"name\": \"%s\"", netlab_lab_name(lab));
+	for (int i = 0; i < 300; i++) {
+		char *text = NULL;
+
+		CHECK(netlab_show(lab, &text, &why) == 0 && strstr(text, want));
+		netlab_free(text);
+	}
+	return NULL;
+}
+
+/* One object is used by one thread at a time: two may be used by two. */
+static void two_threads(struct netlab_lab *one, struct netlab_lab *two)
+{
+	pthread_t thread;
+
+	CHECK(pthread_create(&thread, NULL, ask_often, one) == 0);
+	(void)ask_often(two);
+	CHECK(pthread_join(thread, NULL) == 0);
+}
+
 static void running_labs(void)
 {
 	struct netlab_up_options o = {};
@@ -574,6 +605,7 @@ static void running_labs(void)
 	CHECK(strstr(text, "\"one\"") && strstr(text, "\"two\""));
 	netlab_free(text);
 
+	two_threads(one, two);
 	CHECK(netlab_open("three", state_dir, &same, &err) == -ENOENT && same == NULL);
 	CHECK(netlab_open("../one", state_dir, &same, &err) == -EINVAL);
 	MUST(netlab_open("one", state_dir, &same, &err));
