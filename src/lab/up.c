@@ -24,6 +24,7 @@
 enum {
 	DEFAULT_TIMEOUT_S = 60,
 	LONGEST_TIMEOUT_S = 7 * 24 * 3600, /* poll() counts milliseconds in an int */
+	LAST_WORDS_S = 1,
 };
 
 /** What lab_up() holds while the lab comes up. */
@@ -156,6 +157,14 @@ static int start_supervisor(struct coming_up *c, bool rootless, struct netlab_er
 	return r < 0 ? r : sys_sock_send(c->up_fd, &go, sizeof(go), NULL, 0);
 }
 
+/** Time is up. Where a service is what was waited for, its last words are said instead. */
+static int explain_time(const struct coming_up *c, struct netlab_err *err)
+{
+	err_set(err, ETIME, "not up after %.3g s (last phase done: '%s')",
+		(double)c->options->timeout_ns / 1e9, c->phase[0] ? c->phase : "none");
+	return err_hint(err, "give it more with --timeout; -v shows the time of each phase");
+}
+
 static int on_message(struct coming_up *c, const struct up_message *m, struct netlab_err *err)
 {
 	const struct lab_up_options *o = c->options;
@@ -177,6 +186,8 @@ static int on_message(struct coming_up *c, const struct up_message *m, struct ne
 		if ((err->code == -EPERM || (err->code == -EACCES && geteuid() != 0)) &&
 		    !err->hint[0])
 			name_privilege(err->code, err);
+		if (err->code == -ETIME && !err->hint[0])
+			explain_time(c, err);
 		return m->err.code < 0 ? m->err.code : -EPROTO;
 	}
 	return err_set(err, EPROTO, "the supervisor said something unknown");
@@ -202,7 +213,9 @@ static int report_death(struct coming_up *c, struct netlab_err *err)
 /** Listens until the supervisor is ready, or is not to be. */
 static int follow(struct coming_up *c, struct netlab_err *err)
 {
-	uint64_t deadline_ns = sys_monotonic_ns() + c->options->timeout_ns;
+	/* The supervisor, which has the same time, knows for what it waited in vain. */
+	uint64_t deadline_ns = sys_monotonic_ns() + c->options->timeout_ns +
+			       LAST_WORDS_S * 1000000000ull;
 
 	for (;;) {
 		struct pollfd p[] = { { .fd = c->up_fd, .events = POLLIN },
@@ -212,14 +225,8 @@ static int follow(struct coming_up *c, struct netlab_err *err)
 		ssize_t n;
 		int r;
 
-		if (now >= deadline_ns) {
-			err_set(err, ETIME, "not up after %.3g s (last phase done: '%s')",
-				(double)c->options->timeout_ns / 1e9,
-				c->phase[0] ? c->phase : "none");
-			return err_hint(
-				err,
-				"give it more with --timeout; -v shows the time of each phase");
-		}
+		if (now >= deadline_ns)
+			return explain_time(c, err);
 		if (poll(p, ARRAY_SIZE(p), (int)((deadline_ns - now) / 1000000) + 1) < 0 &&
 		    errno != EINTR)
 			return err_errno(err, errno, "poll");

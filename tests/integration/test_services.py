@@ -98,6 +98,9 @@ def test_not_ready():
     matches(fails(sh("x", "echo oops; exit 3", ready={"tcp": 81})),
             r"service 'a/x' ended before it was ready: exit code 3 \(it wrote last: \"oops\"\)")
     matches(fails(sh("x", "kill -9 $$", ready={"tcp": 81})), "ended before .*: killed by signal 9")
+    for _ in range(3): # both ends of 'up' count the same time: who knows the service has the word
+        matches(fails(sh("late", "echo wait; exec sleep 1000", ready={"log": "never"}), options=["--timeout", "600ms"]),
+                r"service 'a/late' is not ready, and time is up: .*\(it wrote last: \"wait\"\)")
     matches(fails(sh("x", "exit 1", ready={"tcp": 81}, restart={"delay": "1ms", "max": 3})),
             r"'a/x' ended too often \(4 times in a row\), last with exit code 1")
     matches(fails(sh("x", "exec sleep 1000", ready={"tcp": 81}), options=("--timeout", "2s")), "'a/x'|not up")
