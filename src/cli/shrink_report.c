@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What came of shrinking: words, and a topology that fails. */
 #include <errno.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,13 +21,30 @@ static double at_least(const struct shrink_rate *r)
 	       (1 + z * z / n);
 }
 
+/** Of a sweep's lab, which is called NAME.PID.SEED, the length of NAME; of another the whole. */
+static size_t plain_length(const char *lab, uint64_t seed)
+{
+	size_t len = strlen(lab), n, end;
+	char suffix[24];
+
+	(void)snprintf(suffix, sizeof(suffix), ".%" PRIu64, seed);
+	n = strlen(suffix);
+	if (len <= n || strcmp(lab + len - n, suffix) != 0)
+		return len;
+	for (end = len - n; end > 0 && lab[end - 1] >= '0' && lab[end - 1] <= '9'; end--)
+		;
+	return end > 1 && end < len - n && lab[end - 1] == '.' ? end - 1 : len;
+}
+
 void shrink_file_name(const struct shrinking *s, char ret[static 4096])
 {
+	const char *lab = s->topo->name;
+
 	if (s->c->value[OPT_OUTPUT])
 		(void)snprintf(ret, 4096, "%s", s->c->value[OPT_OUTPUT]);
 	else
-		(void)snprintf(ret, 4096, "%s-shrunk.%s", s->topo->name,
-			       s->by_replay ? "decisions" : "json");
+		(void)snprintf(ret, 4096, "%.*s-shrunk.%s", (int)plain_length(lab, s->record.seed),
+			       lab, s->by_replay ? "decisions" : "json");
 }
 
 double shrink_chance(const struct shrink_rate *result, const struct shrink_rate *none)

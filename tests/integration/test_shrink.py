@@ -252,6 +252,18 @@ def test_chance():
             matches(done.stderr, "fails without any of the recorded decisions|did not fail in|failed once, and then in none")
 
 
+def test_default_file():
+    """It is named after the topology, also where a sweep has called the lab something else."""
+    path = lossy([5])
+    name = f"{os.getpid()}.9"
+    netlab("sweep", path, "--seeds", "9", "--name", name, "--record", os.path.join(SCRATCH, "swept"), "--",
+           numbers([5]), status=1)
+    place = os.path.join(SCRATCH, "place")
+    os.mkdir(place)
+    matches(netlab("shrink", os.path.join(SCRATCH, "swept", "seed-9"), "--tries", "1", cwd=place).stdout, f"Written to {name}-shrunk.json")
+    equal(os.listdir(place), [f"{name}-shrunk.json"])
+
+
 def test_interrupted():
     """Nothing is left, whatever it was doing."""
     path = lossy(list(range(1, 40)))
