@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/units.h"
 #include "cli/output.h"
 
@@ -20,7 +21,20 @@ static size_t stem(const char *key, const char *suffix)
 
 static void add_members(struct buf *b, const json_t *object);
 
-/* A value with the unit that its key names. Shares are the only reals, but for mean lengths of bursts. */
+static bool is_share(const char *key)
+{
+	static const char *const shares[] = { "random", "duplicate", "corrupt", "reorder", "rate",
+					      "p",      "r",         "1-h",     "1-k",     "p13",
+					      "p31",    "p32",       "p23",     "p14" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(shares); i++) {
+		if (strcmp(key, shares[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* A value with the unit that its key names. */
 static void add_value(struct buf *b, const char *key, const json_t *value)
 {
 	uint64_t number = (uint64_t)json_integer_value(value);
@@ -41,9 +55,8 @@ static void add_value(struct buf *b, const char *key, const json_t *value)
 		buf_printf(b, "%" JSON_INTEGER_FORMAT " packets", json_integer_value(value));
 	} else if (stem(key, "_bytes")) {
 		buf_printf(b, "%" JSON_INTEGER_FORMAT " bytes", json_integer_value(value));
-	} else if (json_is_real(value) && strcmp(key, "length") != 0 &&
-		   json_real_value(value) <= 1) {
-		units_format_share(b, json_real_value(value));
+	} else if (json_is_number(value) && is_share(key)) {
+		units_format_share(b, json_number_value(value)); /* none and all are integers */
 	} else if (json_is_integer(value)) {
 		buf_printf(b, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
 	} else {

@@ -62,6 +62,26 @@ static void test_describe(void **state)
 	}
 }
 
+/* Shares are said as such, also those that JSON has as the integers 0 and 1. */
+static void test_describe_shares(void **state)
+{
+	_cleanup_buf_ struct buf b = { 0 };
+	json_t *asked = parse(
+		"{\"loss\": {\"random\": 1}, \"corrupt\": 0, \"duplicate\": 0.25, \"reorder\": 1.0, \"gap\": 1, \"seed\": 1}");
+
+	(void)state;
+	cli_describe_impairment(&b, asked);
+	assert_string_equal(buf_text(&b),
+			    "loss 100% corrupt 0% duplicate 25% reorder 100% gap 1 seed 1");
+	json_decref(asked);
+	buf_deinit(&b);
+	asked = parse(
+		"{\"loss\": {\"burst\": {\"rate\": 0.5, \"length\": 1.0}}, \"rate_bps\": 1000}");
+	cli_describe_impairment(&b, asked);
+	assert_string_equal(buf_text(&b), "loss burst (rate 50% length 1) rate 1kbit");
+	json_decref(asked);
+}
+
 static void test_rates(void **state)
 {
 	struct counters before = { .n = { [COUNT_DELIVERED] = 100,
@@ -458,6 +478,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_describe),
+		cmocka_unit_test(test_describe_shares),
 		cmocka_unit_test(test_rates),
 		cmocka_unit_test(test_lateness_bound),
 		cmocka_unit_test(test_judge),
