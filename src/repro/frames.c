@@ -16,7 +16,9 @@
 
 enum {
 	/* draft-ietf-opsawg-pcapng; numbers in the byte order of the machine, as pcapng.c writes them */
+	BLOCK_SECTION = 0x0a0d0d0a,
 	BLOCK_PACKET = 6,
+	BYTE_ORDER_MAGIC = 0x1a2b3c4d,
 	BLOCK_MAX = 1 << 20,
 	PACKET_HEAD = 20,
 	OPTION_HEAD = 4,
@@ -36,6 +38,7 @@ struct reading {
 	uint8_t *block; /* BLOCK_MAX bytes */
 	const struct identities *ids;
 	struct frames *frames;
+	bool in_section;
 	size_t n_interfaces;
 };
 
@@ -62,7 +65,7 @@ static int reserve(struct frames *f, size_t len)
 		f->items = more;
 		f->size = size;
 	}
-	if (f->n_bytes + len > f->bytes_size) {
+	if (!f->bytes || f->n_bytes + len > f->bytes_size) { /* packets may be empty, all of them */
 		size_t size = f->bytes_size ? 2 * f->bytes_size : 1 << 16;
 		uint8_t *more = realloc(f->bytes, size);
 
@@ -138,10 +141,19 @@ static int take_packet(struct reading *r, const uint8_t *body, size_t len)
 	return 0;
 }
 
+/** @return whether a section begins that is in the byte order of this machine */
+static bool is_section(const uint8_t *body, size_t len)
+{
+	const uint32_t magic = BYTE_ORDER_MAGIC;
+
+	return len >= sizeof(magic) && memcmp(body, &magic, sizeof(magic)) == 0;
+}
+
 /** @return 1; 0 at the end; negative errno */
 static int read_block(struct reading *r)
 {
 	struct block_head head;
+	uint32_t tail;
 	size_t n = fread(&head, 1, sizeof(head), r->file), body;
 	int e;
 
@@ -153,9 +165,17 @@ static int read_block(struct reading *r)
 	body = head.len - sizeof(head);
 	if (fread(r->block, 1, body, r->file) != body)
 		return -EINVAL;
+	body -= sizeof(tail);
+	memcpy(&tail, r->block + body, sizeof(tail));
+	if (tail != head.len)
+		return -EINVAL;
+	if (head.type == BLOCK_SECTION)
+		r->in_section = is_section(r->block, body);
+	if (!r->in_section)
+		return -EINVAL;
 	if (head.type != BLOCK_PACKET)
 		return 1;
-	e = take_packet(r, r->block, body - 4);
+	e = take_packet(r, r->block, body);
 	return e < 0 ? e : 1;
 }
 
@@ -167,14 +187,15 @@ static int read_all(struct reading *r)
 		e = read_block(r);
 	while (e > 0);
 	/* cut between two blocks: the identities know of more */
-	return e == 0 && r->frames->n < r->ids->n ? -EINVAL : e;
+	return e == 0 && (!r->in_section || r->frames->n < r->ids->n) ? -EINVAL : e;
 }
 
 static int read_packets(const struct record_dir *d, const struct identities *ids, size_t n_links,
 			struct frames *ret, struct netlab_err *err)
 {
 	struct reading r = { .ids = ids, .frames = ret, .n_interfaces = 2 * n_links };
-	int fd = sys_open(d->fd, RECORD_PACKETS, O_RDONLY), e = fd;
+	int fd = sys_open(d->fd, RECORD_PACKETS, O_RDONLY | O_NONBLOCK),
+	    e = fd; /* not for a FIFO's writer */
 
 	if (fd >= 0) {
 		r.file = fdopen(fd, "r");

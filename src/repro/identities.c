@@ -53,6 +53,18 @@ static int check_head(const struct identities_head *h, ssize_t n, struct netlab_
 	return err_hint(err, "replay where it was recorded, with the netlab that did");
 }
 
+static bool is_family(uint8_t family)
+{
+	return family == 0 || family == IP_V4 || family == IP_V6;
+}
+
+/** What only the topology tells (whether there is such a link) is not looked at. */
+static bool is_sound(const struct identity_entry *e)
+{
+	return e->dir < 2 && e->index > 0 && (unsigned)e->id.kind < IDENTITY_KINDS &&
+	       is_family(e->id.from.family) && is_family(e->id.to.family);
+}
+
 static int read_open(int fd, struct identities *ret, struct netlab_err *err)
 {
 	struct identities_head h;
@@ -78,18 +90,26 @@ static int read_open(int fd, struct identities *ret, struct netlab_err *err)
 		return err_errno(err, (int)n, "reading it");
 	}
 	t.n = (size_t)n / sizeof(*t.items);
+	for (size_t i = 0; i < t.n; i++) {
+		if (is_sound(&t.items[i]))
+			continue;
+		identities_deinit(&t);
+		return err_set(err, EINVAL, "it is damaged: entry %zu is no packet", i + 1);
+	}
 	*ret = t;
 	return 0;
 }
 
 int identities_read(int dir_fd, const char *name, struct identities *ret, struct netlab_err *err)
 {
-	int fd = sys_open(dir_fd, name, O_RDONLY), r;
+	int fd = sys_open(dir_fd, name, O_RDONLY | O_NONBLOCK), r; /* not for a FIFO's writer */
 
 	if (fd < 0)
 		return err_errno(err, fd, "opening '%s'", name);
 	r = read_open(fd, ret, err);
 	close(fd);
+	if (r == -EINVAL || r == -EPROTONOSUPPORT)
+		(void)err_class(err, NETLAB_EXIT_INVALID);
 	return r < 0 ? err_wrap(err, "'%s'", name) : 0;
 }
 

@@ -38,10 +38,11 @@ struct identities {
 };
 
 /**
- * Reads a file. A part of an entry at its end is left out.
+ * Reads a file. A part of an entry at its end is left out. Links are not checked against a topology.
  * @param[in] dir_fd  directory
  * @param[in] name    of the file
- * @return 0; -EINVAL: it is none; -EPROTONOSUPPORT: of another version or kind of machine; -EFBIG; -ENOMEM; ...
+ * @return 0; -EINVAL: it is none, or damaged; -EPROTONOSUPPORT: of another version or kind of machine (both of class INVALID);
+ *         -EFBIG; -ENOMEM; ...
  */
 int identities_read(int dir_fd, const char *name, struct identities *ret, struct netlab_err *err);
 void identities_deinit(struct identities *t);
