@@ -130,6 +130,9 @@ static void forget_node(struct supervisor *s, size_t i)
 	node->control_fd = node->rtnl_fd = -1;
 	node->pid = 0;
 	node->died = true;
+	/* what was so of this init; the next one has no tree and owes nothing */
+	node->has_root = false;
+	node->owed = 0;
 	services_lost(s, i);
 }
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """What a lab's supervisor and its nodes' inits have to say to each other, at moments that do not suit."""
+import contextlib
 import json
 import os
 import signal
@@ -58,7 +59,8 @@ class Stopped:
         wait_for(lambda: state_of(self.pid) == "T", f"{self.pid} to stop")
 
     def __exit__(self, *_):
-        os.kill(self.pid, signal.SIGCONT)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGCONT)
 
 
 def process(lab, command):
@@ -107,6 +109,25 @@ def test_init_that_is_stopped():
         equal(lab.out("b", "echo", "hello"), "hello\n")
     netlab("service", "restart", f"{lab.name}:a/x")
     equal(lab.show()["nodes"]["a"]["services"][0]["state"], "ready")
+
+
+def test_init_that_comes_after_one_that_was_stopped():
+    """It owes no answer, and what was made in the other's tree is not in its own."""
+    lab = Lab(one(sh("x", "exec sleep 1234")))
+    with Stopped(lab.pid("a")):
+        netlab("service", "restart", f"{lab.name}:a/x", status=1)
+        began = time.monotonic()
+        netlab("restart", f"{lab.name}:a")
+        netlab("service", "restart", f"{lab.name}:a/x")
+    check(time.monotonic() - began < 4, "it took", time.monotonic() - began)
+
+
+def test_tree_after_restart():
+    """A node that runs nothing by itself has its tree when the first command comes, each time that it was switched on."""
+    lab = Lab(one())
+    for _ in range(2):
+        lab.exec("a", "sh", "-ec", "test ! -e /tmp/mine; test ! -e /etc/mine; echo >/tmp/mine; echo >/etc/mine")
+        netlab("restart", f"{lab.name}:a")
 
 
 def test_table_of_users_that_is_a_pipe():
