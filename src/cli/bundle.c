@@ -31,7 +31,17 @@ static const char *const questions[][6] = {
 
 bool cli_bundle_is_failure(const struct cli_bundle_why *why)
 {
-	return why->status != 0 || why->timed_out || why->timeline_errors > 0;
+	return why->status != 0 || why->timed_out || why->timeline_errors > 0 || why->lab_ended ||
+	       why->incomplete;
+}
+
+static const char *reason(const struct cli_bundle_why *why)
+{
+	return why->timed_out             ? "timeout"
+	       : why->status != 0         ? "exit code"
+	       : why->lab_ended           ? "the lab ended"
+	       : why->timeline_errors > 0 ? "timeline"
+					  : "recording";
 }
 
 /* Asks a node, with our standard output and error at a file. */
@@ -110,13 +120,10 @@ static json_t *repro(struct cli *c, const struct topo *t, const struct cli_bundl
 	for (const char *const *arg = c->tail; arg && *arg; arg++)
 		json_array_append_new(command, cli_json_text(*arg, strlen(*arg)));
 	return json_pack("{s:i, s:s, s:s, s:i, s:i, s:s, s:o, s:o, s:s?, s:[s,s,s]}", "format", 1,
-			 "netlab", NETLAB_VERSION, "why",
-			 why->timed_out     ? "timeout"
-			 : why->status != 0 ? "exit code"
-					    : "timeline",
-			 "exit_code", why->status, "timeline_errors", (int)why->timeline_errors,
-			 "lab", t->name, "seed", cli_json_u64(t->seed), "command", command, "in",
-			 c->value[OPT_IN], "replay", "netlab", "replay", ".");
+			 "netlab", NETLAB_VERSION, "why", reason(why), "exit_code", why->status,
+			 "timeline_errors", (int)why->timeline_errors, "lab", t->name, "seed",
+			 cli_json_u64(t->seed), "command", command, "in", c->value[OPT_IN],
+			 "replay", "netlab", "replay", ".");
 }
 
 int cli_bundle_fill(struct cli *c, const struct topo *t, const char *path,
@@ -128,11 +135,11 @@ int cli_bundle_fill(struct cli *c, const struct topo *t, const char *path,
 	if (fd < 0)
 		return err_errno(err, fd, "opening '%s'", path);
 	r = write_json(fd, BUNDLE_REPRO, repro(c, t, why), err);
-	if (r == 0)
+	if (r == 0 && !why->lab_ended)
 		r = c->backend->show(c->state_dir, t->name, &shown, err);
-	if (r == 0)
+	if (r == 0 && !why->lab_ended)
 		r = write_json(fd, BUNDLE_SHOW, shown, err);
-	if (r == 0)
+	if (r == 0 && !why->lab_ended)
 		r = ask_nodes(c, t, fd, err);
 	close(fd);
 	return r;

@@ -14,12 +14,14 @@ struct cli_bundle_why {
 	int status; /**< exit code of the command */
 	bool timed_out;
 	unsigned timeline_errors; /**< events of the timeline that failed */
+	bool lab_ended;           /**< before the command did */
+	bool incomplete;          /**< the recording */
 };
 
 /** @return whether a run is to be kept */
 bool cli_bundle_is_failure(const struct cli_bundle_why *why);
 /**
- * Adds to the directory of a recording what the lab, while it still runs, tells: show.json, nodes/NODE.txt, repro.json.
+ * Adds to the directory of a recording repro.json, and what the lab, if it still runs, tells: show.json, nodes/NODE.txt.
  * @param[in] path  of the directory
  * @return 0; negative errno
  */

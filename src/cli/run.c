@@ -17,6 +17,7 @@
 #include "cli/final_stats.h"
 #include "cli/output.h"
 #include "cli/recording.h"
+#include "cli/target.h"
 #include "cli/usage.h"
 #include "sys/clock.h"
 
@@ -210,8 +211,10 @@ int cli_run(struct cli *c, struct cli_run *run)
 	why.timeline_errors = report_timeline(c, t);
 	why.status = command;
 	why.timed_out = run->end == CLI_RUN_TIMED_OUT;
+	why.lab_ended = cli_has(c, OPT_BUNDLE) && !cli_lab_runs(c, t->name);
 	cli_note_out_of_memory(c, t);
 	code = cli_recording_close(c, t->name, &recording, command);
+	why.incomplete = code != command;
 	code = bundle(c, t, &recording, &why, code);
 	code = cli_final_stats(c, t->name, stats, code);
 	if (command == 0 && code)

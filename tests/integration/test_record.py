@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 
-from support import (SCRATCH, Lab, Stream, check, equal, load, main, matches, netlab, netlab_json, run,
+from support import (NETLAB, SCRATCH, Lab, Stream, check, equal, load, main, matches, netlab, netlab_json, run,
                      topology, wait_for)
 
 DROPS = {"loss": "drop loss", "queue": "drop queue", "down": "drop down"}
@@ -277,6 +277,13 @@ def test_bundle():
                     timeline=[{"at": "10ms", "exec": {"node": "a", "run": ["/nonexistent"]}}])
     netlab("run", path, "--bundle", directory, "--", "sleep", "0.5")
     equal(load(f"{directory}/repro.json")["why"], "timeline")
+    # a lab that is not there any more tells nothing, but its recording does
+    directory = new_dir()
+    lab = topology(["a", "b"], [["a", "b"]], name="gone")
+    done = netlab("run", lab, "--bundle", directory, "--", NETLAB, "down", "gone", status=125)
+    matches(done.stderr, f"what is known of this failure is in {directory}\n.*ended before the command did")
+    equal(load(f"{directory}/repro.json")["why"], "the lab ended")
+    check(load(f"{directory}/summary.json")["complete"])
 
 
 def test_rootless():
