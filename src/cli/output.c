@@ -195,6 +195,8 @@ void cli_add_safe(struct buf *b, const char *text)
 
 		if (ch < 0x20 || ch == 0x7f)
 			buf_printf(b, "\\x%02x", ch);
+		else if (ch == 0xc2 && (unsigned char)p[1] >= 0x80 && (unsigned char)p[1] < 0xa0)
+			buf_printf(b, "\\x%02x", (unsigned char)*++p); /* U+0080 to U+009F */
 		else
 			buf_add(b, p, 1);
 	}

@@ -80,13 +80,26 @@ static int take_out_of_links(json_t *root, const struct topo *t)
 	return r;
 }
 
+/** What an event's preset would bring. */
+static int override_event(json_t *event, const struct topo_event *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(dice) && r == 0; i++) {
+		if (impair_asks(&e->keys[0], dice[i].key) || impair_asks(&e->keys[1], dice[i].key))
+			r = json_object_set_new(event, dice[i].name, json_string(dice[i].nothing));
+	}
+	return r;
+}
+
 /** An event that has nothing more to say is one no more. */
-static void take_out_of_timeline(json_t *root)
+static int take_out_of_timeline(json_t *root, const struct topo *t)
 {
 	static const char *const beside_keys[] = { "at", "when", "link", "from", "ramp" };
 	json_t *events = json_object_get(root, "timeline");
+	int r = 0;
 
-	for (size_t i = json_array_size(events); i-- > 0;) {
+	for (size_t i = json_array_size(events); i-- > 0 && r == 0;) {
 		json_t *event = json_array_get(events, i);
 		size_t left;
 
@@ -98,7 +111,10 @@ static void take_out_of_timeline(json_t *root)
 			left -= json_object_get(event, beside_keys[k]) != NULL;
 		if (left == 0)
 			(void)json_array_remove(events, i);
+		else if (json_object_get(event, "preset") && i < t->n_events)
+			r = override_event(event, &t->timeline[i]);
 	}
+	return r;
 }
 
 /** {"trace": "FILE"} anywhere. */
@@ -133,8 +149,9 @@ json_t *without_dice(const char *text, size_t len, const struct topo *t, const c
 	if (r == 0) {
 		(void)json_object_del(root, "faults");
 		take_out_of_defaults(root);
-		take_out_of_timeline(root);
-		r = take_out_of_links(root, t);
+		r = take_out_of_timeline(root, t);
+		if (r == 0)
+			r = take_out_of_links(root, t);
 	}
 	if (r == 0 && source_dir)
 		r = make_absolute(json_object_get(root, "links"), source_dir);

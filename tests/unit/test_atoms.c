@@ -307,6 +307,14 @@ static void test_without_dice(void **state)
 		"{\"nodes\": {\"a\": {}, \"b\": {}}, \"links\": [{\"endpoints\": [\"a\", \"b\"]}], \"timeline\": ["
 		"{\"at\": \"2s\", \"link\": \"a--b\", \"delay\": \"5ms\"}, {\"at\": \"3s\", \"link\": \"a--b\", "
 		"\"down\": true}]}");
+	/* presets of events as those of links */
+	assert_without_dice(
+		"{\"nodes\": {\"a\": {}, \"b\": {}}, \"links\": [{\"endpoints\": [\"a\", \"b\"]}], \"timeline\": ["
+		"{\"at\": \"1s\", \"link\": \"a--b\", \"loss\": \"1%\"}, "
+		"{\"at\": \"2s\", \"link\": \"a--b\", \"preset\": \"bad-wifi\"}]}",
+		"{\"nodes\": {\"a\": {}, \"b\": {}}, \"links\": [{\"endpoints\": [\"a\", \"b\"]}], \"timeline\": ["
+		"{\"at\": \"2s\", \"link\": \"a--b\", \"preset\": \"bad-wifi\", \"loss\": \"0%\", "
+		"\"jitter\": \"0ms\"}]}");
 }
 
 int main(void)

@@ -148,6 +148,11 @@ static const struct usage_case wrong[] = {
 	  { "\033[31m" },
 	  2,
 	  "netlab: unknown verb '\\x1b[31m' (see 'netlab help')\n" },
+	{ "control characters beyond ASCII, and what is none",
+	  { "\xc2\x9b"
+	    "31m\xc2\xa0\xc3\x9b" },
+	  2,
+	  "netlab: unknown verb '\\x9b31m\xc2\xa0\xc3\x9b' (see 'netlab help')\n" },
 };
 
 static struct cli_answer call(const char *const *argv)
