@@ -2,7 +2,7 @@
 /*
  * The k-th system operation of changing a link fails, for every k there is: the link is as it was, and packets pass.
  *
- * netlab-test: timeout=600
+ * netlab-test: timeout=600 heavy long
  */
 #include <errno.h>
 #include <stdlib.h>

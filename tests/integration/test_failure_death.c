@@ -2,7 +2,7 @@
 /*
  * Whoever comes to the k-th system operation of bringing a lab up dies there, for every k there is: nothing remains.
  *
- * netlab-test: timeout=600
+ * netlab-test: timeout=600 heavy long
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,16 +69,22 @@ static void a_service_died(unsigned k)
 /** Whoever comes to the k-th operation dies there: the caller, the supervisor, or a node's init. */
 static void test_up_death(void **state)
 {
+	static bool left_to_host[FAILING_OPS_MAX + 1];
 	struct snapshot *before = snapshot_take(world_dir);
 	double start = seconds();
-	unsigned n = count_up(), callers = 0, k;
+	unsigned n = count_up(), callers = 0, tried = 0, k;
 
 	(void)state;
+	for (k = 1; k <= n; k++)
+		left_to_host[k] = is_left_to_host(k);
 	for (k = failing_first; k <= n; k += failing_step) {
 		struct netlab_err err = { 0 };
 		int status;
 		pid_t pid;
 
+		if (left_to_host[k])
+			continue;
+		tried++;
 		arm(k, FAILING_DIES);
 		fflush(NULL);
 		pid = fork();
@@ -94,10 +100,10 @@ static void test_up_death(void **state)
 		nothing_left(before, k);
 	}
 	if (failing_first == 1) /* the roles were all there */
-		assert_in_range(callers, 1, n / failing_step - 1);
+		assert_in_range(callers, 1, tried - 1);
 	snapshot_free(before);
-	print_message("up: death at each of %u operations (%u of them the caller's): %.1f s\n", n,
-		      callers, seconds() - start);
+	print_message("up: death at %u of %u operations (%u of them the caller's): %.1f s\n", tried,
+		      n, callers, seconds() - start);
 }
 
 int main(void)

@@ -100,6 +100,11 @@ bool is_one_more(unsigned k)
 	return before >= OFTEN && after > 0;
 }
 
+bool is_left_to_host(unsigned k)
+{
+	return getenv("NETLAB_HOST_RAN") && is_one_more(k);
+}
+
 /* --- the lab --- */
 
 /** Whether cgroups can be had here; a container's may be read-only. */
