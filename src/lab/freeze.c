@@ -109,7 +109,7 @@ int limits_freeze(struct supervisor *s, size_t node, bool on, struct netlab_err 
 		return 0;
 	if (!topo_is_ip(&s->topo->nodes[node])) {
 		err_set(err, EINVAL,
-			"node '%s' is a %s: the kernel forwards its frames, and no process that could be frozen",
+			"node '%s' is a %s: the kernel forwards its frames, and there is no process that could be frozen",
 			name, topo_kind_name(s->topo->nodes[node].kind));
 		err_class(err, NETLAB_EXIT_USAGE);
 		return err_hint(err, "`netlab link down` cuts a link");
