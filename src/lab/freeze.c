@@ -11,7 +11,9 @@
 enum {
 	/* Whoever forks as fast as it can has one child more at each pass, but all that were moved stand still. */
 	PASSES_MAX = 1000,
-	STOP_MS = 2000, /* a process that waits for a disk, say, cannot be stopped before */
+	/* A process that waits for a disk cannot be stopped before; others have to run once, which they may not for a while
+	 * on a busy machine. */
+	STOP_MS = 5000,
 	FREEZER = SYS_CGROUP_BIT(SYS_CGROUP_FREEZER),
 };
 
@@ -91,8 +93,9 @@ static int explain(int r, const char *name, bool on, struct netlab_err *err)
 {
 	err_errno(err, r, "%s node '%s'", on ? "freezing" : "thawing", name);
 	if (r == -ETIME)
-		err_hint(err,
-			 "one of its processes cannot be stopped: `netlab ps` shows it in state D");
+		err_hint(
+			err,
+			"one of its processes cannot be stopped (`netlab ps` shows it in state D), or this host is very busy");
 	else if (r == -EAGAIN)
 		err_hint(err,
 			 "its processes fork faster than they can be caught: give it limits.pids");
