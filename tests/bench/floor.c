@@ -405,6 +405,8 @@ static void be_node(int node, int hello_fd)
 	static const char *const settings[][2] = {
 		{ "/proc/sys/net/ipv4/conf/all/rp_filter", "0" },
 		{ "/proc/sys/net/ipv4/conf/default/rp_filter", "0" },
+		{ "/proc/sys/net/ipv6/conf/default/mldv2_unsolicited_report_interval",
+		  "1728000000" },
 		{ "/proc/sys/net/ipv6/conf/all/accept_dad", "0" },
 		{ "/proc/sys/net/ipv6/conf/default/accept_dad", "0" },
 		{ "/proc/sys/net/ipv6/conf/default/router_solicitations", "0" },

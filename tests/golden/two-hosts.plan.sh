@@ -19,6 +19,7 @@ of_host='
 	net/ipv4/ip_forward=0
 	net/ipv4/conf/all/rp_filter=0
 	net/ipv4/conf/default/rp_filter=0
+	net/ipv6/conf/default/mldv2_unsolicited_report_interval=1728000000
 	net/ipv6/conf/all/accept_dad=0
 	net/ipv6/conf/default/accept_dad=0
 	net/ipv6/conf/default/router_solicitations=0

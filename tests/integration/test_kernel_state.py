@@ -2,6 +2,7 @@
 """What a topology says explicitly is what the kernel then reports.
 netlab-test: timeout=700"""
 import json
+import time
 
 from support import Lab, check, equal, main, matches, netlab, topology
 
@@ -101,6 +102,21 @@ def test_usable_state():
                 equal(interface["operstate"], "UP", f"{node} {interface['ifname']}")
             for address in interface["addr_info"]:
                 check(not address.get("tentative"), node, address)
+
+
+def test_nothing_is_sent_unasked():
+    """Multicast reports are not repeated: with the kernel's own interval two an end come in the first second."""
+    def is_silent():
+        lab = Lab(topology(["a", "b"], [["a", "b", {"delay": "1ms"}]]))
+        counts = []
+        for wait in (0.3, 1.2):
+            time.sleep(wait)
+            told = json.loads(netlab("--json", "stats", lab.name).stdout)["links"]["a--b"]
+            counts.append(told["->"]["offered"] + told["<-"]["offered"])
+        lab.down()
+        return counts[0] == counts[1]
+
+    check(any(is_silent() for _ in range(3)), "packets that nobody asked for")
 
 
 def test_families_can_be_left_out():
