@@ -10,6 +10,7 @@
 #include "base/capabilities.h"
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "lab/node_nets.h"
 #include "sys/privilege.h"
 
 static int check_node(const struct topo_node *n, struct netlab_err *err)
@@ -104,7 +105,7 @@ json_t *privileges_pack(struct supervisor *s, size_t node, struct netlab_err *er
 	_cleanup_free_ char *text = NULL;
 
 	if (p->all)
-		return json_pack("{s:b}", "all", 1);
+		return json_pack("{s:b,s:b}", "all", 1, "confined", 0);
 	if (need_filter(s, err) < 0)
 		return NULL;
 	text = filter_to_text(&s->filter);
@@ -112,7 +113,8 @@ json_t *privileges_pack(struct supervisor *s, size_t node, struct netlab_err *er
 		err_set(err, ENOMEM, "out of memory");
 		return NULL;
 	}
-	return json_pack("{s:b,s:I,s:s}", "all", 0, "kept", (json_int_t)p->kept, "filter", text);
+	return json_pack("{s:b,s:b,s:I,s:s}", "all", 0, "confined", node_nets_confine(s, node),
+			 "kept", (json_int_t)p->kept, "filter", text);
 }
 
 int privileges_unpack(const json_t *v, struct node_privileges *ret, struct sys_filter *filter,
@@ -123,13 +125,15 @@ int privileges_unpack(const json_t *v, struct node_privileges *ret, struct sys_f
 
 	*ret = (struct node_privileges){
 		.all = json_is_true(json_object_get(v, "all")),
+		.confined = json_is_true(json_object_get(v, "confined")),
 		.kept = (uint64_t)json_integer_value(json_object_get(v, "kept")),
 		.filter = filter,
 	};
 	if (ret->all)
 		return 0;
 	/* never less than was meant: what is not understood is not run */
-	if (text && json_is_integer(json_object_get(v, "kept")))
+	if (text && json_is_integer(json_object_get(v, "kept")) &&
+	    json_is_boolean(json_object_get(v, "confined")))
 		r = filter_from_text(text, filter);
 	if (r == 0)
 		return 0;

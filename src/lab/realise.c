@@ -68,6 +68,8 @@ static int spawn(struct supervisor *s, uint32_t node, int hello_fd, struct netla
 		.state_dir = s->state_dir,
 		.nofile = s->nofile,
 		.filter = &s->filter,
+		.confined = node_nets_confine(s, node),
+		.net_fd = -1,
 	};
 	struct limits_entry entry;
 	unsigned share = s->topo->nodes[node].share;
@@ -75,15 +77,25 @@ static int spawn(struct supervisor *s, uint32_t node, int hello_fd, struct netla
 
 	if (pid < 0)
 		return pid;
+	if (boot.confined) {
+		boot.net_fd = node_nets_take(s, err);
+		if (boot.net_fd < 0) {
+			limits_entered(&entry);
+			return err_wrap(err, "node '%s'", s->topo->nodes[node].name);
+		}
+	}
 	memcpy(boot.cgroups, entry.join, sizeof(boot.cgroups));
 	/* the mount namespace is the node's own in any case: /proc and /sys have to be (docs/adr 14) */
-	pid = sys_clone_into(SYS_NS_NET | SYS_NS_MNT | (share & TOPO_NS_PID ? 0u : SYS_NS_PID) |
+	pid = sys_clone_into((boot.confined ? 0u : SYS_NS_NET) | SYS_NS_MNT |
+				     (share & TOPO_NS_PID ? 0u : SYS_NS_PID) |
 				     (share & TOPO_NS_UTS ? 0u : SYS_NS_UTS) |
 				     (share & TOPO_NS_IPC ? 0u : SYS_NS_IPC),
 			     entry.born_in, NULL);
 	if (pid == 0)
 		node_init(&boot);
 	limits_entered(&entry);
+	if (boot.net_fd >= 0)
+		close(boot.net_fd);
 	if (pid < 0) {
 		err_errno(err, pid, "node '%s': creating its namespaces",
 			  s->topo->nodes[node].name);
@@ -222,6 +234,7 @@ static int make_nodes(struct supervisor *s, struct netlab_err *err)
 			r = take_hello(s, hello[0], err);
 	}
 	close(hello[0]);
+	node_nets_end(s);
 	return r;
 }
 
@@ -243,7 +256,10 @@ int realise_spawn(struct supervisor *s, size_t node, struct netlab_err *err)
 
 	if (r < 0)
 		return err_errno(err, r, "socket for the node");
-	r = spawn(s, (uint32_t)node, hello[1], err);
+	r = node_nets_begin(s, node, err);
+	if (r == 0)
+		r = spawn(s, (uint32_t)node, hello[1], err);
+	node_nets_end(s);
 	close(hello[1]);
 	if (r == 0)
 		r = supervisor_wait(s, hello[0], err);

@@ -105,6 +105,9 @@ static json_t *report_namespaces(const struct supervisor *s, size_t index)
 		if (sys_namespace(s->host_proc_fd, s->nodes[index].host_pid, kinds[i], &inode) == 0)
 			json_object_set_new(o, kinds[i], json_integer((json_int_t)inode));
 	}
+	/* the init stays in the lab's: what counts is where the node's programs are */
+	if (s->nodes[index].pid && node_nets_confine(s, index))
+		json_object_set_new(o, "user", json_integer((json_int_t)s->nets.user_inode));
 	return o;
 }
 

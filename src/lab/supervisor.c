@@ -423,7 +423,9 @@ static int come_up(struct supervisor *s, struct netlab_err *err)
 	if (r < 0)
 		return r;
 	sys_raise_nofile(&s->nofile);
-	r = open_fabric(s, err);
+	r = node_nets_begin(s, ALL_NODES, err);
+	if (r == 0)
+		r = open_fabric(s, err);
 	if (r < 0)
 		return r;
 	supervisor_phase(s, "start");
@@ -491,6 +493,7 @@ void supervisor_main(const struct supervisor_boot *boot)
 		.listen_fd = -1,
 		.fabric_fd = -1,
 		.uplink = boot->uplink,
+		.nets = NODE_NETS_INIT,
 		.wire = { .pid = 0, .fd = -1 },
 		.recording = { .tape_fd = -1, .wake_fd = -1 },
 	};

@@ -17,6 +17,7 @@
 #include <sys/types.h>
 
 #include "lab/lab.h"
+#include "lab/node_nets.h"
 #include "lab/recording.h"
 #include "lab/rundir.h"
 #include "lab/uplink.h"
@@ -120,7 +121,8 @@ struct supervisor {
 		uplink; /**< sockets on the host; the table there lives as long as they do */
 	int fabric_fd;  /**< rtnetlink socket of the fabric */
 	struct rt_batch batch;
-	pid_t host_pid; /**< our own, as the host's /proc numbers it */
+	pid_t host_pid;        /**< our own, as the host's /proc numbers it */
+	struct node_nets nets; /**< where the network namespaces of nodes come from */
 	struct sys_nofile nofile;
 	struct sys_filter filter; /**< owned; made when it is first needed (privileges.c) */
 	struct lab_node *nodes;

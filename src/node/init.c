@@ -147,6 +147,12 @@ static int own_namespaces(struct init *n, struct netlab_err *err)
 {
 	int r = 0;
 
+	if (n->boot->confined) {
+		r = sys_setns(n->boot->net_fd, SYS_NS_NET);
+		close(n->boot->net_fd);
+		if (r < 0)
+			return err_errno(err, r, "entering its network namespace");
+	}
 	if (!(n->topo->share & TOPO_NS_UTS)) {
 		r = sys_sethostname(n->topo->hostname);
 		if (r < 0)
@@ -307,9 +313,10 @@ static void block_signals(sigset_t *ret_handled)
 
 static void close_inherited(const struct node_boot *boot)
 {
-	int keep[3 + NODE_CGROUPS_MAX] = { boot->hello_fd, boot->host_proc_fd, boot->log_dir_fd };
+	int keep[4 + NODE_CGROUPS_MAX] = { boot->hello_fd, boot->host_proc_fd, boot->log_dir_fd,
+					   boot->net_fd };
 
-	memcpy(keep + 3, boot->cgroups, sizeof(boot->cgroups));
+	memcpy(keep + 4, boot->cgroups, sizeof(boot->cgroups));
 	sys_close_all_but(3, keep, ARRAY_SIZE(keep));
 }
 

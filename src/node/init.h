@@ -84,8 +84,10 @@ enum { NODE_CGROUPS_MAX = SYS_CGROUP_USES };
 struct node_boot {
 	const struct plan *plan;
 	uint32_t node;
-	int hello_fd;                    /**< supervisor's hello socket, write end */
-	int host_proc_fd;                /**< directory of the host's /proc */
+	int hello_fd;     /**< supervisor's hello socket, write end */
+	int host_proc_fd; /**< directory of the host's /proc */
+	bool confined; /**< its network belongs to the nodes' user namespace, and so do its programs */
+	int net_fd;    /**< CONFINED: the network namespace; else it was born in one */
 	int log_dir_fd;                  /**< directory for this lab's logs */
 	const char *lab_dir;             /**< the lab's run directory */
 	int cgroups[NODE_CGROUPS_MAX];   /**< to join first of all (sys_cgroup_join()); -1 = none */

@@ -12,11 +12,14 @@
 #include "sys/fs.h"
 #include "sys/privilege.h"
 #include "sys/user.h"
+#include "sys/userns.h"
 
-struct node_privileges node_privileges_of(const struct topo_privileges *t,
+struct node_privileges node_privileges_of(const struct topo_privileges *t, bool confined,
 					  const struct sys_filter *filter)
 {
-	return (struct node_privileges){ .all = t->all, .kept = t->kept, .filter = filter };
+	return (struct node_privileges){
+		.all = t->all, .confined = confined, .kept = t->kept, .filter = filter
+	};
 }
 
 static int failed(int r, const char *what, struct netlab_err *err)
@@ -33,8 +36,11 @@ int node_privileges_apply(const struct node_privileges *p, const struct sys_user
 {
 	int r = 0;
 
-	/* first: later we may lack CAP_SETPCAP */
-	if (!p->all)
+	/* first of all: it gives all capabilities, for what is below */
+	if (p->confined)
+		r = failed(sys_enter_netns_owner(), "entering the nodes' user namespace", err);
+	/* next: later we may lack CAP_SETPCAP */
+	if (r == 0 && !p->all)
 		r = failed(sys_bound(p->kept), "limiting its capabilities", err);
 	/* next: what is kept may lack CAP_SETUID */
 	if (r == 0 && user)

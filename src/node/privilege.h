@@ -3,11 +3,12 @@
  * @file privilege.h
  * What a program of a node may do, and giving up the rest. docs/adr/0015-what-a-node-may.md tells why it is so.
  *
- * | who                            | capabilities          | system calls          | user          |
- * |--------------------------------|-----------------------|-----------------------|---------------|
- * | supervisor, node's init, wire  | all that they started with | all              | as started    |
- * | command or service, at its exec | the node's kept set  | but for the refused   | the node's    |
- * | the same, "privileged"         | all that init has     | all                   | the node's    |
+ * | who                            | capabilities          | in the user namespace | system calls          | user          |
+ * |--------------------------------|-----------------------|-----------------------|-----------------------|---------------|
+ * | supervisor, node's init, wire  | all that they started with | the lab's        | all                   | as started    |
+ * | command or service, at its exec | the node's kept set  | the nodes' (lab/node_nets.h) | but for the refused | the node's |
+ * | the same, "share": ["user"]    | the node's kept set   | the lab's             | but for the refused   | the node's    |
+ * | the same, "privileged"         | all that init has     | the lab's             | all                   | the node's    |
  */
 #ifndef NETLAB_NODE_PRIVILEGE_H
 #define NETLAB_NODE_PRIVILEGE_H
@@ -22,13 +23,14 @@
 
 /** What a program of a node starts with. */
 struct node_privileges {
-	bool all;      /**< "privileged": nothing is taken away */
+	bool all; /**< "privileged": nothing is taken away */
+	bool confined; /**< they are for the user namespace that owns the node's network, not for the lab's */
 	uint64_t kept; /**< capabilities; those that the host lacks do not come back */
 	const struct sys_filter *filter; /**< borrowed; never NULL but with `all` */
 };
 
 /** What a topology's node grants. @param[in] filter  borrowed */
-struct node_privileges node_privileges_of(const struct topo_privileges *t,
+struct node_privileges node_privileges_of(const struct topo_privileges *t, bool confined,
 					  const struct sys_filter *filter);
 
 /**

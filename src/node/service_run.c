@@ -55,14 +55,15 @@ static void run(const struct service_run *r, int failure_fd)
 		sys_cgroup_die_first(); /* before the init, with which the node would go */
 	sys_restore_nofile(&r->boot->nofile);
 	(void)node_exec(
-		&(struct node_command){
-			.argv = r->argv,
-			.env = (const char *const *)env,
-			.cwd = node->cwd,
-			.user = service->user ? service->user : node->user,
-			.privileges = node_privileges_of(&node->privileges, r->boot->filter),
-			/* in a PID namespace of its own the kernel sees to it */
-			.dies_with = node->share & TOPO_NS_PID ? getppid() : 0 },
+		&(struct node_command){ .argv = r->argv,
+					.env = (const char *const *)env,
+					.cwd = node->cwd,
+					.user = service->user ? service->user : node->user,
+					.privileges = node_privileges_of(&node->privileges,
+									 r->boot->confined,
+									 r->boot->filter),
+					/* in a PID namespace of its own the kernel sees to it */
+					.dies_with = node->share & TOPO_NS_PID ? getppid() : 0 },
 		&err);
 	if (err.exit == NETLAB_EXIT_NETLAB) /* that is for commands whose exit code is told */
 		(void)err_class(&err, NETLAB_EXIT_RUNTIME);

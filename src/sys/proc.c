@@ -64,7 +64,7 @@ pid_t sys_clone_into(unsigned namespaces, int cgroup_fd, int *ret_pidfd)
 	};
 	long pid;
 
-	r = sys_gate("clone");
+	r = sys_gate(namespaces & SYS_NS_USER ? "clone user" : "clone");
 	if (r < 0)
 		return r;
 	pid = syscall(SYS_clone3, &args, sizeof(args));
@@ -103,13 +103,13 @@ pid_t sys_pidfd_seen_from(int proc_fd, int pidfd)
 	return n > 0 ? (pid_t)n : -ESRCH;
 }
 
-int sys_setns(int pidfd, unsigned namespaces)
+int sys_setns(int fd, unsigned namespaces)
 {
 	int r = sys_gate("setns");
 
 	if (r < 0)
 		return r;
-	return setns(pidfd, (int)clone_flags(namespaces)) < 0 ? -errno : 0;
+	return setns(fd, (int)clone_flags(namespaces)) < 0 ? -errno : 0;
 }
 
 int sys_namespace(int proc_fd, pid_t pid, const char *kind, uint64_t *ret)
@@ -126,6 +126,16 @@ int sys_namespace(int proc_fd, pid_t pid, const char *kind, uint64_t *ret)
 	/* "net:[4026531840]": namespaces(7) */
 	bracket = strchr(text, '[');
 	return bracket && sscanf(bracket, "[%" SCNu64 "]", ret) == 1 ? 0 : -EPROTO;
+}
+
+int sys_own_namespace(int proc_fd, const char *kind)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "self/ns/%s", kind);
+	fd = openat(proc_fd, path, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
 }
 
 int sys_unshare(unsigned namespaces)

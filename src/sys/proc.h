@@ -44,8 +44,8 @@ pid_t sys_clone_into(unsigned namespaces, int cgroup_fd, int *ret_pidfd);
 int sys_pidfd_open(pid_t pid);
 /** The process of a pidfd as the procfs at `proc_fd` numbers it. @return > 0; -ESRCH; ... */
 pid_t sys_pidfd_seen_from(int proc_fd, int pidfd);
-/** Joins namespaces of the process behind a pidfd. @return 0, negative errno */
-int sys_setns(int pidfd, unsigned namespaces);
+/** Joins namespaces of the process behind a pidfd; or the one of a namespace's descriptor. @return 0, negative errno */
+int sys_setns(int fd, unsigned namespaces);
 /** @return 0, negative errno; a process that is gone is -ESRCH */
 int sys_pidfd_signal(int pidfd, int signo);
 /** Waits until a descriptor can be read: a pidfd when its process has exited (any process, not only a child), a socket
@@ -62,6 +62,9 @@ pid_t sys_pid_seen_from(int proc_fd);
 /** The inode of a process's namespace. @param[in] kind  "pid", "net", "mnt", "uts", "ipc", "cgroup" or "user"
  *  @return 0; -ENOENT (no such process, or kind); ... */
 int sys_namespace(int proc_fd, pid_t pid, const char *kind, uint64_t *ret);
+/** A descriptor of the caller's own namespace of a kind. @param[in] proc_fd  any /proc that shows the caller
+ *  @return a close-on-exec descriptor, negative errno */
+int sys_own_namespace(int proc_fd, const char *kind);
 /** Gives the caller new namespaces; a PID or user namespace is for sys_clone(). @return 0, negative errno */
 int sys_unshare(unsigned namespaces);
 /** Makes the caller the parent of descendants whose parent ends, as PID 1 of a namespace is by nature. */

@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: MIT */
-/* User namespaces for callers without root. */
+/* User namespaces for callers without root, and those below. */
 #include "sys/userns.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <linux/nsfs.h>
+#include <linux/sockios.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -194,6 +198,92 @@ int sys_userns_map(pid_t pid, char *why, size_t size, struct netlab_err *err)
 	if (r == 0 && !written[0])
 		r = write_one(pid, "uid_map", geteuid());
 	return r < 0 ? err_errno(err, r, "writing the user namespace's maps") : 0;
+}
+
+/* --- below the caller's own --- */
+
+enum {
+	MAP_MAX_BYTES = 4096, /* user_namespaces(7): one write, of less than a page */
+	MAP_SHOWN_MAX_BYTES =
+		16384, /* 340 lines, which the kernel shows wider than we write them */
+};
+
+/** Each range of our map as one that leaves it as it is. */
+static int same_map(char *shown, char ret[static MAP_MAX_BYTES])
+{
+	size_t used = 0;
+	char *save = NULL;
+
+	for (char *line = strtok_r(shown, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		unsigned first, outside, count;
+		int n;
+
+		if (sscanf(line, "%u %u %u", &first, &outside, &count) != 3)
+			return -EPROTO;
+		n = snprintf(ret + used, MAP_MAX_BYTES - used, "%u %u %u\n", first, first, count);
+		if (n < 0 || (size_t)n >= MAP_MAX_BYTES - used)
+			return -E2BIG;
+		used += (size_t)n;
+	}
+	return 0;
+}
+
+static int copy_map(int proc_fd, pid_t pid, const char *file)
+{
+	char path[64], shown[MAP_SHOWN_MAX_BYTES], map[MAP_MAX_BYTES] = "";
+	ssize_t r;
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "self/%s", file);
+	r = sys_read_value(proc_fd, path, shown, sizeof(shown));
+	if (r >= 0)
+		r = same_map(shown, map);
+	if (r < 0)
+		return (int)r;
+	(void)snprintf(path, sizeof(path), "%d/%s", (int)pid, file);
+	fd = openat(proc_fd, path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	r = write(fd, map, strlen(map)) < 0 ? -errno : 0;
+	close(fd);
+	return (int)r;
+}
+
+int sys_userns_map_same(int proc_fd, pid_t pid)
+{
+	int r = sys_gate("userns same map");
+
+	if (r == 0)
+		r = copy_map(proc_fd, pid, "gid_map");
+	return r < 0 ? r : copy_map(proc_fd, pid, "uid_map");
+}
+
+/** By descriptors alone: at this time /proc is the node's. @return a descriptor, negative errno */
+static int owner_of_netns(void)
+{
+	int sock = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), net, user;
+
+	if (sock < 0)
+		return -errno;
+	net = ioctl(sock, SIOCGSKNS);
+	user = net < 0 ? -errno : ioctl(net, NS_GET_USERNS);
+	if (net >= 0 && user < 0)
+		user = -errno;
+	close(sock);
+	if (net >= 0)
+		close(net);
+	return user;
+}
+
+int sys_enter_netns_owner(void)
+{
+	int r = sys_gate("enter owner"), fd = r < 0 ? r : owner_of_netns();
+
+	if (fd < 0)
+		return fd;
+	r = sys_setns(fd, SYS_NS_USER);
+	close(fd);
+	return r;
 }
 
 /* --- hosts that allow none --- */

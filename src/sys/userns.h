@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file userns.h
- * User namespaces for callers without root: the ids in them, and what to change on a host that allows none.
+ * User namespaces for callers without root, and those below: the ids in them, and what to change on a host that allows none.
  */
 #ifndef NETLAB_SYS_USERNS_H
 #define NETLAB_SYS_USERNS_H
@@ -34,6 +34,20 @@ int sys_userns_map_one(pid_t pid);
  * @return 0, negative errno with *err
  */
 int sys_userns_map(pid_t pid, char *why, size_t size, struct netlab_err *err);
+
+/**
+ * Gives a child's new user namespace all ids that the caller's has, by the same numbers: nobody becomes somebody else.
+ * @param[in] proc_fd  a /proc, and `pid` as it numbers the child
+ * @return 0; -EPERM (the caller lacks CAP_SETUID, CAP_SETGID or CAP_SETFCAP); -E2BIG (more ranges than one write takes); ...
+ */
+int sys_userns_map_same(int proc_fd, pid_t pid);
+
+/**
+ * Moves the caller into the user namespace that owns its network namespace, which must be one below its own. It stays who it
+ * is, has all capabilities there, and none above. For processes with one thread.
+ * @return 0, negative errno
+ */
+int sys_enter_netns_owner(void);
 
 /**
  * Which setting of the host keeps an ordinary user from having a user namespace with power in it, and what to run.

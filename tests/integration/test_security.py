@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 
-from support import (NETLAB, STATE, TOP, Lab, check, equal, main, need_root, netlab, run, topology, wait_for)
+from support import (NETLAB, SCRATCH, STATE, TOP, Lab, check, equal, main, need_root, netlab, run, topology, wait_for)
 
 PYTHON = shutil.which("python3", path="/usr/local/bin:/usr/bin:/bin") or sys.executable
 WORD = f"netlab-security-{os.getpid()}"
@@ -76,6 +76,9 @@ ATTEMPTS = (
     ("freeze_a_file_system", FORBIDDEN, "privileged"),
     ("read_the_kernels_memory", READ_ONLY, "outside"),
     ("see_interfaces_of_the_host", ("ENODEV",), "outside"),
+    ("list_the_links_of_the_lab", FORBIDDEN, "privileged"),
+    ("make_an_interface_in_the_fabric", FORBIDDEN, "privileged"),
+    ("take_a_link_of_the_lab_away", FORBIDDEN, "privileged"),
     ("connect_to_an_abstract_socket", ("ECONNREFUSED",), "outside"),
     ("connect_to_the_hosts_loopback", ("ECONNREFUSED",), "outside"),
     ("open_shared_memory_of_the_host", HIDDEN, "outside"),
@@ -184,7 +187,7 @@ def test_with_sys_admin():
     """The filter does not follow the capabilities: who has this one for a daemon's sake still changes no mount, and stops none
     of the host's file systems."""
     need_root()
-    lab = Lab(topology({"a": {"capabilities": {"add": ["sys_admin"]}}, "p": {"privileged": True}}, [["a", "p"]]))
+    lab = Lab(topology({"a": {"capabilities": {"add": ["sys_admin"]}, "share": ["user"]}, "p": {"privileged": True}}, [["a", "p"]]))
     names = [name for name, _, _ in ATTEMPTS if re.search("mount|freeze", name) and name != "make_a_mount_namespace"]
     check(len(names) >= 7, names)
     got, proof = ({name: result for name, result in
@@ -192,6 +195,57 @@ def test_with_sys_admin():
                   for node in "ap")
     equal(got, {name: "EPERM" for name in proof})
     check("EPERM" not in proof.values(), proof)
+
+
+def test_fabric():
+    """The far ends of a node's links are out of its root's reach in every kind of lab; and in none where the node is told to
+    share the lab's user namespace: so the attempts are real ones."""
+    need_root()
+    attempts = ("list_the_links_of_the_lab", "make_an_interface_in_the_fabric", "take_a_link_of_the_lab_away")
+    file = topology({"a": {}, "b": {"share": ["user"]}}, [["a", "b"]])
+    os.chmod(SCRATCH, 0o755)
+    os.chmod(file, 0o644)
+    user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+    for who, prefix in (("root", []), ("user", user), ("unshare", [*user, "unshare", "-Ur"])):
+        with tempfile.TemporaryDirectory(prefix="netlab-fabric-", dir="/tmp") as place:
+            os.chmod(place, 0o777)
+            got = {node: json.loads(run(*prefix, NETLAB, "--state-dir", f"{place}/state", "run", "--in", node, file, "--",
+                                        PYTHON, "-c", program(), "{}", *attempts, cwd="/").stdout) for node in "ab"}
+        print(f"  {who}: {got}")
+        check(all(verdict in FORBIDDEN for verdict in got["a"].values()), who, got)
+        check(all(verdict == "done" for verdict in got["b"].values()), who, "proves nothing", got)
+
+
+def test_user_namespaces():
+    """Nodes share one, which is not the lab's; who is to have what counts only there, or asks to, is in the lab's. Ids are the
+    same in both."""
+    need_root()
+    nodes = {"a": {}, "b": {"services": [{"name": "s", "run": ["readlink", "/proc/self/ns/user"]}]}, "shares": {"share": ["user"]},
+             "nice": {"capabilities": {"add": ["sys_nice"]}}, "zebra": {"capabilities": {"add": ["sys_admin"]}},
+             "all": {"privileged": True}}
+    lab = Lab(topology(nodes, [["a", node] for node in nodes if node != "a"]))
+    shown = {name: node["namespaces"]["user"] for name, node in lab.show()["nodes"].items()}
+    for node, inode in shown.items():
+        equal(lab.out(node, "readlink", "/proc/self/ns/user"), f"user:[{inode}]\n", node)
+    wait_for(lambda: f"user:[{shown['b']}]" in netlab("logs", f"{lab.name}:b/s").stdout, "its log")
+    of_lab = int(re.search(r"\d+", os.readlink("/proc/self/ns/user"))[0])
+    equal({node for node, inode in shown.items() if inode == of_lab}, {"shares", "nice", "all"}, "in the lab's")
+    equal(len(set(shown.values())), 2, "user namespaces")
+    equal(lab.out("a", "cat", "/proc/self/uid_map", "/proc/self/gid_map").split(), ["0", "0", "4294967295"] * 2, "ids")
+    equal(lab.out("a", "stat", "-c", "%u %g", "/etc/shadow"), run("stat", "-c", "%u %g", "/etc/shadow").stdout, "an owner")
+    # what was one of the lab's own is so after a restart, too
+    netlab("restart", f"{lab.name}:a")
+    equal(lab.out("a", "readlink", "/proc/self/ns/user"), f"user:[{shown['a']}]\n", "after a restart")
+
+
+def test_without_user_namespaces():
+    """Where there can be none more, the lab comes up all the same, and says what is not held back."""
+    need_root()
+    file = topology(["a", "b"], [["a", "b"]])
+    script = 'echo 0 >/proc/sys/user/max_user_namespaces; exec "$@"'
+    done = run("unshare", "--user", "--map-root-user", "sh", "-ec", script, "sh", NETLAB, "--state-dir", f"{STATE}-none", "run",
+               "--in", "a", file, "--", "ping", "-nqc1", "-W5", "b")
+    check("warning" in done.stderr and "user namespace" in done.stderr, done.stderr)
 
 
 def test_descriptors_left_open():

@@ -358,6 +358,65 @@ def see_interfaces_of_the_host(host):
         raise OSError(errno.ENODEV, "none of the host's")
 
 
+def rtnetlink(kind, flags, ifindex=0, *attributes):
+    """One request about a link; its answers, of which an error is raised."""
+    body = struct.pack("BBHiII", 0, 0, 0, ifindex, 0, 0) + b"".join(
+        struct.pack("HH", 4 + len(value), name) + value + bytes(-len(value) % 4) for name, value in attributes)
+    answers = []
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as s:
+        s.send(struct.pack("IHHII", 16 + len(body), kind, 1 | flags, 1, 0) + body)
+        while True:
+            data = s.recv(1 << 18)
+            while data:
+                length, what = struct.unpack_from("IH", data)
+                if what in (2, 3):  # NLMSG_ERROR, which may be 0; NLMSG_DONE
+                    error = struct.unpack_from("i", data, 16)[0]
+                    if error:
+                        raise OSError(-error, "rtnetlink")
+                    return answers
+                answers.append(data[16:length])
+                data = data[(length + 3) & ~3:]
+
+
+NEWLINK, DELLINK, GETLINK, DUMP, ACK, CREATE = 16, 17, 18, 0x300, 4, 0x600
+LINK, LINKINFO, LINK_NETNSID, TARGET_NETNSID = 5, 18, 37, 46
+
+
+def link_attributes(answer):
+    found, at = {}, 16
+    while at + 4 <= len(answer):
+        length, name = struct.unpack_from("HH", answer, at)
+        found[name & 0x3fff] = answer[at + 4:at + length]
+        at += (length + 3) & ~3
+    return found
+
+
+def far_ends():
+    """Where the links of this node lead: the id of a network namespace, the number of an interface there. For all may ask."""
+    found = [(link[LINK_NETNSID], struct.unpack("I", link[LINK])[0])
+             for link in map(link_attributes, rtnetlink(GETLINK, DUMP)) if LINK_NETNSID in link]
+    if not found:
+        raise LookupError("no link leads out of here")
+    return found
+
+
+def list_the_links_of_the_lab(host):
+    for there in {there for there, _ in far_ends()}:
+        if len(rtnetlink(GETLINK, DUMP, 0, (TARGET_NETNSID, there))) < 3:
+            raise LookupError("that is no fabric")
+
+
+def make_an_interface_in_the_fabric(host):
+    for there, _ in far_ends():
+        kind = struct.pack("HH4s", 8, 1, b"veth")
+        rtnetlink(NEWLINK, ACK | CREATE, 0, (TARGET_NETNSID, there), (LINKINFO, kind))
+
+
+def take_a_link_of_the_lab_away(host):
+    for there, ifindex in far_ends():
+        rtnetlink(DELLINK, ACK, ifindex, (TARGET_NETNSID, there))
+
+
 def connect_to_an_abstract_socket(host):
     with socket.socket(socket.AF_UNIX) as s:
         s.connect("\0" + host["abstract"])
