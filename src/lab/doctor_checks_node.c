@@ -17,8 +17,8 @@ static const struct doctor_check checks[] = {
 	{
 		.key = "user-namespace",
 		.need = DOCTOR_SOME_LABS,
-		.purpose = "labs without root",
-		.without = "only root can bring labs up",
+		.purpose = "labs without root; keeping root in a node from the lab's links",
+		.without = "only root can bring labs up, and root in a node can take links away",
 		.remedy = KERNEL("CONFIG_USER_NS", "3.8"),
 		.trial = HERE(probe_namespace, "user"),
 	},

@@ -160,8 +160,10 @@ static int take(struct supervisor *s, struct made *ret, struct netlab_err *err)
 	len = sys_sock_recv(s->nets.maker_fd, ret, sizeof(*ret), &fd, &n);
 	if (len == (ssize_t)sizeof(*ret) && n == 1)
 		return fd;
+	if (len == 0)
+		return err_set(err, ECHILD, "the process that makes network namespaces died");
 	/* a message without its descriptor: there was no room for it, unix(7) */
-	r = len == 0 ? -ECHILD : len < 0 ? (int)len : ret->error < 0 ? ret->error : -EMFILE;
+	r = len < 0 ? (int)len : ret->error < 0 ? ret->error : -EMFILE;
 	err_errno(err, r, "creating its namespaces");
 	if (r == -ENOSPC || r == -EUSERS) {
 		err_class(err, NETLAB_EXIT_UNSUPPORTED);

@@ -5,7 +5,7 @@
  *
  * Theory of operation. Who has CAP_NET_ADMIN over the user namespace that owns a network namespace can change what is in it,
  * and rtnetlink carries requests to the far end of a veth (IFLA_TARGET_NETNSID). So the fabric and the nodes have different
- * owners (docs/adr 18): the fabric the lab's user namespace, nodes one below it. A namespace belongs to the user namespace
+ * owners (docs/adr 19): the fabric the lab's user namespace, nodes one below it. A namespace belongs to the user namespace
  * that its maker is in: the maker is a child of the supervisor's that enters the nodes' and makes one network namespace after
  * the other while the supervisor plans and clones. Inits stay in the lab's user namespace; programs enter the other right
  * before exec (node/privilege.h).

@@ -56,7 +56,10 @@ static int explain_sysctl(const char *path, const char *key, const char *value, 
 	if (r == -EINVAL || r == -ERANGE)
 		return err_hint(err, "it takes other values: see the kernel's documentation of it");
 	if (r == -ENOENT && sys_path_check(path, false) < 0)
-		err_hint(err, "this kernel has no such setting (see `sysctl -a` in a node)");
+		err_hint(
+			err,
+			"this kernel has no such setting (see `sysctl -a` in a node), or has it only "
+			"for nodes of root's with \"share\": [\"user\"]");
 	else if (r == -ENOENT)
 		err_hint(
 			err,

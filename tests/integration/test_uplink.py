@@ -6,8 +6,9 @@ import json
 import os
 import signal
 import subprocess
+import sys
 
-from support import (NETLAB, SCRATCH, check, equal, in_vm_too, main, matches, run, topology,
+from support import (NETLAB, SCRATCH, TOP, check, equal, in_vm_too, main, matches, run, topology,
                      wait_for)
 
 HOST, WORLD = "198.51.100.2", "198.51.100.1"
@@ -289,6 +290,21 @@ def test_refused():
         taken = topology({"a": {"kind": "uplink"}, "b": {}}, [["a:uplink", "b"]])
         done = w.netlab("check", taken, status=3)
         matches(done.stdout + done.stderr, "'uplink' is taken")
+    finally:
+        w.end()
+
+
+def test_root_in_the_uplink():
+    """The far end of its interface is the host's, with all that is there; so it is no place for root in the node, but where the
+    topology says so."""
+    with open(f"{TOP}/tests/support/attempts.py", encoding="utf-8") as file:
+        program = file.read()
+    w = World()
+    try:
+        for more, want in (({}, "EACCES"), ({"share": ["user"]}, "done")):
+            path = topology({"a": {}, "out": {"kind": "uplink", **more}}, [["a", "out"]])
+            done = w.netlab("run", "--in", "out", path, "--", sys.executable, "-c", program, "{}", "list_the_links_of_the_host")
+            equal(json.loads(done.stdout), {"list_the_links_of_the_host": want}, more)
     finally:
         w.end()
 

@@ -379,7 +379,7 @@ def rtnetlink(kind, flags, ifindex=0, *attributes):
 
 
 NEWLINK, DELLINK, GETLINK, DUMP, ACK, CREATE = 16, 17, 18, 0x300, 4, 0x600
-LINK, LINKINFO, LINK_NETNSID, TARGET_NETNSID = 5, 18, 37, 46
+IFNAME, LINK, LINKINFO, LINK_NETNSID, TARGET_NETNSID = 3, 5, 18, 37, 46
 
 
 def link_attributes(answer):
@@ -404,6 +404,14 @@ def list_the_links_of_the_lab(host):
     for there in {there for there, _ in far_ends()}:
         if len(rtnetlink(GETLINK, DUMP, 0, (TARGET_NETNSID, there))) < 3:
             raise LookupError("that is no fabric")
+
+
+def list_the_links_of_the_host(host):
+    """From an uplink's node, whose links lead to the fabric and to the host."""
+    seen = [link_attributes(link)[IFNAME] for there in {there for there, _ in far_ends()}
+            for link in rtnetlink(GETLINK, DUMP, 0, (TARGET_NETNSID, there))]
+    if not any(name.startswith(b"nl") for name in seen):
+        raise LookupError("that is not the host")
 
 
 def make_an_interface_in_the_fabric(host):

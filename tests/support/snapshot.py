@@ -4,6 +4,7 @@
 process's network namespace, one fact a line, without what depends on time or chance, so that two namespaces compare with
 diff."""
 import ctypes
+import functools
 import itertools
 import json
 import os
@@ -67,12 +68,25 @@ def filters(devices):
         yield from listing(f"filter {device}", answer, lambda i: i.get("kind", ""))
 
 
+def nameless(path):
+    """The same for all interfaces."""
+    return re.sub(r"/(conf|neigh)/[^/]+/", r"/\1/*/", path)
+
+
+@functools.cache
+def everywhere():
+    """Settings that a namespace has whoever owns it: netlab's nodes belong to a user namespace of their own (docs/adr 19)."""
+    trees = [f"/proc/sys/net/{tree}" for tree in SYSCTL_TREES]
+    found = run("unshare", "--user", "--map-root-user", "--net", "find", *trees, "-type", "f")
+    return {nameless(path) for path in found.splitlines()}
+
+
 def sysctls():
     trees = [os.walk(f"/proc/sys/net/{tree}") for tree in SYSCTL_TREES]
     for folder, _, names in itertools.chain(*trees):
         for name in names:
             path = os.path.join(folder, name)
-            if VOLATILE_SYSCTL.search(path):
+            if VOLATILE_SYSCTL.search(path) or nameless(path) not in everywhere():
                 continue
             try:
                 with open(path, encoding="ascii") as file:
