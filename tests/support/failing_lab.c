@@ -387,7 +387,7 @@ static size_t supervisor_descriptors(void)
 	return n;
 }
 
-struct tally tally_take(void)
+static struct tally count_things(void)
 {
 	struct snapshot *s = snapshot_take(world_dir);
 	struct tally t = { .n = 0 };
@@ -411,13 +411,36 @@ static const char *difference(const struct tally *before, struct tally *now)
 	return now->n > was.n ? now->kinds[was.n].kind : NULL;
 }
 
+static void wait_a_moment(void)
+{
+	const struct timespec moment = { .tv_nsec = 20 * 1000 * 1000 };
+
+	(void)world_reap();
+	nanosleep(&moment, NULL);
+}
+
+struct tally tally_take(void)
+{
+	struct tally last = count_things(), now;
+	unsigned same = 0;
+
+	/* what the last request leaves goes within a moment: a connection, a process */
+	for (unsigned tries = 0; same < 5; tries++) {
+		assert_in_range(tries, 0, FAILING_PATIENCE_MS / 20);
+		wait_a_moment();
+		now = count_things();
+		same = difference(&last, &now) ? 0 : same + 1;
+		last = now;
+	}
+	return last;
+}
+
 void same_tally(const struct tally *before, unsigned k)
 {
-	const struct timespec moment = { .tv_nsec = 5 * 1000 * 1000 };
 	double start = seconds();
 
 	for (;;) {
-		struct tally now = tally_take(), was = *before;
+		struct tally now = count_things(), was = *before;
 		const char *kind = difference(before, &now);
 
 		if (!kind)
@@ -426,8 +449,7 @@ void same_tally(const struct tally *before, unsigned k)
 			fail_msg(
 				"after operation %u ('%s') failed there are %zu of kind '%s', not %zu",
 				k, failed_op(), *kind_of(&now, kind), kind, *kind_of(&was, kind));
-		(void)world_reap();
-		nanosleep(&moment, NULL);
+		wait_a_moment();
 	}
 }
 

@@ -94,6 +94,7 @@ struct tally {
 	} kinds[16];
 	size_t n;
 };
+/** Taken when it does not change any more. */
 struct tally tally_take(void);
 /** There are as many as then, at the latest after a while. */
 void same_tally(const struct tally *before, unsigned k);
