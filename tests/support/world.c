@@ -94,6 +94,8 @@ int world_run(int (*test)(void))
 		perror("world: fork");
 		status = 1 << 8;
 	}
+	/* its tmpfs is in our mount namespace, too */
+	(void)umount2(place, MNT_DETACH);
 	rmdir(place);
 	if (WIFSIGNALED(status)) {
 		fprintf(stderr, "world: its first process was killed by signal %d\n",
