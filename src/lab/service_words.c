@@ -124,7 +124,7 @@ static void put_why(struct buf *b, const struct topo_service *about, const struc
 	case SERVICE_NO_CAUSE:
 		break;
 	case SERVICE_CANNOT_RUN:
-		buf_printf(b, "cannot be run: '%s'", about->run[0]);
+		buf_printf(b, "cannot be run: %s", is->why);
 		break;
 	case SERVICE_ENDED_EARLY:
 		buf_puts(b, "ended before it was ready: ");

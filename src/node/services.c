@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -72,6 +73,8 @@ static void tell(struct services *s, struct service *v)
 		.pid = v->pid,
 	};
 
+	if (now.cause == SERVICE_CANNOT_RUN)
+		memcpy(now.why, v->why, sizeof(now.why));
 	if (v->life.state != SERVICE_STARTING)
 		ready_end(&v->ready);
 	if (memcmp(&now, &v->told, sizeof(now)) == 0)
@@ -160,6 +163,10 @@ static void start(struct services *s, struct service *v, struct netlab_err *err)
 							 .out_fd = v->log.pipe_fds[1] },
 				  err);
 	if (pid < 0) {
+		/* the rest is zeros: tell() compares bytes */
+		memset(v->why, 0, sizeof(v->why));
+		(void)snprintf(v->why, sizeof(v->why), "%.*s", (int)sizeof(v->why) - 1,
+			       err->message);
 		service_life_cannot_run(&v->life);
 		return;
 	}

@@ -25,7 +25,8 @@ struct service {
 	pid_t pid;      /**< 0 = none */
 	uint64_t order; /**< of the services of the node that were started, the how-manieth */
 	bool heard;     /**< it wrote what it is ready by */
-	struct node_service told; /**< what the supervisor knows */
+	char why[sizeof(((struct node_service *)0)->why)]; /**< it cannot be run */
+	struct node_service told;                          /**< what the supervisor knows */
 };
 
 struct services {
