@@ -285,6 +285,7 @@ int node_root_make(const struct node_boot *boot, struct netlab_err *err)
 	close_all(b.mount_fds, b.mount_fds ? topo->tree.n_mounts : 0);
 	for (size_t i = 0; b.from && i < topo->tree.n_files; i++)
 		free(b.from[i]);
+	free(b.topology_dir);
 	free(b.from);
 	free(b.from_len);
 	free(b.mount_fds);

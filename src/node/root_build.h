@@ -16,7 +16,7 @@ enum {
 	ROOT_DEVICES_MAX = 16,
 	ROOT_MOUNTED_MAX = 64, /* of netlab's own; mounts of the topology are not counted */
 	ROOT_PRIVATE_MAX = 16, /* likewise */
-	ROOT_CALLERS_MAX = 2,
+	ROOT_CALLERS_MAX = 3,
 	ROOT_NAMES = 3,
 };
 
@@ -36,7 +36,8 @@ struct root_build {
 	int device_fds[ROOT_DEVICES_MAX];
 	int caller_fds[ROOT_CALLERS_MAX]; /**< directories of the caller's that stay in sight */
 	const char *caller_paths[ROOT_CALLERS_MAX];
-	int *mount_fds; /**< owned; of the topology's mounts */
+	char *topology_dir; /**< owned; its path without symbolic links */
+	int *mount_fds;     /**< owned; of the topology's mounts */
 	char **from; /**< owned, as are the texts; of the topology's files, NULL where they are not copies */
 	size_t *from_len; /**< owned */
 

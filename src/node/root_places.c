@@ -66,16 +66,29 @@ static bool is_same(const char *a, const char *b)
 	return n == m && memcmp(a, b, n) == 0;
 }
 
-/** The caller's directory and the topology's stay in sight, for reading, also where they are below /tmp. */
+static bool is_gathered(const struct root_build *b, unsigned n, const char *path)
+{
+	for (unsigned i = 0; i < n; i++) {
+		if (is_same(b->caller_paths[i], path))
+			return true;
+	}
+	return false;
+}
+
+/** The caller's directory and the topology's stay in sight, for reading, also where they are below /tmp. The topology's is
+ *  known by the path that was given, with symbolic links that may lead to a place that is covered, and by its own. */
 static int gather_callers(struct root_build *b)
 {
-	const char *const paths[] = { b->boot->caller_dir, b->boot->plan->topo->dir };
+	const char *given = b->boot->plan->topo->dir;
+	const char *paths[ROOT_CALLERS_MAX] = { b->boot->caller_dir, NULL, given };
 	unsigned n = 0;
 
+	if (given)
+		paths[1] = b->topology_dir = realpath(given, NULL);
 	for (size_t i = 0; i < ROOT_CALLERS_MAX; i++) {
 		int fd, r;
 
-		if (!paths[i] || !is_covered(paths[i]) || (n > 0 && is_same(paths[i], paths[0])))
+		if (!paths[i] || !is_covered(paths[i]) || is_gathered(b, n, paths[i]))
 			continue;
 		fd = sys_mount_copy(AT_FDCWD, paths[i], true);
 		if (fd == -ENOENT || fd == -EACCES)
@@ -271,6 +284,18 @@ static int hide_lab(struct root_build *b)
 	return fd < 0 ? fd : root_attach(b, fd, b->boot->state_dir, ROOT_DIRECTORY, false);
 }
 
+/** Where a directory of the caller's was: nothing to do if a link leads there, now that its end is attached. */
+static int attach_caller(struct root_build *b, unsigned i)
+{
+	const char *path = b->caller_paths[i];
+	int there = sys_inside_open(b->root_fd, path, O_PATH | O_DIRECTORY, 0);
+
+	if (there < 0)
+		return root_attach(b, take(&b->caller_fds[i]), path, ROOT_DIRECTORY, false);
+	close(there);
+	return 0;
+}
+
 int root_places_attach(struct root_build *b)
 {
 	int r = 0;
@@ -286,10 +311,9 @@ int root_places_attach(struct root_build *b)
 	}
 	if (r == 0)
 		r = attach_var_run(b);
-	for (size_t i = 0; i < ROOT_CALLERS_MAX && r == 0; i++) {
+	for (unsigned i = 0; i < ROOT_CALLERS_MAX && r == 0; i++) {
 		if (b->caller_fds[i] >= 0)
-			r = root_attach(b, take(&b->caller_fds[i]), b->caller_paths[i],
-					ROOT_DIRECTORY, false);
+			r = attach_caller(b, i);
 	}
 	if (r == 0 && !b->tree->rootfs)
 		r = hide_lab(b);

@@ -158,6 +158,21 @@ def test_the_callers_directory_stays():
         os.rmdir(other)
 
 
+def test_a_topology_behind_a_link():
+    """The link is of a place that the node has of its own, and so is where it leads."""
+    real = run("mktemp", "-d", "/var/tmp/netlab-real.XXXXXX").stdout.strip()
+    link = os.path.join(SCRATCH, "behind")
+    try:
+        shutil.copy(pair(), os.path.join(real, "here.json"))
+        os.symlink(real, link)
+        for cwd, path in ((SCRATCH, "behind/here.json"), ("/", os.path.join(link, "here.json"))):
+            for directory in (real, link):
+                out = netlab("-q", "run", path, "--in", "a", "--", "ls", directory, cwd=cwd).stdout
+                equal(out.split(), ["here.json"], cwd, directory)
+    finally:
+        shutil.rmtree(real)
+
+
 def test_files():
     given = os.path.join(SCRATCH, "given")
     with open(given, "wb") as file:
