@@ -413,7 +413,7 @@ static void be_node(int node, int hello_fd)
 		{ "/proc/sys/net/ipv6/conf/all/accept_ra", "0" },
 		{ "/proc/sys/net/ipv6/conf/default/accept_ra", "0" },
 	};
-	struct mount_attr read_only = { .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV };
+	struct mount_attr read_only = { .attr_set = MOUNT_ATTR_RDONLY };
 	char name[16];
 	int rtnetlink;
 
@@ -546,16 +546,22 @@ static void step(const char *name)
 
 static void be_lab(const char *hosts)
 {
+	static const char *const names[] = { "/etc/hosts", "/etc/resolv.conf",
+					     "/etc/nsswitch.conf" };
 	struct rlimit files = { .rlim_cur = NODES_MAX + 100, .rlim_max = NODES_MAX + 100 };
 
 	step(NULL);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	(void)setrlimit(RLIMIT_NOFILE, &files);
-	if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
-	    mount(hosts, "/etc/hosts", NULL, MS_BIND, NULL) < 0 ||
-	    mount(NULL, "/etc/hosts", NULL, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV,
-		  NULL) < 0)
+	if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		die("mounts");
+	/* what is in them makes no difference here: nothing is looked up */
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (mount(hosts, names[i], NULL, MS_BIND, NULL) < 0 ||
+		    mount(NULL, names[i], NULL,
+			  MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV, NULL) < 0)
+			die(names[i]);
+	}
 	write_value("/proc/sys/net/ipv6/conf/all/disable_ipv6", "1");
 	write_value("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1");
 	make_nodes();
