@@ -37,6 +37,8 @@ def test_every_join():
     joins = [("patch", {}), ("wire", {"join": "wire", "delay": "1ms"})]
     if have_netem():
         joins.append(("netem", {"join": "netem", "delay": "1ms"}))
+    if "NETLAB_HOST_RAN" in os.environ:
+        del joins[:-1]  # tshark takes long on the VM's processor
     for name, keys in joins:
         lab = Lab(topology(["a", "b"], [["a", "b", keys]], addressing={"ipv6": False}))
         equal(lab.link_show("a--b")["join"], name)

@@ -3,9 +3,10 @@
  * The k-th system operation of killing a node, of bringing it back, of starting and stopping its services fails, for every k
  * there is: the caller hears the true cause, the next try succeeds, packets pass, and nothing is left over in the lab.
  *
- * netlab-test: timeout=600
+ * netlab-test: timeout=600 heavy long
  */
 #include <errno.h>
+#include <stdlib.h>
 
 #include "support/failing_lab.h"
 
@@ -28,17 +29,24 @@ static void must_restart(const char *node, unsigned k)
 
 static void sweep_restart(const char *node)
 {
+	static bool left_to_host[ENDLESS + 1];
 	struct netlab_err err;
 	struct tally before;
-	unsigned k, failed = 0;
+	unsigned n, k, failed = 0;
 
 	arm(0, 0);
 	must_restart(node, 0);
+	n = operations();
+	assert_in_range(n, 1, ENDLESS);
+	for (k = 1; k <= n; k++)
+		left_to_host[k] = is_left_to_host(k);
 	before = tally_take();
 	for (k = failing_first;; k += failing_step) {
 		int r;
 
 		assert_in_range(k, 1, ENDLESS);
+		if (k <= n && left_to_host[k])
+			continue;
 		arm(k, ENOMEM);
 		r = restart(node, &err);
 		if (!has_failed())
@@ -103,7 +111,8 @@ static void test_restart(void **state)
 	must_be_up();
 	for (size_t i = 0; i < sizeof(nodes) / sizeof(nodes[0]); i++)
 		sweep_restart(nodes[i]);
-	sweep_kill("a");
+	if (!getenv("NETLAB_HOST_RAN")) /* the VM is slow, and the host has tried this one */
+		sweep_kill("a");
 	must_go_down();
 	nothing_left(before, 0);
 	snapshot_free(before);
@@ -160,9 +169,12 @@ static void sweep_service(enum lab_service_verb verb, enum lab_service_verb back
 
 static void test_services(void **state)
 {
-	struct snapshot *before = snapshot_take(world_dir);
+	struct snapshot *before;
 
 	(void)state;
+	if (getenv("NETLAB_HOST_RAN"))
+		skip();
+	before = snapshot_take(world_dir);
 	arm(0, 0);
 	must_be_up();
 	sweep_service(LAB_SERVICE_STOP, LAB_SERVICE_START);

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What a lab's supervisor and its nodes' inits have to say to each other, at moments that do not suit."""
+"""What a lab's supervisor and its nodes' inits have to say to each other, at moments that do not suit.
+netlab-test: host"""
 import contextlib
 import json
 import os

@@ -11,8 +11,8 @@ import subprocess
 import sys
 import time
 
-from support import (IN_VM, NETLAB, SCRATCH, STATE, TOP, Lab, Skipped, between, check, equal, main, matches, netlab,
-                     netlab_json, run, start, topology, wait_for)
+from support import (IN_VM, NETLAB, SCRATCH, STATE, TOP, Lab, Skipped, between, check, equal, in_vm_too, main, matches,
+                     netlab, netlab_json, run, start, topology, wait_for)
 
 LIMITS = {"memory": "64mib", "cpu": 0.5, "pids": 64}
 MIB = 1 << 20
@@ -64,6 +64,7 @@ def node(lab, name="a"):
     return lab.show()["nodes"][name]
 
 
+@in_vm_too
 def test_limits_are_set():
     need("memory", "cpu", "pids")
     lab = Lab(limited())
@@ -96,6 +97,7 @@ def test_limits_are_set():
     equal(made(f"netlab-{lab.name}-"), [], "left of them")
 
 
+@in_vm_too
 def test_counting_only():
     need("memory", "pids")
     lab = Lab(topology({"a": {"limits": {}}, "b": {"limits": {"pids": 7}}}, [["a", "b"]],
@@ -105,6 +107,7 @@ def test_counting_only():
     check(node(lab)["usage"]["memory_bytes"] > 0, "memory is counted without a limit")
 
 
+@in_vm_too
 def test_memory():
     """Whoever takes too much is killed; nobody else, in no other node, and it is told in three places."""
     need("memory")
@@ -137,6 +140,7 @@ def test_many_small_ones():
     lab.down()
 
 
+@in_vm_too
 def test_fork_bomb():
     """It meets its limit; the other node, and this host, go on."""
     need("pids")
@@ -153,6 +157,7 @@ def test_fork_bomb():
     equal(made(f"netlab-{lab.name}-"), [], "left of its cgroups")
 
 
+@in_vm_too
 def test_cpu():
     """Half a processor, with two at work; less on a host that is busy."""
     need("cpu")
@@ -216,10 +221,12 @@ def freezing(limits):
     equal(made(f"netlab-{lab.name}-"), [], "left of its cgroups")
 
 
+@in_vm_too
 def test_freeze():
     freezing({})
 
 
+@in_vm_too
 def test_freeze_limited():
     need("memory", "cpu", "pids")
     freezing({"limits": {**LIMITS, "pids": 200}})
@@ -238,6 +245,7 @@ def test_freeze_with_a_shared_pid_namespace():
     wait_for(lambda: not stands_still(lab, "a"), "the service to go on")
 
 
+@in_vm_too
 def test_kill_9_while_frozen():
     """What v1 has frozen cannot die before somebody thaws it: the next command does."""
     need("freezer")
@@ -264,6 +272,7 @@ def test_two_of_one_name():
     equal(made("netlab-twin-"), [], "left of both")
 
 
+@in_vm_too
 def test_failed_up_leaves_nothing():
     need("pids")
     path = topology({"a": {"limits": {"pids": 9}, "services": [{"name": "x", "run": ["/no/such/program"]}]}}, [])
@@ -271,6 +280,7 @@ def test_failed_up_leaves_nothing():
     equal(made("netlab-failing-"), [], "left of its cgroups")
 
 
+@in_vm_too
 def test_version_1_alone():
     """Hosts with both versions have a v2 hierarchy without controllers: without that, all goes by version 1."""
     if IN_VM or not os.path.isdir("/sys/fs/cgroup/unified/") or not cgroups()["freezer"]:
@@ -332,6 +342,7 @@ def test_refused_without_permission():
         as_user(uid, "down", "plain", home=home)
 
 
+@in_vm_too
 def test_delegated():
     """Version 2: a subtree that belongs to the user is all that it takes."""
     if not (cgroups()["memory"] or "").startswith("v2"):

@@ -8,7 +8,7 @@ import re
 import shutil
 import sys
 
-from support import SCRATCH, TOP, check, equal, main, matches, netlab, run, topology
+from support import SCRATCH, TOP, check, equal, in_vm_too, main, matches, netlab, run, topology
 
 BLOCKS = re.compile(r"^## (?P<title>[^\n]*)$|^```(?P<kind>\w+)\n(?P<body>.*?)^```$", re.M | re.S)
 V2 = os.path.exists("/sys/fs/cgroup/cgroup.controllers")
@@ -100,6 +100,7 @@ def test_binds():
     matches(out, r"^refused\n\S+ +65536 .*\n640\n$")
 
 
+@in_vm_too
 def test_limits_and_freezing():
     limits, freezing = one("Limits and accounting"), one("Freezing")
     if not V2:

@@ -8,7 +8,7 @@ import re
 from support import (IN_VM, NETLAB, STATE, Lab, check, equal, in_vm_too, main, matches, netlab, netlab_json,
                      run, topology)
 
-ROUNDS = 15 if IN_VM else 50
+ROUNDS = 8 if IN_VM else 50
 
 
 def two_and_a_router():

@@ -2,6 +2,8 @@
 /*
  * Labs without root: as an ordinary user, who gets a user namespace with each lab, and as the root of somebody's
  * `unshare -Ur`. The same verbs must work, and dying must clean up all the same.
+ *
+ * netlab-test: host
  */
 #include <setjmp.h>
 #include <signal.h>

@@ -72,7 +72,6 @@ def test_host_tree_is_read_only():
                   for word in words), "a mount propagates")
 
 
-@in_vm_too
 def test_two_nodes_never_meet():
     lab = Lab(pair())
     for node in "ab":
@@ -220,7 +219,6 @@ def test_files_that_cannot_be():
         failing({"files": files}, reason, status=3)
 
 
-@in_vm_too
 def test_mounts():
     data = os.path.join(SCRATCH, "data")
     os.makedirs(os.path.join(data, "inner"), exist_ok=True)
@@ -318,7 +316,6 @@ def test_rootfs():
     failing({"rootfs": "root", "share": ["mnt"]}, "mnt", status=3)
 
 
-@in_vm_too
 def test_hostile_rootfs():
     """Links in a tree that would have us mount or write outside of it."""
     secret = os.path.join(SCRATCH, "outside")
@@ -409,7 +406,6 @@ def test_shared_tree():
     failing({"share": ["mnt"], "files": {"/etc/x": ""}}, "would be the host's", status=3)
 
 
-@in_vm_too
 def test_leaves_nothing():
     """Mounts of nodes are nobody else's: the host's table is as it was, while they live and after."""
     def table():

@@ -113,7 +113,6 @@ while True:
 CLIENT = ("import socket; print(socket.create_connection(('%s', 8080), 20).recv(100).decode())" % WORLD)
 
 
-@in_vm_too
 @in_world
 def test_nodes_reach_the_world(w):
     before = w.state_of_host()

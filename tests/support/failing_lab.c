@@ -87,7 +87,8 @@ const char *failed_op(void)
 	return gate->op;
 }
 
-bool is_one_more(unsigned k)
+/** Whether so many operations before k have its name, and one after it. */
+static bool is_among(unsigned k, unsigned often)
 {
 	unsigned before = 0, after = 0;
 
@@ -97,12 +98,17 @@ bool is_one_more(unsigned k)
 			after += i > k;
 		}
 	}
-	return before >= OFTEN && after > 0;
+	return before >= often && after > 0;
+}
+
+bool is_one_more(unsigned k)
+{
+	return is_among(k, OFTEN);
 }
 
 bool is_left_to_host(unsigned k)
 {
-	return getenv("NETLAB_HOST_RAN") && is_one_more(k);
+	return getenv("NETLAB_HOST_RAN") && is_among(k, 1);
 }
 
 /* --- the lab --- */

@@ -55,8 +55,8 @@ const char *failed_op(void);
 /** Whether operation k of those counted since arm(0, 0) has a name that several before it had, and one after it has: for errors
  *  that are told apart by the place that meets them, not by how often it does. */
 bool is_one_more(unsigned k);
-/** Whether that is so and this is the VM, which is slow and whose host has tried operation k: each name is there a few times, and
- *  with that what only its kernel has. */
+/** Whether this is the VM, which is slow and whose host has tried operation k, and k is neither the first nor the last of its
+ *  name: with each name is tried what only that kernel has. */
 bool is_left_to_host(unsigned k);
 
 /* --- the lab --- */
