@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 
-from support import (PROBE, TOP, Lab, check, equal, in_vm_too, load, main, matches, netlab, run, topology,
+from support import (IN_VM, PROBE, TOP, Lab, check, equal, in_vm_too, load, main, matches, netlab, run, topology,
                      wait_for)
 
 EXAMPLES = os.path.join(TOP, "topologies")
@@ -244,8 +244,8 @@ def test_asymmetric():
     lab = example("asymmetric")
     told = lab.link_show("dsl")
     equal((told["->"]["rate_bps"], told["<-"]["rate_bps"]), (384000, 2000000), "up, down")
-    fastest = float(re.search(r"= ([\d.]+)/", pings(lab, "home", "web", count=3)).group(1))
-    check(50 <= fastest < 60, f"a round trip of {fastest} ms, 50 asked")
+    fastest = float(re.search(r"= ([\d.]+)/", pings(lab, "home", "web", count=10)).group(1))
+    check(50 <= fastest < (80 if IN_VM else 60), f"a round trip of {fastest} ms, 50 asked")
     down = iperf3(lab, "home", "-R", "-t", "3")
     check(1.4e6 < down < 2e6, f"{down} bit/s down 2 Mbit/s")
     lab.link("set", "dsl", "preset=geo")
