@@ -35,7 +35,8 @@ def words(directory):
 
 
 def test_ping_meets_the_same_fates():
-    directory, first = record(pair(delay="2ms", loss="10%", duplicate="5%", corrupt="5%", reorder="10%"),
+    # of a long delay, for ping waits for the last answer no longer than twice that
+    directory, first = record(pair(delay="50ms", loss="10%", duplicate="5%", corrupt="5%", reorder="10%"),
                               "ping", "-q", "-i", "0.005", "-c", "150", "10.0.0.1", options=["--in", "a"])
     again = new_dir()
     # the recorded command, in its node
