@@ -17,7 +17,9 @@ class Lab:
 
     def __init__(self, work, links, engine=None, nodes=None):
         self.state = f"{work}/state"
-        topology = {"name": "bench", "nodes": nodes or {"a": {}, "b": {}}, "links": links}
+        # of the lab's user namespace: sinks want buffers beyond the host's limit
+        topology = {"name": "bench", "defaults": {"node": {"share": ["user"]}}, "nodes": nodes or {"a": {}, "b": {}},
+                    "links": links}
         with open(f"{work}/bench.json", "w", encoding="utf-8") as f:
             json.dump(topology, f)
         run([NETLAB, "--state-dir", self.state, "up", "--quiet", f"{work}/bench.json"]
