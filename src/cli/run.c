@@ -71,8 +71,7 @@ static int run_command(struct cli *c, struct cli_run *run)
 			  .env = env },
 	};
 	struct sys_command cmd = { .argv = c->tail, .env = env, .own_group = run->one_of_many };
-	bool timed_out = false;
-	int status = 0;
+	struct sys_command_end end = { 0 };
 
 	c->err = (struct netlab_err){ 0 };
 	(void)snprintf(lab, sizeof(lab), "NETLAB_LAB=%s", t->name);
@@ -91,22 +90,26 @@ static int run_command(struct cli *c, struct cli_run *run)
 	/* what the child inherits must not be written twice */
 	(void)fflush(c->io->out);
 	(void)fflush(c->io->err);
-	if (c->backend->command_run(&cmd, &status, &timed_out, &c->err) < 0)
+	if (c->backend->command_run(&cmd, &end, &c->err) < 0)
 		return cli_fail(c, &c->err);
 	if (c->err.code)
 		(void)cli_fail(c, &c->err);
 	if (!c->err.code)
 		run->end = CLI_RUN_ENDED;
-	else if (status == NETLAB_EXIT_NOEXEC || status == NETLAB_EXIT_NOTFOUND)
+	else if (end.status == NETLAB_EXIT_NOEXEC || end.status == NETLAB_EXIT_NOTFOUND)
 		run->end = CLI_RUN_NO_COMMAND;
-	if (timed_out) {
+	if (end.left)
+		cli_note(c,
+			 "warning: %u process%s that '%s' started could not be ended, such as %d",
+			 end.left, end.left == 1 ? "" : "es", c->tail[0], (int)end.left_pid);
+	if (end.timed_out) {
 		run->end = CLI_RUN_TIMED_OUT;
 		(void)err_set(&c->err, ETIME, "'%s' was ended: the time of --timeout %s is up",
 			      c->tail[0], c->value[OPT_TIMEOUT]);
 		(void)cli_fail(c, &c->err);
 		return EXIT_TIMED_OUT;
 	}
-	return status;
+	return end.status;
 }
 
 /* Events of the timeline that failed: what the command measured was not what the file says. */

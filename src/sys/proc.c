@@ -215,7 +215,12 @@ pid_t sys_pid_seen_from(int proc_fd)
 
 int sys_die_with_parent(bool on)
 {
-	return prctl(PR_SET_PDEATHSIG, on ? SIGKILL : 0) < 0 ? -errno : 0;
+	return sys_signal_with_parent(on ? SIGKILL : 0);
+}
+
+int sys_signal_with_parent(int signo)
+{
+	return prctl(PR_SET_PDEATHSIG, signo) < 0 ? -errno : 0;
 }
 
 void sys_set_comm(const char *name)

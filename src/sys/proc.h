@@ -71,6 +71,8 @@ int sys_unshare(unsigned namespaces);
 void sys_adopt_orphans(void);
 /** Makes the caller die by SIGKILL when its parent dies; false undoes it. @return 0, negative errno */
 int sys_die_with_parent(bool on);
+/** Has the kernel send the caller a signal when its parent dies; 0 undoes it. @return 0, negative errno */
+int sys_signal_with_parent(int signo);
 /** Names the calling process for ps and top (cut to 15 bytes). */
 void sys_set_comm(const char *name);
 /** How many processors the caller may run on; at least 1. */

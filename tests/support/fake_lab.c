@@ -451,7 +451,7 @@ static int status_of(const char *const *env)
 	return 0;
 }
 
-static int fake_command_run(const struct sys_command *c, int *ret_status, bool *ret_timed_out,
+static int fake_command_run(const struct sys_command *c, struct sys_command_end *ret,
 			    struct netlab_err *err)
 {
 	buf_puts(&fake_lab.calls, "command");
@@ -460,10 +460,12 @@ static int fake_command_run(const struct sys_command *c, int *ret_status, bool *
 	buf_printf(&fake_lab.calls, "%s\n", c->timeout_ns ? " timeout" : "");
 	if (fails("command_run", err))
 		return err->code;
-	*ret_timed_out = fake_lab.timed_out;
+	*ret = (struct sys_command_end){ .timed_out = fake_lab.timed_out,
+					 .left = fake_lab.left,
+					 .left_pid = 4711 };
 	if (fake_lab.says)
 		(void)!write(STDOUT_FILENO, fake_lab.says, strlen(fake_lab.says));
-	*ret_status = c->child ? c->child(c->ctx, err) : status_of(c->env);
+	ret->status = c->child ? c->child(c->ctx, err) : status_of(c->env);
 	return c->child ? 0 : not_executed(err);
 }
 

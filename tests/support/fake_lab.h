@@ -34,6 +34,7 @@ struct fake_lab {
 	bool not_executed;         /**< exec and run: *err says why, as for 126 and 127 */
 	const char *only_program; /**< exec: every other is not found (127); NULL = all are there */
 	bool timed_out;           /**< run: the time was up */
+	unsigned left;            /**< run: so many processes could not be ended */
 	bool ends_early;          /**< down finds no lab although it runs */
 	const char *phases[4];    /**< of up, NULL-terminated */
 	double phase_ms;          /**< each of them */

@@ -321,6 +321,16 @@ static void test_run_fails(void **state)
 	assert_int_equal(a.code, 124);
 	assert_string_equal(a.err, "netlab: 'sleepy' was ended: the time of --timeout 2s is up\n");
 
+	/* something of it is still there: its exit code stands */
+	fake_lab_reset();
+	fake_lab.running[2] = "two";
+	fake_lab.left = 2;
+	cli_answer_deinit(&a);
+	a = fake_cli_input(two_hosts, "run", "-", "--", "undying", NULL);
+	assert_int_equal(a.code, 0);
+	assert_contains(a.err, "netlab: warning: 2 processes that 'undying' started could not be "
+			       "ended, such as 4711\n");
+
 	/* the lab died under the command: its success is worth nothing */
 	fake_lab_reset();
 	fake_lab.ends_early = true;

@@ -73,14 +73,12 @@ static void test_exit_codes(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct sys_command c = { .argv = cases[i].argv };
+		struct sys_command_end end = { .timed_out = true };
 		struct netlab_err err = { 0 };
-		bool timed_out = true;
-		int status = -1;
 
-		if (sys_command_run(&c, &status, &timed_out, &err) != 0 ||
-		    status != cases[i].status)
-			fail_msg("%s: status %d: %s", cases[i].name, status, err.message);
-		assert_false(timed_out);
+		if (sys_command_run(&c, &end, &err) != 0 || end.status != cases[i].status)
+			fail_msg("%s: status %d: %s", cases[i].name, end.status, err.message);
+		assert_false(end.timed_out);
 		assert_string_equal(err.message, cases[i].message ? cases[i].message : "");
 	}
 }
@@ -91,15 +89,16 @@ static void test_missing_interpreter(void **state)
 	char path[] = "/tmp/netlab-test-XXXXXX";
 	const char *argv[] = { path, NULL };
 	struct sys_command c = { .argv = argv };
+	struct sys_command_end end = { .status = -1 };
 	struct netlab_err err = { 0 };
-	int status = -1, fd = mkstemp(path);
+	int fd = mkstemp(path);
 
 	(void)state;
 	assert_int_equal(write(fd, script, strlen(script)), strlen(script));
 	assert_int_equal(fchmod(fd, 0700), 0);
 	(void)close(fd);
-	assert_int_equal(sys_command_run(&c, &status, NULL, &err), 0);
-	assert_int_equal(status, 127);
+	assert_int_equal(sys_command_run(&c, &end, &err), 0);
+	assert_int_equal(end.status, 127);
 	assert_non_null(strstr(err.message, "its interpreter does not exist"));
 	(void)unlink(path);
 }
@@ -109,11 +108,11 @@ static void test_environment(void **state)
 	const char *argv[] = { "sh", "-c", "test \"$NETLAB_LAB:$NETLAB_X\" = two:a=b", NULL };
 	const char *env[] = { "NETLAB_LAB=two", "NETLAB_X=a=b", NULL };
 	struct sys_command c = { .argv = argv, .env = env };
-	int status = -1;
+	struct sys_command_end end = { .status = -1 };
 
 	(void)state;
-	assert_int_equal(sys_command_run(&c, &status, NULL, NULL), 0);
-	assert_int_equal(status, 0);
+	assert_int_equal(sys_command_run(&c, &end, NULL), 0);
+	assert_int_equal(end.status, 0);
 	assert_null(getenv("NETLAB_X")); /* the child's only */
 }
 
@@ -141,14 +140,14 @@ static void test_child_error(void **state)
 {
 	struct sys_command c = { .child = explain_itself, .ctx = (void *)"the lift is full" };
 	struct netlab_err err = { 0 };
-	int status = -1;
+	struct sys_command_end end = { .status = -1 };
 
 	(void)state;
-	assert_int_equal(sys_command_run(&c, &status, NULL, &err), 0);
-	assert_int_equal(status, 9);
+	assert_int_equal(sys_command_run(&c, &end, &err), 0);
+	assert_int_equal(end.status, 9);
 	assert_int_equal(err.code, -EBUSY);
 	assert_string_equal(err.message, "the lift is full");
-	assert_int_equal(sys_command_run(&c, &status, NULL, NULL), 0);
+	assert_int_equal(sys_command_run(&c, &end, NULL), 0);
 }
 
 /* The child starts with the mask that we had; we keep the signals blocked. */
@@ -156,11 +155,11 @@ static void test_mask(void **state)
 {
 	struct sys_command c = { .child = report_mask, .ctx = &mask_before };
 	sigset_t after;
-	int status = -1;
+	struct sys_command_end end = { .status = -1 };
 
 	(void)state;
-	assert_int_equal(sys_command_run(&c, &status, NULL, NULL), 0);
-	assert_int_equal(status, 77);
+	assert_int_equal(sys_command_run(&c, &end, NULL), 0);
+	assert_int_equal(end.status, 77);
 	assert_int_equal(sigprocmask(SIG_SETMASK, NULL, &after), 0);
 	assert_int_equal(sigismember(&after, SIGTERM), 1);
 	assert_int_equal(sigismember(&after, SIGINT), 1);
@@ -177,18 +176,17 @@ static void test_signals_are_passed_on(void **state)
 		char script[256];
 		const char *argv[] = { "sh", "-c", script, NULL };
 		struct sys_command c = { .argv = argv, .timeout_ns = 20000 * MS };
-		bool timed_out = true;
-		int status = -1;
+		struct sys_command_end end = { .status = -1 };
 
 		/* the round before left them blocked, and a child inherits that */
 		assert_int_equal(sigprocmask(SIG_SETMASK, &mask_before, NULL), 0);
 		(void)snprintf(script, sizeof(script),
 			       "trap 'kill $p; exit 9' %s; sleep 30 & p=$!; kill -%s $PPID; wait",
 			       names[i], names[i]);
-		assert_int_equal(sys_command_run(&c, &status, &timed_out, NULL), 0);
-		assert_false(timed_out);
-		if (status != 9)
-			fail_msg("%s: status %d", names[i], status);
+		assert_int_equal(sys_command_run(&c, &end, NULL), 0);
+		assert_false(end.timed_out);
+		if (end.status != 9)
+			fail_msg("%s: status %d", names[i], end.status);
 	}
 }
 
@@ -198,23 +196,38 @@ static void test_timeout(void **state)
 	/* deaf to SIGTERM, and so is what it starts */
 	const char *stubborn[] = { "sh", "-c", "trap '' TERM; exec sleep 30", NULL };
 	struct sys_command c = { .argv = mild, .timeout_ns = 50 * MS };
-	bool timed_out = false;
-	int status = -1;
+	struct sys_command_end end = { .status = -1 };
 
 	(void)state;
-	assert_int_equal(sys_command_run(&c, &status, &timed_out, NULL), 0);
-	assert_true(timed_out);
-	assert_int_equal(status, 128 + SIGTERM);
+	assert_int_equal(sys_command_run(&c, &end, NULL), 0);
+	assert_true(end.timed_out);
+	assert_int_equal(end.status, 128 + SIGTERM);
 	c.argv = stubborn;
-	timed_out = false;
-	assert_int_equal(sys_command_run(&c, &status, &timed_out, NULL), 0);
-	assert_true(timed_out);
-	assert_int_equal(status, 128 + SIGKILL);
+	assert_int_equal(sys_command_run(&c, &end, NULL), 0);
+	assert_true(end.timed_out);
+	assert_int_equal(end.status, 128 + SIGKILL);
 }
 
-/* kill -9 of us takes the command with us. */
-/* What the command leaves behind in its group ends with it, whether it ends by itself or its time is up. */
-static void test_own_group(void **state)
+/* A pipe that the command and all that it starts hold open. */
+static int inherited_pipe(int *ret_write)
+{
+	int fds[2];
+
+	assert_int_equal(pipe(fds), 0);
+	*ret_write = fds[1];
+	return fds[0];
+}
+
+/* Whether nobody holds the other end of the pipe any more. */
+static bool is_let_go(int fd, int patience_ms)
+{
+	struct pollfd held = { .fd = fd, .events = 0 };
+
+	return poll(&held, 1, patience_ms) == 1 && (held.revents & POLLHUP);
+}
+
+/* What the command leaves behind ends with it, whether it ends by itself or its time is up, by whatever ways it went. */
+static void test_leaves_nothing(void **state)
 {
 	static const struct {
 		const char *script;
@@ -222,62 +235,134 @@ static void test_own_group(void **state)
 		int status;
 	} cases[] = {
 		{ "sleep 600 & exit 3", 0, 3 },
+		{ "(sleep 600 & sleep 600 &) & exit 3", 0, 3 },
+		{ "trap '' TERM; sleep 600 & exit 3", 0, 3 },
+		{ "sleep 600 & kill -STOP $!; exit 3", 0, 3 },
 		{ "sleep 600; true", 100 * MS, 128 + SIGTERM },
 		{ "trap '' TERM; sleep 600 & sleep 600; true", 100 * MS, 128 + SIGKILL },
+		/* a daemon goes too when its end is asked for */
+		{ "setsid sh -c 'sleep 600 & sleep 600' & sleep 600", 200 * MS, 128 + SIGTERM },
+		{ "setsid sleep 600 & kill -KILL $$", 0, 128 + SIGKILL },
+		{ "setsid sleep 600 & trap 'exit 4' TERM; kill -TERM $PPID; sleep 600 & wait", 0,
+		  4 },
+		/* a script can stop what it waits for by a trap of its own */
+		{ "trap 'exit 5' TERM; sleep 600; true", 100 * MS, 5 },
 	};
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		const char *const argv[] = { "sh", "-c", cases[i].script, NULL };
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(cases); i++) {
+		const char *script = cases[i / 2].script;
+		const char *const argv[] = { "sh", "-c", script, NULL };
 		struct sys_command c = { .argv = argv,
-					 .timeout_ns = cases[i].timeout_ns,
-					 .own_group = true };
-		struct pollfd held = { .events = 0 };
-		bool timed_out = false;
-		int fds[2], status = -1;
+					 .timeout_ns = cases[i / 2].timeout_ns,
+					 .own_group = i % 2 };
+		struct sys_command_end end = { .status = -1 };
+		int write_fd, fd = inherited_pipe(&write_fd);
 
-		assert_int_equal(pipe(fds), 0);
-		assert_int_equal(sys_command_run(&c, &status, &timed_out, NULL), 0);
-		assert_int_equal(status, cases[i].status);
-		assert_int_equal(timed_out, cases[i].timeout_ns > 0);
-		/* whoever is left holds the pipe */
-		(void)close(fds[1]);
-		held.fd = fds[0];
-		assert_int_equal(poll(&held, 1, 20000), 1);
-		assert_true(held.revents & POLLHUP);
-		(void)close(fds[0]);
+		assert_int_equal(sigprocmask(SIG_SETMASK, &mask_before, NULL), 0);
+		assert_int_equal(sys_command_run(&c, &end, NULL), 0);
+		(void)close(write_fd);
+		if (end.status != cases[i / 2].status || end.left != 0 || !is_let_go(fd, 0))
+			fail_msg("%s: status %d, %u left", script, end.status, end.left);
+		assert_int_equal(end.timed_out, cases[i / 2].timeout_ns > 0);
+		(void)close(fd);
 	}
 }
 
-static void test_dies_with_parent(void **state)
+/* A daemon, which has made itself a session, outlives a command that ends by itself. */
+static void test_leaves_daemons(void **state)
 {
-	struct pollfd end = { .events = POLLIN };
-	char data[16];
-	int fds[2], status;
-	pid_t pid;
+	/* it is there before the shell ends: it has written */
+	const char *argv[] = { "sh", "-c",
+			       "setsid sh -c 'echo $$; exec sleep 600' & sleep 600 & "
+			       "while ! [ -s \"$FILE\" ]; do sleep 0.01; done; exit 6",
+			       NULL };
+	char file[] = "/tmp/netlab-test-XXXXXX", name[64], text[32] = "";
+	const char *env[] = { name, NULL };
+	struct sys_command c = { .argv = argv, .env = env };
+	struct sys_command_end end = { .status = -1 };
+	int write_fd, fd = inherited_pipe(&write_fd), out = mkstemp(file), old = dup(STDOUT_FILENO);
 
 	(void)state;
-	assert_int_equal(pipe(fds), 0);
-	pid = fork();
-	assert_true(pid >= 0);
-	if (pid == 0) {
-		const char *argv[] = { "sh", "-c", "echo up; exec sleep 60", NULL };
-		struct sys_command c = { .argv = argv };
+	(void)snprintf(name, sizeof(name), "FILE=%s", file);
+	(void)fflush(stdout);
+	assert_int_equal(dup2(out, STDOUT_FILENO), STDOUT_FILENO);
+	assert_int_equal(sys_command_run(&c, &end, NULL), 0);
+	assert_int_equal(dup2(old, STDOUT_FILENO), STDOUT_FILENO);
+	(void)close(write_fd);
+	assert_int_equal(end.status, 6);
+	assert_int_equal(end.left, 0);
+	assert_false(is_let_go(fd, 0));
+	assert_true(pread(out, text, sizeof(text) - 1, 0) > 0);
+	/* nobody else held the pipe */
+	assert_int_equal(kill(atoi(text), SIGKILL), 0);
+	assert_true(is_let_go(fd, 20000));
+	(void)unlink(file);
+	(void)close(out);
+	(void)close(old);
+	(void)close(fd);
+}
 
-		(void)close(fds[0]);
-		(void)dup2(fds[1], STDOUT_FILENO);
-		(void)close(fds[1]);
-		_exit(sys_command_run(&c, &status, NULL, NULL) == 0 ? 0 : 1);
+/* kill -9 of us takes the command with us, and all that it has started. */
+static void test_dies_with_parent(void **state)
+{
+	static const char *const scripts[] = {
+		"echo up; exec sleep 600",
+		"sleep 600 & setsid sh -c 'echo up; sleep 600 & sleep 600' & sleep 600",
+		"trap '' TERM; (sleep 600; sleep 600) & echo up; sleep 600",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(scripts); i++) {
+		int write_fd, fd = inherited_pipe(&write_fd), status;
+		pid_t pid = fork();
+		char data[16];
+
+		assert_true(pid >= 0);
+		if (pid == 0) {
+			const char *argv[] = { "sh", "-c", scripts[i], NULL };
+			struct sys_command c = { .argv = argv };
+			struct sys_command_end end;
+
+			(void)close(fd);
+			(void)dup2(write_fd, STDOUT_FILENO);
+			(void)close(write_fd);
+			_exit(sys_command_run(&c, &end, NULL) == 0 ? 0 : 1);
+		}
+		(void)close(write_fd);
+		assert_int_equal(read(fd, data, sizeof(data)), 3);
+		assert_int_equal(kill(pid, SIGKILL), 0);
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		if (!is_let_go(fd, 20000))
+			fail_msg("%s: something still runs", scripts[i]);
+		(void)close(fd);
 	}
-	(void)close(fds[1]);
-	assert_int_equal(read(fds[0], data, sizeof(data)), 3);
-	assert_int_equal(kill(pid, SIGKILL), 0);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	/* only the command holds the other end now */
-	end.fd = fds[0];
-	assert_int_equal(poll(&end, 1, 20000), 1);
-	assert_int_equal(read(fds[0], data, sizeof(data)), 0);
-	(void)close(fds[0]);
+}
+
+/* Who kills the keeper has killed the command; it is told, and is no success. */
+static void test_keeper_is_killed(void **state)
+{
+	const char *argv[] = { "sh", "-c", "kill -KILL $PPID; sleep 600", NULL };
+	struct sys_command c = { .argv = argv };
+	struct sys_command_end end = { .status = -1 };
+	struct netlab_err err = { 0 };
+
+	(void)state;
+	assert_int_equal(sys_command_run(&c, &end, &err), 0);
+	assert_int_equal(end.status, 128 + SIGKILL);
+	assert_string_equal(err.message, "'sh' and what watches it were killed");
+}
+
+/* A power failure's signal is the keeper's own; sent by somebody else it does nothing. */
+static void test_foreign_signal(void **state)
+{
+	const char *argv[] = { "sh", "-c", "kill -PWR $PPID; sleep 0.1; exit 7", NULL };
+	struct sys_command c = { .argv = argv };
+	struct sys_command_end end = { .status = -1 };
+
+	(void)state;
+	assert_int_equal(sys_command_run(&c, &end, NULL), 0);
+	assert_int_equal(end.status, 7);
 }
 
 static int gate_countdown;
@@ -295,19 +380,20 @@ static void test_operations_fail(void **state)
 	struct sys_command c = { .argv = argv };
 	struct netlab_err err = { 0 };
 	sigset_t after;
-	int status = -1;
+	struct sys_command_end end = { .status = -1 };
 
 	(void)state;
 	sys_gate_hook = failing_gate;
-	for (int k = 1; k <= 2; k++) {
+	/* our pipe and process, then the keeper's */
+	for (int k = 1; k <= 4; k++) {
 		gate_countdown = k;
-		assert_int_equal(sys_command_run(&c, &status, NULL, &err), -EMFILE);
-		assert_int_equal(status, -1);
+		assert_int_equal(sys_command_run(&c, &end, &err), -EMFILE);
+		assert_int_equal(end.status, -1);
 		assert_int_equal(sigprocmask(SIG_SETMASK, NULL, &after), 0);
 		assert_int_equal(sigismember(&after, SIGTERM), sigismember(&mask_before, SIGTERM));
 	}
-	gate_countdown = 3;
-	assert_int_equal(sys_command_run(&c, &status, NULL, &err), 0);
+	gate_countdown = 5;
+	assert_int_equal(sys_command_run(&c, &end, &err), 0);
 	sys_gate_hook = NULL;
 }
 
@@ -350,7 +436,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_mask, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_signals_are_passed_on, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_timeout, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_own_group, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_leaves_nothing, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_leaves_daemons, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_keeper_is_killed, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_foreign_signal, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_dies_with_parent, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_operations_fail, setup, teardown),
 		cmocka_unit_test(test_exec_error),
