@@ -342,7 +342,7 @@ static void test_dies_with_parent(void **state)
 /* Who kills the keeper has killed the command; it is told, and is no success. */
 static void test_keeper_is_killed(void **state)
 {
-	const char *argv[] = { "sh", "-c", "kill -KILL $PPID; sleep 600", NULL };
+	const char *argv[] = { "sh", "-c", "kill -KILL $PPID; exec sleep 600", NULL };
 	struct sys_command c = { .argv = argv };
 	struct sys_command_end end = { .status = -1 };
 	struct netlab_err err = { 0 };
