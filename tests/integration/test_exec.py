@@ -4,6 +4,7 @@ netlab-test: timeout=600 heavy host"""
 import concurrent.futures
 import hashlib
 import os
+import re
 import signal
 import subprocess
 import termios
@@ -53,6 +54,8 @@ def test_job_control_in_the_node():
         t.expect("done=0\r\n")
         t.type("fg; echo fg=$?\n")
         t.expect("fg=\\$\\?\r\nsleep 1000\r\n")
+        # the shell gives it the terminal first, then lets it go on
+        wait_for(lambda: re.search(r" S +sleep 1000", netlab("ps", lab.name).stdout), "sleep goes on")
         t.type("\x03")
         t.type("echo caught=$?\n")
         t.expect("caught=130\r\n")

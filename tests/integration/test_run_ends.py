@@ -124,6 +124,8 @@ def test_job_control():
     terminal.expect("ready> ")
     terminal.type("fg\n")
     terminal.expect("setsid sleep")
+    # the shell gives it the terminal first, then lets it go on
+    wait_for(lambda: "T" not in processes(f"^sh -c setsid sleep {MARK} ").values(), "the command goes on")
     terminal.type("\x03")
     terminal.expect("ready> ")
     terminal.type("echo \"it was $?\"\n")
@@ -135,6 +137,7 @@ def test_job_control():
     terminal.expect(r"bash-[0-9.]+# |ready> ")
     terminal.type(f"sleep {MARK}\n")
     wait_for(marked, "it sleeps")
+    wait_for(lambda: os.tcgetpgrp(terminal.fd) == os.getpgid(min(marked())), "it has the terminal")
     terminal.type("\x03")
     terminal.type("echo still $((6 * 7))\n")
     terminal.expect("still 42")
