@@ -122,11 +122,36 @@ static int print_nodes(struct cli *c, const json_t *nodes)
 	return cli_table_print(c, &t);
 }
 
+/* Why it does not run: in words, or the cause's name. @return NULL when there is nothing to say */
+static const char *why_of(const json_t *service)
+{
+	return cli_json_string(service, "why", cli_json_string(service, "cause", NULL));
+}
+
+static bool has_why(const json_t *nodes)
+{
+	const char *name;
+	json_t *node, *service;
+
+	json_object_foreach((json_t *)nodes, name, node)
+	{
+		size_t i;
+
+		json_array_foreach(json_object_get(node, "services"), i, service)
+		{
+			if (why_of(service))
+				return true;
+		}
+	}
+	return false;
+}
+
 int cli_print_services(struct cli *c, const json_t *nodes)
 {
-	static const char *const headers[] = { "SERVICE", "STATE", "PID IN NODE", "RESTARTS",
-					       "LAST EXIT" };
-	struct cli_table t = { .headers = headers, .n_columns = 5, .right = 0x1c };
+	static const char *const headers[] = { "SERVICE",  "STATE",     "PID IN NODE",
+					       "RESTARTS", "LAST EXIT", "WHY" };
+	bool any_why = has_why(nodes);
+	struct cli_table t = { .headers = headers, .n_columns = any_why ? 6 : 5, .right = 0x1c };
 	const char *name;
 	json_t *node, *service;
 
@@ -141,6 +166,8 @@ int cli_print_services(struct cli *c, const json_t *nodes)
 			cli_table_add_int(&t, service, "pid_in_node");
 			cli_table_add_int(&t, service, "restarts");
 			cli_table_add_int(&t, service, "exit_code");
+			if (any_why)
+				cli_table_add(&t, why_of(service));
 		}
 	}
 	return t.n == 0 && !t.failed ? NETLAB_EXIT_OK : cli_table_print(c, &t);

@@ -166,7 +166,7 @@ struct lab_service_request {
 };
 /**
  * Starts, stops or restarts a service, and returns when it is ready or has ended; or tells what it is in.
- * @param[out] ret  {"node", "services": [{"name","state","pid_in_node","restarts","exit_code","signal","cause"}]}; new ref
+ * @param[out] ret  {"node", "services": [{"name","state","pid_in_node","restarts","exit_code","signal","cause","why"}]}; new ref
  * @return 0; -ENOENT no such node or service; -ESRCH the node is dead; -ETIME; -ECHILD: it will not be ready, and why
  */
 int lab_service(const char *state_dir, const char *name, const struct lab_service_request *q,

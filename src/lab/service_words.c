@@ -90,6 +90,10 @@ static void put_end(struct buf *b, int status)
 
 static void put_missing(struct buf *b, const struct topo_ready *r, const struct node_service *is)
 {
+	if (is->cause == SERVICE_CANNOT_RUN) {
+		buf_printf(b, ": it could not be started: %s", is->why);
+		return;
+	}
 	switch (r->kind) {
 	case TOPO_READY_STARTED:
 		break;
@@ -206,7 +210,10 @@ void service_words_log(const struct supervisor *s, size_t node, size_t index,
 
 	if (now->state == before->state)
 		return;
-	if (now->state == SERVICE_BACKING_OFF) {
+	if (now->state == SERVICE_BACKING_OFF && now->cause == SERVICE_CANNOT_RUN) {
+		supervisor_log("service '%s/%s' could not be started: %s; it will be tried again",
+			       n->name, name, now->why);
+	} else if (now->state == SERVICE_BACKING_OFF) {
 		put_end(&why, now->status);
 		supervisor_log("service '%s/%s' ended: %s; it will be started again", n->name, name,
 			       buf_text(&why));

@@ -440,7 +440,9 @@ json_t *services_report(const struct supervisor *s, size_t node, size_t index)
 		if (WIFSIGNALED(is->status))
 			json_object_set_new(o, "signal", json_integer(WTERMSIG(is->status)));
 	}
-	if (is->state == SERVICE_FAILED)
+	if (is->cause != SERVICE_NO_CAUSE)
 		json_object_set_new(o, "cause", json_string(service_words_cause(is->cause)));
+	if (is->cause == SERVICE_CANNOT_RUN)
+		json_object_set_new(o, "why", json_string(is->why));
 	return o;
 }

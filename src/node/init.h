@@ -68,7 +68,7 @@ struct node_service {
 	uint32_t restarts; /**< in all, without being asked */
 	int32_t check_code; /**< how the program that checks whether it is ready ended last; -1 = it has not */
 	pid_t pid;     /**< as the node numbers it; 0 = none */
-	char why[160]; /**< CANNOT_RUN: the reason, cut when too long */
+	char why[160]; /**< cause CANNOT_RUN: the reason, cut when too long */
 };
 
 struct node_event {

@@ -70,6 +70,7 @@ enum service_act service_life_stop(struct service_life *l, uint64_t now_ns)
 	case SERVICE_WAITING:
 	case SERVICE_BACKING_OFF:
 		l->state = SERVICE_STOPPED;
+		l->cause = SERVICE_NO_CAUSE;
 		l->due_ns = l->ready_until_ns = SERVICE_NEVER;
 		return SERVICE_DO_NOTHING;
 	case SERVICE_STOPPED:
@@ -94,6 +95,7 @@ enum service_act service_life_restart(struct service_life *l, uint64_t now_ns)
 void service_life_started(struct service_life *l, uint64_t now_ns)
 {
 	l->state = SERVICE_STARTING;
+	l->cause = SERVICE_NO_CAUSE;
 	l->began_ns = now_ns;
 	l->due_ns = SERVICE_NEVER;
 	if (l->was_ready)
@@ -134,6 +136,30 @@ static uint64_t pause_ns(const struct service_life *l)
 	return ns < r->max_delay_ns ? ns : r->max_delay_ns;
 }
 
+/** It will be started again after its pause; or has failed, when that was as often as allowed. */
+static void back_off(struct service_life *l, enum service_cause too_often, uint64_t now_ns)
+{
+	const struct topo_restart *r = &l->about->restart;
+
+	if (r->max && l->in_a_row >= r->max) {
+		fail(l, too_often);
+		return;
+	}
+	l->in_a_row++;
+	l->state = SERVICE_BACKING_OFF;
+	l->due_ns = after(now_ns, pause_ns(l));
+}
+
+void service_life_not_now(struct service_life *l, uint64_t now_ns)
+{
+	if (l->about->restart.policy == TOPO_RESTART_NEVER) {
+		fail(l, SERVICE_CANNOT_RUN);
+		return;
+	}
+	l->cause = SERVICE_CANNOT_RUN;
+	back_off(l, SERVICE_CANNOT_RUN, now_ns);
+}
+
 static void ended_by_itself(struct service_life *l, bool early, uint64_t now_ns)
 {
 	const struct topo_restart *r = &l->about->restart;
@@ -153,15 +179,11 @@ static void ended_by_itself(struct service_life *l, bool early, uint64_t now_ns)
 	}
 	if (!early && !l->timed_out && now_ns - l->began_ns >= r->max_delay_ns)
 		l->in_a_row = 0;
-	if (r->max && l->in_a_row >= r->max) {
-		fail(l, SERVICE_TOO_OFTEN);
+	back_off(l, SERVICE_TOO_OFTEN, now_ns);
+	if (l->state == SERVICE_FAILED)
 		return;
-	}
-	l->in_a_row++;
 	l->restarts++;
 	l->timed_out = false;
-	l->state = SERVICE_BACKING_OFF;
-	l->due_ns = after(now_ns, pause_ns(l));
 	if (l->was_ready)
 		l->ready_until_ns = SERVICE_NEVER; /* counts anew when it starts */
 }
@@ -193,7 +215,7 @@ enum service_act service_life_tick(struct service_life *l, uint64_t now_ns)
 		return SERVICE_DO_KILL;
 	case SERVICE_BACKING_OFF:
 		if (now_ns >= l->ready_until_ns)
-			fail(l, SERVICE_NOT_IN_TIME);
+			fail(l, l->cause ? l->cause : SERVICE_NOT_IN_TIME);
 		else if (now_ns >= l->due_ns)
 			return SERVICE_DO_START;
 		break;

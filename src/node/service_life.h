@@ -30,14 +30,14 @@ enum service_state {
 	SERVICE_WAITING,     /**< for what it comes after */
 	SERVICE_STARTING,    /**< runs, is not ready */
 	SERVICE_READY,       /**< runs */
-	SERVICE_BACKING_OFF, /**< has ended, and will be started again */
+	SERVICE_BACKING_OFF, /**< has ended, or could not be started, and will be again */
 	SERVICE_STOPPING,    /**< was asked to end, has not yet */
 	SERVICE_STOPPED,     /**< because somebody asked */
 	SERVICE_EXITED,      /**< by itself, and that is all */
 	SERVICE_FAILED,      /**< could not be run, was not ready in time, or ended too often */
 };
 
-/** Why a service FAILED. */
+/** Why a service FAILED; of one that is BACKING_OFF without having ended, CANNOT_RUN. */
 enum service_cause {
 	SERVICE_NO_CAUSE,
 	SERVICE_CANNOT_RUN,  /**< nothing was executed */
@@ -85,8 +85,11 @@ enum service_act service_life_stop(struct service_life *l, uint64_t now_ns);
 enum service_act service_life_restart(struct service_life *l, uint64_t now_ns);
 /** It was started, as SERVICE_DO_START asked. */
 void service_life_started(struct service_life *l, uint64_t now_ns);
-/** It could not be started. */
+/** It could not be started, and will not be later. */
 void service_life_cannot_run(struct service_life *l);
+/** It could not be started for want of what may be there later, a process or memory: it is tried again as if it had ended
+ *  with a failure. */
+void service_life_not_now(struct service_life *l, uint64_t now_ns);
 /** It showed that it is ready. */
 void service_life_ready(struct service_life *l);
 /** Its process has ended. @param[in] status  as waitpid() gives it */

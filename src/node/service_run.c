@@ -72,6 +72,18 @@ fail:
 	_exit(NETLAB_EXIT_NOTFOUND);
 }
 
+static int explain_clone(const struct service_run *r, int error, struct netlab_err *err)
+{
+	const struct topo_node *node = &r->boot->plan->topo->nodes[r->boot->node];
+
+	(void)err_errno(err, error, "starting a process");
+	/* no hint: where this is told later there is room for the message alone */
+	if (error == -EAGAIN && node->limits.pids)
+		(void)err_set(err, EAGAIN, "no more processes: the node may have %u (limits.pids)",
+			      node->limits.pids);
+	return err->code;
+}
+
 pid_t service_run(const struct service_run *r, struct netlab_err *err)
 {
 	int failure[2];
@@ -88,7 +100,7 @@ pid_t service_run(const struct service_run *r, struct netlab_err *err)
 	close(failure[1]);
 	if (pid < 0) {
 		close(failure[0]);
-		return err_errno(err, pid, "fork");
+		return explain_clone(r, pid, err);
 	}
 	/* end-of-file: exec closed the other end, the program runs */
 	do

@@ -145,6 +145,12 @@ static pid_t run_checker(void *ctx, const char *const *argv)
 			   &unwanted);
 }
 
+/** @return whether what was wanting may be there later */
+static bool is_passing(int error)
+{
+	return error == -EAGAIN || error == -ENOMEM || error == -EMFILE || error == -ENFILE;
+}
+
 static void start(struct services *s, struct service *v, struct netlab_err *err)
 {
 	const struct topo_service *about = v->life.about;
@@ -167,7 +173,13 @@ static void start(struct services *s, struct service *v, struct netlab_err *err)
 		memset(v->why, 0, sizeof(v->why));
 		(void)snprintf(v->why, sizeof(v->why), "%.*s", (int)sizeof(v->why) - 1,
 			       err->message);
-		service_life_cannot_run(&v->life);
+		if (is_passing(pid))
+			service_life_not_now(&v->life, now);
+		else
+			service_life_cannot_run(&v->life);
+		/* whoever ordered it waits for it as for one that has ended and comes back */
+		if (v->life.state == SERVICE_BACKING_OFF)
+			*err = (struct netlab_err){ 0 };
 		return;
 	}
 	v->pid = pid;

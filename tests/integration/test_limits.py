@@ -7,12 +7,13 @@ import glob
 import json
 import os
 import pwd
+import re
 import subprocess
 import sys
 import time
 
-from support import (IN_VM, NETLAB, SCRATCH, STATE, TOP, Lab, Skipped, between, check, equal, in_vm_too, main, matches,
-                     netlab, netlab_json, run, start, topology, wait_for)
+from support import (IN_VM, NETLAB, SCRATCH, STATE, TOP, Lab, Skipped, between, check, equal, in_vm_too, load, main,
+                     matches, netlab, netlab_json, run, start, topology, wait_for)
 
 LIMITS = {"memory": "64mib", "cpu": 0.5, "pids": 64}
 MIB = 1 << 20
@@ -274,6 +275,52 @@ def test_two_of_one_name():
     netlab("exec", "twin:a", "--", "true")
     netlab("down", "twin")
     equal(made("netlab-twin-"), [], "left of both")
+
+
+def hungry(**keys):
+    """A service that takes all processes there may be until it is told to let go, and one that comes after it."""
+    script = "for i in 1 2 3 4 5 6 7 8 9; do sleep 1000 & done; echo full; wait"
+    return topology({"a": {"limits": {"pids": 12}, "services": [
+        {"name": "hog", "run": ["sh", "-c", script], "ready": {"log": "full"}},
+        {"name": "late", "run": ["sleep", "1001"], "after": ["hog"], **keys}]}}, [])
+
+
+@in_vm_too
+def test_service_without_a_process():
+    """For want of a process a service is tried again by its policy; `service status` and the lab's log say why."""
+    need("pids")
+    why = "no more processes: the node may have 12 (limits.pids)"
+    # init, shell and nine more: the twelfth is taken by what comes in from outside, which may
+    lab = Lab(hungry(restart="always"))
+    late = f"{lab.name}:a/late"
+
+    def state():
+        return netlab_json("service", "status", late)["services"][0]
+
+    equal(state()["state"], "ready", "there is room for one")
+    netlab("service", "stop", late)
+    taker = lab.popen("a", "sleep", "1002")
+    wait_for(lambda: node(lab)["usage"]["pids"] >= 12, "the last process to be taken")
+    done = netlab("service", "start", late, "--timeout", "3s", status=1)
+    matches(done.stderr, re.escape(f"service 'a/late' is not ready, and time is up: it could not be started: {why}"))
+    said = state()
+    equal((said["state"], said["cause"], said["why"], said["restarts"]), ("backing-off", "cannot-run", why, 0))
+    matches(netlab("service", "status", f"{lab.name}:a").stdout, "a/late +backing-off .*" + re.escape(why))
+    taker.kill()
+    taker.wait()
+    wait_for(lambda: state()["state"] == "ready", "it starts as soon as there is room")
+    check("why" not in state(), "what is past is not told")
+    lab.down()
+
+    # one that is not to be started again fails, and so does `up`
+    path = hungry()
+    text = load(path)
+    text["nodes"]["a"]["limits"]["pids"] = 11
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(text, file)
+    done = netlab("up", path, "--name", "full", status=1)
+    matches(done.stderr, re.escape("service 'a/late': no more processes: the node may have 11 (limits.pids)"))
+    equal(netlab_json("ls"), [], "labs")
 
 
 @in_vm_too

@@ -304,6 +304,62 @@ static void test_cannot_run(void **state)
 	assert_int_equal(service_life_tick(&b->life, FAR_AWAY), SERVICE_DO_NOTHING);
 }
 
+/** For want of a process: tried again as if it had ended, by the same policy, pauses and limit. */
+static void test_not_now(void **state)
+{
+	struct bed *b = bed(TOPO_READY_STARTED, TOPO_RESTART_ON_FAILURE, 2);
+
+	(void)state;
+	assert_int_equal(service_life_start(&b->life, b->now), SERVICE_DO_START);
+	for (uint64_t pause = DELAY; pause <= 2 * DELAY; pause *= 2) {
+		service_life_not_now(&b->life, b->now);
+		assert_int_equal(b->life.state, SERVICE_BACKING_OFF);
+		assert_int_equal(b->life.cause, SERVICE_CANNOT_RUN);
+		assert_int_equal(service_life_tick(&b->life, b->now + pause - 1),
+				 SERVICE_DO_NOTHING);
+		b->now += pause;
+		assert_int_equal(service_life_tick(&b->life, b->now), SERVICE_DO_START);
+	}
+	/* as often as allowed */
+	service_life_not_now(&b->life, b->now);
+	assert_int_equal(b->life.state, SERVICE_FAILED);
+	assert_int_equal(b->life.cause, SERVICE_CANNOT_RUN);
+
+	/* it comes, and nothing is left of why it did not */
+	b = bed(TOPO_READY_STARTED, TOPO_RESTART_ALWAYS, 0);
+	(void)service_life_start(&b->life, b->now);
+	service_life_not_now(&b->life, b->now);
+	b->now += DELAY;
+	assert_int_equal(service_life_tick(&b->life, b->now), SERVICE_DO_START);
+	service_life_started(&b->life, b->now);
+	assert_int_equal(b->life.state, SERVICE_READY);
+	assert_int_equal(b->life.cause, SERVICE_NO_CAUSE);
+	assert_int_equal(b->life.restarts, 0);
+
+	/* stopped meanwhile */
+	b = bed(TOPO_READY_STARTED, TOPO_RESTART_ALWAYS, 0);
+	(void)service_life_start(&b->life, b->now);
+	service_life_not_now(&b->life, b->now);
+	assert_int_equal(service_life_stop(&b->life, b->now), SERVICE_DO_NOTHING);
+	assert_int_equal(b->life.state, SERVICE_STOPPED);
+	assert_int_equal(b->life.cause, SERVICE_NO_CAUSE);
+
+	/* the time to be ready in is up, and that is why */
+	b = bed(TOPO_READY_TCP, TOPO_RESTART_ALWAYS, 0);
+	(void)service_life_start(&b->life, b->now);
+	service_life_not_now(&b->life, b->now);
+	assert_int_equal(service_life_tick(&b->life, b->now + TIMEOUT), SERVICE_DO_NOTHING);
+	assert_int_equal(b->life.state, SERVICE_FAILED);
+	assert_int_equal(b->life.cause, SERVICE_CANNOT_RUN);
+
+	/* not to be started again at all */
+	b = bed(TOPO_READY_STARTED, TOPO_RESTART_NEVER, 0);
+	(void)service_life_start(&b->life, b->now);
+	service_life_not_now(&b->life, b->now);
+	assert_int_equal(b->life.state, SERVICE_FAILED);
+	assert_int_equal(b->life.cause, SERVICE_CANNOT_RUN);
+}
+
 static void test_names(void **state)
 {
 	(void)state;
@@ -328,6 +384,7 @@ int main(void)
 		cmocka_unit_test(test_stop_what_does_not_run),
 		cmocka_unit_test(test_restart),
 		cmocka_unit_test(test_cannot_run),
+		cmocka_unit_test(test_not_now),
 		cmocka_unit_test(test_names),
 	};
 
