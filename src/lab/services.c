@@ -145,14 +145,18 @@ void services_lost(struct supervisor *s, size_t node)
 
 /* --- starting --- */
 
-/** Starts a service that waits, if nothing holds it up any more. @return 0; negative errno when it cannot be run */
+/**
+ * Starts a service that waits, if nothing holds it up any more. To an init that owes answers nothing more is said before it
+ * has given them: it is stopped, and would keep the lab waiting for each service.
+ * @return 0; negative errno when it cannot be run
+ */
 static int start_one(struct supervisor *s, size_t node, size_t index, struct netlab_err *err)
 {
 	size_t other;
 	int r;
 
 	if (state_of(s, node, index)->state != SERVICE_WAITING || s->nodes[node].pid == 0 ||
-	    limits_is_frozen(s, node) || held_up(s, node, index, &other))
+	    s->nodes[node].owed > 0 || limits_is_frozen(s, node) || held_up(s, node, index, &other))
 		return 0;
 	r = supervisor_order(s, node, NODE_START, (uint32_t)index, err);
 	if (r < 0)
@@ -161,18 +165,30 @@ static int start_one(struct supervisor *s, size_t node, size_t index, struct net
 	return 0;
 }
 
-/** Starts what can be started, until nothing changes. */
+/**
+ * Starts what can be started, until nothing changes.
+ * @param[out] err  of the first that cannot be run, which is then the end of it; NULL: it holds the others up no more than
+ *                  one that fails later
+ * @return 0; negative errno
+ */
 static int start_all(struct supervisor *s, struct netlab_err *err)
 {
 	do {
 		s->services_changed = false;
 		for (size_t i = 0; i < s->plan->n_ops; i++) {
 			const struct plan_op *op = &s->plan->ops[i];
-			int r = op->kind == PLAN_SERVICE ? start_one(s, op->node, op->service, err)
-							 : 0;
+			struct netlab_err why = { 0 };
 
-			if (r < 0)
-				return r;
+			if (op->kind != PLAN_SERVICE ||
+			    start_one(s, op->node, op->service, &why) == 0)
+				continue;
+			if (err) {
+				*err = why;
+				return why.code;
+			}
+			/* else its init has told of it */
+			if (state_of(s, op->node, op->service)->state == SERVICE_WAITING)
+				supervisor_log("%s", why.message);
 		}
 	} while (s->services_changed && s->topo->start_order);
 	s->services_changed = false;
@@ -181,13 +197,8 @@ static int start_all(struct supervisor *s, struct netlab_err *err)
 
 void services_run(struct supervisor *s)
 {
-	struct netlab_err err = { 0 };
-
-	if (!s->services_changed || s->stopping)
-		return;
-	/* one that cannot be run holds the others up no more than one that fails later: its init has told of it */
-	while (start_all(s, &err) < 0 && s->services_changed)
-		err = (struct netlab_err){ 0 };
+	if (s->services_changed && !s->stopping)
+		(void)start_all(s, NULL);
 }
 
 /* --- up --- */
@@ -330,6 +341,7 @@ json_t *services_request(struct supervisor *s, const json_t *request, struct ser
 	const char *verb = json_string_value(json_object_get(request, "verb"));
 	json_int_t timeout_ms = json_integer_value(json_object_get(request, "timeout_ms"));
 	struct services_wait w = { .verb = SERVICES_START };
+	struct netlab_err first = { 0 };
 	const struct topo_node *node;
 	size_t n;
 
@@ -352,9 +364,19 @@ json_t *services_request(struct supervisor *s, const json_t *request, struct ser
 	for (size_t i = 0; i < n; i++) {
 		/* all of a node stop in the opposite order */
 		size_t index = w.verb == SERVICES_STOP ? n - 1 - i : i;
+		struct netlab_err why = { 0 };
 
-		if ((w.service == SIZE_MAX || w.service == index) && order(s, &w, index, err) < 0)
-			return NULL;
+		if ((w.service != SIZE_MAX && w.service != index) || order(s, &w, index, &why) == 0)
+			continue;
+		if (first.code == 0)
+			first = why;
+		/* the others are as much asked for; but an init that does not answer is asked no more */
+		if (s->nodes[w.node].owed > 0)
+			break;
+	}
+	if (first.code) {
+		*err = first;
+		return NULL;
 	}
 	w.deadline_ns = sys_monotonic_ns() + (uint64_t)(timeout_ms > 0 ? timeout_ms : 0) * 1000000u;
 	w.active = true;

@@ -179,6 +179,13 @@ static void take_event(struct supervisor *s, size_t i, const struct node_event *
 	}
 }
 
+/** An answer came that nobody waits for any more. */
+static void take_owed(struct supervisor *s, size_t i)
+{
+	if (--s->nodes[i].owed == 0)
+		s->services_changed = true; /* what waits in it may start now */
+}
+
 void supervisor_node_event(struct supervisor *s, size_t i)
 {
 	struct node_event e;
@@ -189,7 +196,8 @@ void supervisor_node_event(struct supervisor *s, size_t i)
 	if (sys_sock_recv(s->nodes[i].control_fd, &e, sizeof(e), NULL, NULL) ==
 	    (ssize_t)sizeof(e)) {
 		take_event(s, i, &e);
-		s->nodes[i].owed -= e.kind == NODE_DONE && s->nodes[i].owed > 0;
+		if (e.kind == NODE_DONE && s->nodes[i].owed > 0)
+			take_owed(s, i);
 	} else
 		forget_node(s, i); /* its init is gone; SIGCHLD follows */
 }
@@ -226,7 +234,7 @@ int supervisor_order(struct supervisor *s, size_t i, int kind, uint32_t index,
 		if (e.kind != NODE_DONE)
 			continue;
 		if (node->owed > 0) {
-			node->owed--;
+			take_owed(s, i);
 			continue;
 		}
 		if (err && e.err.code < 0)

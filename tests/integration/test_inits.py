@@ -8,7 +8,7 @@ import signal
 import socket
 import time
 
-from support import (STATE, Lab, check, equal, main, matches, netlab, netlab_json, topology,
+from support import (SCRATCH, STATE, Lab, check, equal, main, matches, netlab, netlab_json, topology,
                      wait_for)
 
 
@@ -161,6 +161,42 @@ def test_what_waits_in_a_frozen_node():
     equal((state("a"), state("b")), ("ready", "waiting"))
     netlab("thaw", f"{lab.name}:b")
     wait_for(lambda: state("b") == "ready", "the service that had to wait", seconds=20)
+
+
+def test_stopped_init_holds_no_other_node_up():
+    """Services that wait for the same: one whose init does not answer is passed over, and starts when it goes on."""
+    lab = Lab(topology({"a": {"services": [sh("gate", "exec sleep 1234")]},
+                        **{node: {"services": [sh("then", "exec sleep 1235", after=["a/gate"]),
+                                               sh("too", "exec sleep 1236", after=["a/gate"])]} for node in "bc"}}, []))
+
+    def states(node):
+        return [service["state"] for service in lab.show()["nodes"][node]["services"]]
+
+    netlab("service", "stop", f"{lab.name}:a/gate")
+    for node in "bc":
+        netlab("restart", f"{lab.name}:{node}", status=1)
+        equal(states(node), ["waiting", "waiting"])
+    with Stopped(lab.show()["nodes"]["b"]["pid"]):
+        netlab("service", "start", f"{lab.name}:a/gate")
+        wait_for(lambda: states("c") == ["ready", "ready"], "the other node's")
+        equal(states("b"), ["waiting", "waiting"])
+    wait_for(lambda: states("b") == ["ready", "ready"], "its own, when it goes on")
+
+
+def test_one_that_cannot_run_holds_no_other_up():
+    """All of a node are asked for: what can start does, and the one that cannot is told."""
+    program = os.path.join(SCRATCH, "program")
+    with open(program, "w", encoding="ascii") as file:
+        file.write("#!/bin/sh\nexec sleep 1234\n")
+    os.chmod(program, 0o755)
+    lab = Lab(one({"name": "x", "run": [program]}, sh("y", "exec sleep 1235")))
+    netlab("service", "stop", f"{lab.name}:a")
+    os.unlink(program)
+    done = netlab("service", "start", f"{lab.name}:a", status=1)
+    matches(done.stderr, "service 'a/x': .*No such file")
+    told = {service["name"]: service for service in lab.show()["nodes"]["a"]["services"]}
+    equal((told["x"]["state"], told["x"]["cause"], told["y"]["state"]), ("failed", "cannot-run", "ready"))
+    matches(told["x"]["why"], "No such file")
 
 
 main(globals())
