@@ -40,13 +40,16 @@ void service_log_stamp(uint64_t realtime_ns, char ret[static SERVICE_STAMP_BYTES
 		       (unsigned)(realtime_ns / 1000000u % 1000u));
 }
 
-/** Of a node that was restarted the log goes on. */
+/** Of a node that was restarted the log goes on, perhaps from the middle of a line. */
 static void measure(struct service_log *l)
 {
 	off_t size = lseek(l->file_fd, 0, SEEK_END), first = lseek(l->file_fd, 0, SEEK_DATA);
+	char last;
 
 	l->size = size > 0 ? (uint64_t)size : 0;
 	l->dropped = first > 0 ? (uint64_t)first : 0;
+	l->torn = l->in_line = size > 0 && pread(l->file_fd, &last, 1, size - 1) == 1 &&
+			       last != '\n';
 }
 
 int service_log_open(struct service_log *l, int log_dir_fd, const char *node, const char *service)
@@ -58,7 +61,7 @@ int service_log_open(struct service_log *l, int log_dir_fd, const char *node, co
 	if (r < 0 && r != -EEXIST)
 		return r;
 	l->file_fd = sys_open(log_dir_fd, service_log_path(node, service, name),
-			      O_WRONLY | O_CREAT | O_APPEND);
+			      O_RDWR | O_CREAT | O_APPEND);
 	if (l->file_fd < 0)
 		return l->file_fd;
 	measure(l);
@@ -204,6 +207,12 @@ bool service_log_read(struct service_log *l, service_log_fn *fn, void *ctx)
 		put_lines(l, data, (size_t)n);
 	}
 	return false;
+}
+
+void service_log_new_run(struct service_log *l)
+{
+	if (l->in_line)
+		put_lines(l, "\n", 1);
 }
 
 void service_log_close(struct service_log *l)

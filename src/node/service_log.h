@@ -55,6 +55,8 @@ int service_log_open(struct service_log *l, int log_dir_fd, const char *node, co
  * @return whether the pipe was found empty
  */
 bool service_log_read(struct service_log *l, service_log_fn *fn, void *ctx);
+/** Before the service is started once more: a line that its last run left unfinished ends here. */
+void service_log_new_run(struct service_log *l);
 /** Idempotent. */
 void service_log_close(struct service_log *l);
 

@@ -158,6 +158,8 @@ static void start(struct services *s, struct service *v, struct netlab_err *err)
 	pid_t pid = open_log(s, v, err);
 
 	v->heard = false;
+	if (pid == 0)
+		service_log_new_run(&v->log);
 	if (pid == 0 && ready_begin(&v->ready, &about->ready, now) < 0)
 		pid = err_set(err, ENOMEM, "out of memory");
 	if (pid == 0 && v->ready.inotify_fd >= 0)

@@ -109,6 +109,33 @@ static void test_lines(void **state)
 	assert_string_equal(b->heard, "one\ntwo\n\nthree\nfour");
 }
 
+/* What a run that ended in the middle of a line wrote stays apart from what the next one writes. */
+static void test_new_run(void **state)
+{
+	struct bed *b = *state;
+
+	service_log_new_run(&b->log);
+	say(b, "one\ntw");
+	assert_true(service_log_read(&b->log, NULL, NULL));
+	service_log_new_run(&b->log);
+	say(b, "three\n");
+	assert_true(service_log_read(&b->log, NULL, NULL));
+	service_log_new_run(&b->log);
+	say(b, "fo");
+	assert_true(service_log_read(&b->log, NULL, NULL));
+	check(b, "@one\n@tw\n@three\n@fo");
+	service_log_close(&b->log); /* of a node that was killed, and comes back */
+	assert_int_equal(service_log_open(&b->log, b->dir_fd, "node", "service"), 0);
+	service_log_new_run(&b->log);
+	say(b, "five\n");
+	assert_true(service_log_read(&b->log, NULL, NULL));
+	check(b, "@one\n@tw\n@three\n@fo\n@five\n");
+	service_log_close(&b->log);
+	assert_int_equal(service_log_open(&b->log, b->dir_fd, "node", "service"), 0);
+	service_log_new_run(&b->log);
+	check(b, "@one\n@tw\n@three\n@fo\n@five\n");
+}
+
 static void test_much(void **state)
 {
 	struct bed *b = *state;
@@ -300,6 +327,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_lines, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_new_run, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_much, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_full_disk, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_bounded, set_up, tear_down),
