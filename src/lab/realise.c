@@ -555,9 +555,9 @@ static int prepare_fabric(struct supervisor *s, struct netlab_err *err)
 /** A part that died meanwhile is the cause of whatever failed, and reason enough to fail when nothing did. */
 static int blame_dead_part(struct supervisor *s, int r, struct netlab_err *err)
 {
-	/* what operations on a dying node fail with; the kernel may need a moment until it can be reaped */
-	bool suspicious = r == -ESRCH || r == -ENODEV || r == -EPIPE || r == -ECHILD ||
-			  r == -ECONNRESET;
+	/* what operations on a dying node fail with; the kernel may need a moment until it can be reaped (-ECHILD is a
+	   service's own end, which is no reason to wait) */
+	bool suspicious = r == -ESRCH || r == -ENODEV || r == -EPIPE || r == -ECONNRESET;
 	uint64_t deadline_ns = sys_monotonic_ns() + 500 * 1000000ull;
 	struct netlab_err death = { 0 };
 

@@ -106,6 +106,27 @@ def test_not_ready():
     matches(fails(sh("x", "exec sleep 1000", ready={"tcp": 81}), options=("--timeout", "2s")), "'a/x'|not up")
 
 
+def test_fails_at_once():
+    def quickest(*services):
+        times = []
+        for _ in range(5):
+            began = time.monotonic()
+            fails(*services)
+            times.append(time.monotonic() - began)
+        return min(times)
+
+    # to be told that it ended takes no longer than to be told that it cannot be run
+    between(quickest(sh("x", "exit 3", ready={"tcp": 81})) - quickest({"name": "x", "run": ["/no/such"]}),
+            -10, 0.3, "seconds more")
+
+
+def test_unfinished_lines():
+    lab = Lab(one(sh("x", "printf 'up\\npart'; exec sleep 1000", ready={"log": "up"})))
+    netlab("service", "restart", "a/x")
+    netlab("restart", "a")
+    equal(netlab("logs", "a/x").stdout, "\n".join(3 * ["up", "part"]), "three runs")
+
+
 def test_cannot_run():
     matches(fails({"name": "x", "run": ["/no/such"], "restart": "always"}), "'a/x': cannot run '/no/such'")
     matches(fails({"name": "x", "run": ["true"], "user": "no-such-user"}), "'a/x': .*no-such-user")
