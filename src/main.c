@@ -7,6 +7,7 @@
 #include "cli/cli.h"
 #include "netlab/err.h"
 #include "sys/fs.h"
+#include "sys/title.h"
 
 int main(int argc, char **argv)
 {
@@ -27,5 +28,5 @@ int main(int argc, char **argv)
 		(void)unsetenv(not_for_libnl[i]);
 	if (sys_fill_stdio() < 0)
 		return NETLAB_EXIT_RUNTIME;
-	return cli_main(argc, argv, &io);
+	return cli_main(argc, sys_title_begin(argc, argv), &io);
 }

@@ -14,6 +14,7 @@
 #include "base/err.h"
 #include "sys/proc.h"
 #include "sys/sock.h"
+#include "sys/title.h"
 
 static void report(const struct enter_job *j, const struct enter_report *r)
 {
@@ -135,7 +136,7 @@ static void monitor(struct enter_job *j)
 	pid_t self = getpid(), pid;
 	int signal_fd;
 
-	sys_set_comm(ENTER_MONITOR_COMM);
+	sys_title_set(ENTER_MONITOR_COMM); /* `exec NODE pkill -f CMD` shall not find itself */
 	/* signals from inside the node are not for us */
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);

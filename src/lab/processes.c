@@ -43,7 +43,7 @@ static ino_t telling_namespace(const char *pid, ino_t of_lab)
 }
 
 /** /proc/PID/cmdline with blanks for NULs; a process without one (a zombie) shows its name in brackets, and so do our
- *  own in a node, for they never exec'ed: their command lines are those of `netlab up` and `netlab exec`. */
+ *  own in a node: they never exec'ed, and have the command line of a program that uses the library (sys/title.h). */
 static void read_command(const char *pid, const char *comm, char *ret, size_t size)
 {
 	char path[64];

@@ -23,6 +23,7 @@
 #include "sys/fs.h"
 #include "sys/rtnl.h"
 #include "sys/sock.h"
+#include "sys/title.h"
 
 struct init {
 	const struct node_boot *boot;
@@ -352,7 +353,7 @@ void node_init(const struct node_boot *boot)
 
 	block_signals(&handled);
 	close_inherited(boot);
-	sys_set_comm(NODE_INIT_COMM);
+	sys_title_set(NODE_INIT_COMM); /* `pkill -f` in a node means its programs */
 	(void)set_up(&n, &err);
 	say_hello(&n, &err);
 	n.signal_fd = signalfd(-1, &handled, SFD_CLOEXEC | SFD_NONBLOCK);

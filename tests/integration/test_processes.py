@@ -2,6 +2,7 @@
 """What runs in nodes: names, environment, users, services, exit codes, signals, descriptors.
 netlab-test: timeout=900 host"""
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -104,6 +105,15 @@ def test_exit_codes():
     netlab("exec", "no-such-lab:a", "--", "true", status=125)
     netlab("run", "/no/such/file.json", "--", "true", status=125)
     netlab("run", path, "--name", lab.name, "--", "true", status=125)
+
+
+def test_command_lines():
+    """By the command line that it looks for, a program finds neither its own exec nor what brought the lab up."""
+    lab = Lab(pair())
+    equal(re.sub(r"\d+ ", "", lab.out("a", "pgrep", "-af", ".")), "netlab-init\nnetlab-exec\n", "all there is")
+    equal(lab.exec("a", "pkill", "-KILL", "-f", "no-such-program", status=1).stderr, "", "what is said")
+    equal(lab.out("a", "env", "A=1", "sh", "-c", "echo $A $0 $1", "the arguments", "are whole"),
+          "1 the arguments are whole\n", "arguments")
 
 
 def test_signals_are_passed_on():
