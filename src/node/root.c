@@ -14,6 +14,7 @@
 #include "node/root_build.h"
 #include "sys/fs.h"
 #include "sys/inside.h"
+#include "sys/userns.h"
 
 static void close_all(const int *fds, size_t n)
 {
@@ -35,7 +36,12 @@ int root_path_error(struct root_build *b, int error, const char *what, const cha
 			b->err,
 			"the host's tree is read-only in a node: choose a place below /etc, /var, /run or /tmp, "
 			"mount a tmpfs or an overlay over the directory (\"mounts\"), or make it on the host");
-	else if (r == -ELOOP)
+	else if (r == -EACCES || r == -EPERM) {
+		err_hint(
+			b->err,
+			"it is another user's: mount a tmpfs over the directory (\"mounts\"), or run netlab as root");
+		err_class(b->err, NETLAB_EXIT_UNSUPPORTED);
+	} else if (r == -ELOOP)
 		err_hint(b->err,
 			 "a symbolic link on the way leads nowhere, or none is allowed there");
 	return r;
@@ -75,7 +81,43 @@ int root_attach(struct root_build *b, int mount_fd, const char *path, enum root_
 	return 0;
 }
 
-int root_overlay(struct root_build *b, int lower_fd)
+struct layer {
+	int lower_fd, upper_fd;
+	const char *at; /**< "" = the root */
+};
+
+static int take_over(const struct layer *l, const char *path, bool itself)
+{
+	size_t len = strlen(l->at), end = strlen(path);
+	char dir[TOPO_PATH_MAX + 1];
+
+	while (!itself && end > 0 && path[end - 1] != '/')
+		end--;
+	if (strncmp(path, l->at, len) != 0 || path[len] != '/' || end >= sizeof(dir))
+		return 0;
+	memcpy(dir, path, end);
+	dir[end] = '\0';
+	return end > len ? sys_inside_take_over(l->lower_fd, l->upper_fd, dir + len) : 0;
+}
+
+/** Without root, what root owns on the host cannot be written to: the directories in which netlab has something to make. */
+static int take_over_all(struct root_build *b, const struct layer *l)
+{
+	const struct topo_tree *t = b->tree;
+	int r = 0;
+
+	if ((t->n_files == 0 && t->n_mounts == 0 && !t->rootfs) || sys_has_all_ids())
+		return 0;
+	for (size_t i = 0; i < t->n_files && r == 0; i++)
+		r = take_over(l, t->files[i].path, t->files[i].directory);
+	for (size_t i = 0; i < t->n_mounts && r == 0; i++)
+		r = take_over(l, t->mounts[i].at, false);
+	for (size_t i = 0; i < ROOT_NAMES && r == 0 && t->rootfs; i++)
+		r = take_over(l, root_names[i], false);
+	return r;
+}
+
+int root_overlay(struct root_build *b, int lower_fd, const char *at)
 {
 	char lower[64], upper[64], work[64];
 	const struct sys_mount_option options[] = {
@@ -86,6 +128,7 @@ int root_overlay(struct root_build *b, int lower_fd)
 	};
 	int store = sys_mount_new("tmpfs", (struct sys_mount_option[]){ { "mode", "0755" } }, 1,
 				  SYS_MOUNT_NODEV, b->err);
+	struct layer layer = { .lower_fd = lower_fd, .upper_fd = -1, .at = at };
 	struct netlab_err why = { 0 };
 	struct stat st;
 	int fd = -1, r;
@@ -100,8 +143,16 @@ int root_overlay(struct root_build *b, int lower_fd)
 		close(store);
 		return err_errno(b->err, r, "making the layers of an overlay");
 	}
-	(void)!fchownat(store, "upper", st.st_uid, st.st_gid,
-			0); /* or root's, where it is not mapped */
+	sys_known_owner(&st.st_uid, &st.st_gid);
+	(void)!fchownat(store, "upper", st.st_uid, st.st_gid, 0);
+	layer.upper_fd = sys_open_dir(store, "upper");
+	r = layer.upper_fd < 0 ? layer.upper_fd : take_over_all(b, &layer);
+	if (layer.upper_fd >= 0)
+		close(layer.upper_fd);
+	if (r < 0) {
+		close(store);
+		return err_errno(b->err, r, "making directories in the layer of an overlay");
+	}
 	snprintf(lower, sizeof(lower), "/proc/self/fd/%d", lower_fd);
 	snprintf(upper, sizeof(upper), "/proc/self/fd/%d/upper", store);
 	snprintf(work, sizeof(work), "/proc/self/fd/%d/work", store);
@@ -177,7 +228,7 @@ static int enter_rootfs(struct root_build *b)
 
 	if (dir < 0)
 		return err_errno(b->err, errno, "opening it");
-	fd = b->tree->writable ? copy_rootfs(b) : root_overlay(b, dir);
+	fd = b->tree->writable ? copy_rootfs(b) : root_overlay(b, dir, "");
 	if (fd < 0) {
 		close(dir);
 		return fd;

@@ -62,8 +62,15 @@ int root_attach(struct root_build *b, int mount_fd, const char *path, enum root_
 		bool is_private);
 /** Says what cannot be done with a path, and what to do about it when that is because the tree is read-only. */
 int root_path_error(struct root_build *b, int error, const char *what, const char *path);
-/** Makes an overlay above a directory with a layer in memory of its own. @return a mount; negative errno with b->err */
-int root_overlay(struct root_build *b, int lower_fd);
+/**
+ * Makes an overlay above a directory with a layer in memory of its own. Without root, directories in it where netlab has
+ * something to make become the lab's.
+ * @param[in] at  where it will be in the node
+ * @return a mount; negative errno with b->err
+ */
+int root_overlay(struct root_build *b, int lower_fd, const char *at);
+/** The files about names that a node has, of netlab's making. */
+extern const char *const root_names[ROOT_NAMES];
 
 /* --- root_places.c: what is private to a node --- */
 int root_places_gather(struct root_build *b);

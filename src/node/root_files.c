@@ -133,9 +133,11 @@ static int dress(struct root_build *b, int fd, const struct topo_file *f)
 	r = sys_dress(fd, f->owner ? uid : (uid_t)-1, f->owner ? gid : (gid_t)-1, f->mode);
 	if (r < 0) {
 		r = err_errno(b->err, r, "giving it its owner and mode");
-		if (r == -EINVAL && f->owner)
+		if (r == -EINVAL && f->owner) {
 			err_hint(b->err, "this user namespace has no user or group of that number: "
 					 "run netlab as root, or leave 'owner' out");
+			err_class(b->err, NETLAB_EXIT_UNSUPPORTED);
+		}
 	}
 	return r;
 }

@@ -41,7 +41,7 @@ static int make_overlay(struct root_build *b, const struct topo_mount *m)
 
 	if (lower < 0)
 		return err_errno(b->err, errno, "overlay of '%s'", m->source);
-	fd = root_overlay(b, lower);
+	fd = root_overlay(b, lower, m->at);
 	close(lower);
 	if (fd < 0)
 		return err_wrap(b->err, "overlay of '%s'", m->source);

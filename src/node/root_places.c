@@ -35,8 +35,8 @@ static const struct {
 static const char *const not_the_nodes[] = { "systemd", "user",       "netlab", "netns",
 					     "docker",  "containerd", "udev",   NULL };
 
-static const char *const names[ROOT_NAMES] = { "/etc/hosts", "/etc/resolv.conf",
-					       "/etc/nsswitch.conf" };
+const char *const root_names[ROOT_NAMES] = { "/etc/hosts", "/etc/resolv.conf",
+					     "/etc/nsswitch.conf" };
 
 /* --- before --- */
 
@@ -115,7 +115,7 @@ static int gather_overlay(struct root_build *b, const char *path, int *ret)
 		return 0;
 	if (lower < 0)
 		return err_errno(b->err, lower, "opening '%s'", path);
-	*ret = root_overlay(b, lower);
+	*ret = root_overlay(b, lower, path);
 	close(lower);
 	if (*ret >= 0)
 		return 0;
@@ -133,13 +133,13 @@ static int gather_names(struct root_build *b)
 	int etc = sys_inside_open(b->root_fd, "/etc", O_PATH | O_DIRECTORY, 0), r = 0;
 
 	for (size_t i = 0; i < ROOT_NAMES && etc >= 0 && r == 0; i++) {
-		int fd = sys_inside_open(b->root_fd, names[i], O_PATH, 0);
+		int fd = sys_inside_open(b->root_fd, root_names[i], O_PATH, 0);
 
 		if (fd >= 0 && sys_mount_id(fd) != sys_mount_id(etc)) {
 			b->name_fds[i] = sys_mount_copy(fd, "", false);
 			if (b->name_fds[i] < 0)
 				r = err_errno(b->err, b->name_fds[i], "copying the mount of '%s'",
-					      names[i]);
+					      root_names[i]);
 		}
 		if (fd >= 0)
 			close(fd);
@@ -233,19 +233,19 @@ static int attach_name(struct root_build *b, size_t i)
 {
 	int parent, fd;
 
-	if (b->name_fds[i] < 0 || gives_file(b->tree, names[i]))
+	if (b->name_fds[i] < 0 || gives_file(b->tree, root_names[i]))
 		return 0;
 	if (!b->tree->rootfs && !b->has_etc)
 		return 0; /* it is still mounted there */
 	if (!b->tree->writable) {
-		fd = sys_inside_create(b->root_fd, names[i], &parent);
+		fd = sys_inside_create(b->root_fd, root_names[i], &parent);
 		if (parent >= 0)
 			close(parent);
 		if (fd < 0)
-			return root_path_error(b, fd, "making the file", names[i]);
+			return root_path_error(b, fd, "making the file", root_names[i]);
 		close(fd);
 	}
-	return root_attach(b, take(&b->name_fds[i]), names[i], ROOT_FILE, false);
+	return root_attach(b, take(&b->name_fds[i]), root_names[i], ROOT_FILE, false);
 }
 
 /** Where /etc is the node's own it tells its name, too. */

@@ -11,10 +11,12 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "sys/fs.h"
 #include "sys/gate.h"
+#include "sys/userns.h"
 
 int sys_inside_open(int root_fd, const char *path, int flags, unsigned inside)
 {
@@ -168,7 +170,7 @@ static int copy_directory(int from_fd, int to_fd, const char *name, unsigned dep
 	r = sys_make_directory(to_fd, name, st.st_mode & 07777);
 	if (r < 0)
 		return r;
-	/* in a user namespace with few ids there are owners that cannot be given */
+	sys_known_owner(&st.st_uid, &st.st_gid);
 	(void)!fchownat(to_fd, name, st.st_uid, st.st_gid, AT_SYMLINK_NOFOLLOW);
 	(*room)--;
 	if (depth == 0)
@@ -200,6 +202,96 @@ int sys_copy_directories(int from_fd, int to_fd, unsigned depth, const char *con
 	}
 	free(names);
 	return r;
+}
+
+/* --- taking over --- */
+
+static bool may(int dir_fd, int what)
+{
+	return faccessat(dir_fd, "", what, AT_EACCESS | AT_EMPTY_PATH) == 0 || errno != EACCES;
+}
+
+/** The next directory on the way. @return a descriptor (O_PATH); -1 at the end of what there is of it */
+static int step_down(int from_fd, const char **path, char name[static NAME_MAX + 1])
+{
+	size_t n;
+
+	*path += strspn(*path, "/");
+	n = strcspn(*path, "/");
+	if (n == 0 || n > NAME_MAX)
+		return -1;
+	memcpy(name, *path, n);
+	name[n] = '\0';
+	*path += n;
+	return openat(from_fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+/** How many directories on the way have to be made in the layer. */
+static unsigned count_taken(int tree_fd, const char *path)
+{
+	char name[NAME_MAX + 1];
+	int at = -1, next;
+	unsigned n = 0, last = 0;
+
+	while ((next = step_down(at < 0 ? tree_fd : at, &path, name)) >= 0) {
+		if (at >= 0)
+			close(at);
+		at = next;
+		n++;
+		if (!may(at, W_OK | X_OK))
+			last = n;
+	}
+	if (at >= 0)
+		close(at);
+	return last;
+}
+
+/** Makes one directory in the layer for one of the tree. @return a descriptor of it, negative errno */
+static int take_one(int dir_fd, int layer_fd, const char *name)
+{
+	bool foreign = !may(dir_fd, W_OK | X_OK);
+	struct stat st;
+	int fd, r;
+
+	if (fstat(dir_fd, &st) < 0)
+		return -errno;
+	r = sys_make_directory(layer_fd, name, (st.st_mode & 07777) | (foreign ? 0755 : 0));
+	if (r < 0 && r != -EEXIST)
+		return r;
+	fd = sys_open_dir(layer_fd, name);
+	if (fd < 0 || r == -EEXIST)
+		return fd;
+	sys_known_owner(&st.st_uid, &st.st_gid);
+	(void)!fchown(fd, st.st_uid, st.st_gid);
+	/* before Linux 6.6 a tmpfs has no such attribute: then nothing can be made there, which says so itself */
+	if (!may(dir_fd, R_OK | X_OK))
+		(void)fsetxattr(fd, "user.overlay.opaque", "y", 1, 0);
+	return fd;
+}
+
+int sys_inside_take_over(int tree_fd, int layer_fd, const char *path)
+{
+	unsigned n = count_taken(tree_fd, path);
+	int tree = -1, layer = -1, next, r = n > 0 ? sys_gate("take over inside") : 0;
+	char name[NAME_MAX + 1];
+
+	while (r >= 0 && n-- > 0) {
+		next = step_down(tree < 0 ? tree_fd : tree, &path, name);
+		if (tree >= 0)
+			close(tree);
+		tree = next;
+		if (tree < 0)
+			break; /* gone meanwhile */
+		r = take_one(tree, layer < 0 ? layer_fd : layer, name);
+		if (layer >= 0)
+			close(layer);
+		layer = r;
+	}
+	if (tree >= 0)
+		close(tree);
+	if (layer >= 0)
+		close(layer);
+	return r < 0 ? r : 0;
 }
 
 int sys_make_directory(int dir_fd, const char *name, mode_t mode)

@@ -39,6 +39,15 @@ int sys_inside_symlink(int root_fd, const char *target, const char *path);
  */
 int sys_copy_directories(int from_fd, int to_fd, unsigned depth, const char *const *skip,
 			 unsigned *room);
+/**
+ * Takes over the directories on the way to a path that the caller may not write to, because they belong to somebody whom its
+ * user namespace has not: makes them in a layer that is to lie above the tree. In an overlay a directory has the owner and
+ * mode of the upper one; here the caller's, and everybody may read it. One that the caller may not read will be empty.
+ * Goes as far as there are directories, and follows no symbolic link.
+ * @param[in] path  from the tree's root, the last part included
+ * @return 0, negative errno
+ */
+int sys_inside_take_over(int tree_fd, int layer_fd, const char *path);
 /** Makes a directory in another with just this mode, whatever the umask. @return 0, negative errno */
 int sys_make_directory(int dir_fd, const char *name, mode_t mode);
 /** Gives a file its owner and mode; (uid_t)-1, (gid_t)-1 = as it is. @return 0, negative errno */

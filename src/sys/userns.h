@@ -6,6 +6,7 @@
 #ifndef NETLAB_SYS_USERNS_H
 #define NETLAB_SYS_USERNS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -41,6 +42,15 @@ int sys_userns_map(pid_t pid, char *why, size_t size, struct netlab_err *err);
  * @return 0; -EPERM (the caller lacks CAP_SETUID, CAP_SETGID or CAP_SETFCAP); -E2BIG (more ranges than one write takes); ...
  */
 int sys_userns_map_same(int proc_fd, pid_t pid);
+
+/**
+ * The owner that something has by fstat(2), as far as this user namespace knows it. Ids that it has not show as 65534
+ * (user_namespaces(7)), who may be somebody there: they become root's, and nobody is given what was another's.
+ */
+void sys_known_owner(uid_t *uid, gid_t *gid);
+/** @return whether the caller's user namespace has all ids, so that each is whom it looks like; needs the caller in /proc */
+bool sys_has_all_ids(void);
+enum { SYS_UNKNOWN_ID = 65534 };
 
 /**
  * Moves the caller into the user namespace that owns its network namespace, which must be one below its own. It stays who it
