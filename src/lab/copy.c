@@ -14,6 +14,7 @@
 #include "lab/lab.h"
 #include "sys/copy.h"
 #include "sys/proc.h"
+#include "sys/userns.h"
 
 /** One of the nodes that are named. */
 struct copy_node {
@@ -31,6 +32,7 @@ struct job {
 	struct sys_place to;
 	const struct copy_node *at; /**< the child is in this one; NULL = still outside */
 	bool in_user;               /**< the child is in a lab's user namespace */
+	bool few_ids;               /**< the caller is in one that has not all ids */
 	struct netlab_err *err;
 };
 
@@ -151,6 +153,13 @@ static int copy_all(struct job *j)
 {
 	int r = 0;
 
+	/* Without root the ids of a lab are the caller's subordinate ones, and files that belonged to them outside would be
+	   nothing that the caller could even remove. */
+	if (j->in_user)
+		j->to.owners = j->c->to.node ? SYS_OWNERS_KNOWN : SYS_OWNERS_CALLER;
+	else if (j->few_ids)
+		j->to.owners = SYS_OWNERS_KNOWN;
+
 	for (size_t i = 0; i < j->c->n_from && r == 0; i++) {
 		if (is_stdio(&j->c->from[i]))
 			r = sys_copy_from_stdin(&j->to, j->err);
@@ -216,7 +225,10 @@ static int run_child(struct job *j)
 int lab_copy(const struct lab_copy *c, struct netlab_err *err)
 {
 	struct netlab_err unwanted = { 0 };
-	struct job j = { .c = c, .err = err ? err : &unwanted, .to = { .dir_fd = -1 } };
+	struct job j = { .c = c,
+			 .err = err ? err : &unwanted,
+			 .to = { .dir_fd = -1 },
+			 .few_ids = !sys_has_all_ids() };
 	int r = 0;
 
 	j.nodes = calloc(c->n_from + 1, sizeof(*j.nodes));

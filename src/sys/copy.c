@@ -16,6 +16,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "sys/gate.h"
+#include "sys/userns.h"
 
 enum {
 	BLOCK_BYTES = 128 * 1024,
@@ -90,12 +91,24 @@ static bool may_not_own(int error)
 	return error == EPERM || error == EINVAL; /* EINVAL: the id is not mapped */
 }
 
+/** The owner that the copy shall have; -1 = whoever it has. @return whether it is the original's */
+static bool owner_of(const struct copy *c, const struct stat *st, uid_t *ret_uid, gid_t *ret_gid)
+{
+	bool caller = c->to->owners == SYS_OWNERS_CALLER, known = c->to->owners == SYS_OWNERS_KNOWN;
+
+	*ret_uid = caller || (known && st->st_uid == SYS_UNKNOWN_ID) ? (uid_t)-1 : st->st_uid;
+	*ret_gid = caller || (known && st->st_gid == SYS_UNKNOWN_ID) ? (gid_t)-1 : st->st_gid;
+	return *ret_uid == st->st_uid && *ret_gid == st->st_gid;
+}
+
 static int set_attributes(struct copy *c, int fd, const struct stat *st)
 {
 	const struct timespec times[2] = { st->st_atim, st->st_mtim };
-	bool owned = fchown(fd, st->st_uid, st->st_gid) == 0;
+	uid_t uid;
+	gid_t gid;
+	bool same = owner_of(c, st, &uid, &gid), owned = fchown(fd, uid, gid) == 0;
 
-	if ((!owned && !may_not_own(errno)) || fchmod(fd, mode_of(c, st, owned)) < 0 ||
+	if ((!owned && !may_not_own(errno)) || fchmod(fd, mode_of(c, st, same && owned)) < 0 ||
 	    futimens(fd, times) < 0)
 		return fail(c, -errno, "setting owner, mode and times of", true);
 	return 0;
@@ -104,9 +117,11 @@ static int set_attributes(struct copy *c, int fd, const struct stat *st)
 static int set_attributes_at(struct copy *c, int dir_fd, const char *name, const struct stat *st)
 {
 	const struct timespec times[2] = { st->st_atim, st->st_mtim };
+	uid_t uid;
+	gid_t gid;
 
-	if ((fchownat(dir_fd, name, st->st_uid, st->st_gid, AT_SYMLINK_NOFOLLOW) < 0 &&
-	     !may_not_own(errno)) ||
+	(void)owner_of(c, st, &uid, &gid);
+	if ((fchownat(dir_fd, name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0 && !may_not_own(errno)) ||
 	    utimensat(dir_fd, name, times, AT_SYMLINK_NOFOLLOW) < 0)
 		return fail(c, -errno, "setting owner and times of", true);
 	return 0;

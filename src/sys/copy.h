@@ -16,6 +16,13 @@
 
 #include "netlab/err.h"
 
+/** Whose the copies are. */
+enum sys_copy_owners {
+	SYS_OWNERS_KEPT, /**< as the originals, as far as the process may */
+	SYS_OWNERS_KNOWN, /**< the same, but what belongs to SYS_UNKNOWN_ID (userns.h) becomes the process's */
+	SYS_OWNERS_CALLER, /**< the process's */
+};
+
 struct sys_place {
 	int dir_fd;              /**< owned; the directory that it is in, or is */
 	char name[NAME_MAX + 1]; /**< in dir_fd; "." = dir_fd itself */
@@ -23,8 +30,9 @@ struct sys_place {
 		  1]; /**< what a copy of it is called; "" = its contents are meant ("DIR/.") */
 	const char *shown; /**< what messages call it; borrowed */
 	bool in_node;
-	bool is_dir; /**< of a destination: it is there */
-	bool slash;  /**< of a destination: a slash was at the end */
+	bool is_dir;                 /**< of a destination: it is there */
+	bool slash;                  /**< of a destination: a slash was at the end */
+	enum sys_copy_owners owners; /**< of a destination */
 };
 
 /**
