@@ -458,7 +458,6 @@ static int make_node_op(struct supervisor *s, size_t index, struct netlab_err *e
 	case PLAN_WIRE:
 	case PLAN_QDISC:
 	case PLAN_SERVICE:
-	case PLAN_OP_COUNT:
 		break;
 	}
 	return 0;

@@ -240,8 +240,6 @@ static void describe_inside(struct buf *b, const struct plan *p, const struct pl
 	case PLAN_SERVICE:
 		describe_service(b, p, op);
 		break;
-	case PLAN_OP_COUNT:
-		break;
 	}
 }
 

@@ -147,9 +147,9 @@ enum plan_op_kind {
 	PLAN_UPLINK,
 	PLAN_QDISC,
 	PLAN_WIRE,
-	PLAN_SERVICE,
-	PLAN_OP_COUNT
+	PLAN_SERVICE /* the last */
 };
+#define PLAN_OP_COUNT (PLAN_SERVICE + 1)
 
 /** One operation. Which members count: see the comment of each. */
 struct plan_op {

@@ -321,7 +321,6 @@ static void put_inside(struct buf *b, const struct plan *p, const struct plan_op
 
 	switch (op->kind) {
 	case PLAN_FABRIC:
-	case PLAN_OP_COUNT:
 		break;
 	case PLAN_HOSTS:
 		put_member(b, "text", p->hosts);

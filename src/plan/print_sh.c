@@ -505,7 +505,6 @@ static void put_node_op(struct script *s, const struct plan_op *op)
 	case PLAN_WIRE:
 	case PLAN_QDISC:
 	case PLAN_SERVICE:
-	case PLAN_OP_COUNT:
 		break;
 	}
 }
