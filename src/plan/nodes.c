@@ -216,14 +216,19 @@ static int write_hosts(struct build *b)
 	for (size_t n = 0; n < b->topo->n_nodes; n++) {
 		const struct topo_node *about = &b->topo->nodes[n];
 		bool alias = strcmp(about->hostname, about->name) != 0;
+		/* the first name is the canonical one (hosts(5)): what `hostname -f` tells, and daemons ask for */
+		bool qualified = alias && strchr(about->hostname, '.');
 
 		for (unsigned f = 0; f < PLAN_FAMILIES; f++) {
 			const struct ip_addr *a = &b->plan->nodes[n].address[f];
 
 			if (a->family)
 				buf_printf(&text, "%s %s%s%s\n", ip_format_addr(a, addr),
-					   about->name, alias ? " " : "",
-					   alias ? about->hostname : "");
+					   qualified ? about->hostname : about->name,
+					   alias ? " " : "",
+					   qualified ? about->name
+					   : alias   ? about->hostname
+						     : "");
 		}
 	}
 	b->plan->hosts = buf_text(&text) ? arena_strdup(&b->plan->arena, buf_text(&text)) : NULL;

@@ -199,6 +199,7 @@ void check_document(struct document *d)
 	check_lone_nodes(d);
 	check_mtus(d);
 	check_dns(d);
+	check_names(d);
 	check_uplinks(d);
 	if (!d->p.oom)
 		check_addresses(d);

@@ -95,6 +95,8 @@ void check_timeline(struct document *d);
 void check_document(struct document *d);
 /** Servers of `dns` that are nodes. */
 void check_dns(struct document *d);
+/** Names that will not lead to their nodes. */
+void check_names(struct document *d);
 /** The part of it that is about addresses. */
 void check_addresses(struct document *d);
 

@@ -162,8 +162,8 @@ up() {
 	cat >"$state/hosts" <<'END'
 127.0.0.1 localhost
 ::1 localhost ip6-localhost ip6-loopback
-10.0.0.1 h1 first.example
-fd00:6e6c::1 h1 first.example
+10.0.0.1 first.example h1
+fd00:6e6c::1 first.example h1
 10.0.0.2 r1
 fd00:6e6c::2 r1
 10.0.0.3 r2
