@@ -26,11 +26,11 @@ static int make_bind(struct root_build *b, const struct topo_mount *m)
 
 static int make_tmpfs(struct root_build *b, const struct topo_mount *m)
 {
-	char mode[16], size[16];
+	char mode[16], size[24];
 	const struct sys_mount_option options[] = { { "mode", mode }, { "size", size } };
 
 	snprintf(mode, sizeof(mode), "%04o", m->mode);
-	snprintf(size, sizeof(size), "%u", m->size_bytes);
+	snprintf(size, sizeof(size), "%llu", (unsigned long long)m->size_bytes);
 	return sys_mount_new("tmpfs", options, m->size_bytes ? 2 : 1,
 			     SYS_MOUNT_NOSUID | SYS_MOUNT_NODEV, b->err);
 }

@@ -173,7 +173,7 @@ struct topo_mount {
 	const char *source;  /**< BIND, OVERLAY: path of the host's */
 	const char *at;      /**< path in the node, absolute, without ".." */
 	bool rw;             /**< BIND */
-	uint32_t size_bytes; /**< TMPFS; 0 = the kernel's default, half of the memory */
+	uint64_t size_bytes; /**< TMPFS; 0 = the kernel's default, half of the memory */
 	uint32_t mode;       /**< TMPFS: of its root */
 };
 

@@ -124,7 +124,8 @@ struct mount_draft {
 	uint32_t set;
 	const char *bind, *tmpfs, *overlay, *at;
 	bool rw;
-	uint32_t size, mode;
+	uint64_t size;
+	uint32_t mode;
 };
 
 #define OFFSET(member) .offset = offsetof(struct mount_draft, member)
@@ -157,7 +158,7 @@ static const struct field mount_fields[] = {
 	  .bit = MOUNT_RW },
 	{ .name = "size",
 	  .help = "The most that a tmpfs holds. Default: half of the memory.",
-	  .type = &type_size,
+	  .type = &type_room,
 	  OFFSET(size),
 	  .bit = MOUNT_SIZE },
 	{ .name = "mode",

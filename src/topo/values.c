@@ -184,6 +184,31 @@ const struct value_type type_size = {
 	NULL,
 };
 
+static bool parse_room(struct parser *p, const struct path *at, const json_t *v,
+		       const struct field *f, void *out)
+{
+	uint64_t bytes = 0;
+
+	if (!parse_unit(p, at, v, "a size, e.g. \"64mib\"", "b", units_parse_size, &bytes))
+		return false;
+	if (bytes == 0 || bytes > INT64_MAX) {
+		diag_error(&p->diags, at, "leave it out to have the default",
+			   bytes ? "'%s' is too large" : "'%s' is 0, which leaves no room at all",
+			   f->name);
+		return false;
+	}
+	*(uint64_t *)out = bytes;
+	return true;
+}
+
+const struct value_type type_room = {
+	parse_room,
+	"room",
+	"{\"description\":\"A number above 0 and a unit: b, kb, mb, gb (steps of 1000) or kib, mib, gib (steps of 1024).\","
+	"\"type\":\"string\",\"pattern\":\"^[0-9]+([.][0-9]+)?([kmg]?b|[kmg]ib)$\",\"examples\":[\"64mib\"]}",
+	NULL,
+};
+
 static bool parse_share(struct parser *p, const struct path *at, const json_t *v,
 			const struct field *f, void *out)
 {

@@ -15,6 +15,7 @@ extern const struct value_type type_choice; /**< int; arg: struct choice list */
 extern const struct value_type type_time;   /**< uint64_t, ns */
 extern const struct value_type type_rate;   /**< uint64_t, bit/s */
 extern const struct value_type type_size;   /**< uint32_t, bytes */
+extern const struct value_type type_room;   /**< uint64_t, bytes, from 1 to INT64_MAX */
 extern const struct value_type type_share;  /**< double, 0..1 */
 extern const struct value_type type_count;  /**< double, >= 1 */
 extern const struct value_type type_seed;   /**< uint64_t */
