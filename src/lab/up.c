@@ -45,6 +45,15 @@ static void name_privilege(int error, struct netlab_err *err)
 {
 	char remedy[320];
 
+	/* so says a filter of system calls, as a node of netlab's has one */
+	if (error == -ENOSYS) {
+		err_class(err, NETLAB_EXIT_UNSUPPORTED);
+		err_hint(
+			err,
+			"no new namespaces are allowed here: in a node of netlab's, make that \"privileged\"; in a "
+			"container, let its seccomp filter allow clone3");
+		return;
+	}
 	/* EACCES: so says AppArmor where it lets users make namespaces, and gives them no power there */
 	if (error != -EPERM && error != -EACCES && error != -ENOSPC && error != -EUSERS)
 		return;

@@ -70,7 +70,12 @@ int root_attach(struct root_build *b, int mount_fd, const char *path, enum root_
 	close(place);
 	if (r < 0) {
 		close(mount_fd);
-		return err_errno(b->err, r, "mounting at '%s'", path);
+		(void)err_errno(b->err, r, "mounting at '%s'", path);
+		if (r == -EINVAL || r == -ENOTDIR)
+			err_hint(
+				b->err,
+				"what is mounted and what is there have to be both files, or both directories");
+		return r;
 	}
 	if (is_private)
 		b->private_ids[b->n_private++] = sys_mount_id(mount_fd);
@@ -226,8 +231,14 @@ static int enter_rootfs(struct root_build *b)
 {
 	int dir = open(b->tree->rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC), fd, r;
 
-	if (dir < 0)
-		return err_errno(b->err, errno, "opening it");
+	if (dir < 0) {
+		r = err_errno(b->err, errno, "opening it");
+		err_hint(
+			b->err,
+			"'rootfs' is a directory of this host; a path that does not begin with '/' "
+			"counts from the topology's directory");
+		return r;
+	}
 	fd = b->tree->writable ? copy_rootfs(b) : root_overlay(b, dir, "");
 	if (fd < 0) {
 		close(dir);

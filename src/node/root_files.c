@@ -165,19 +165,20 @@ static int make_directory(struct root_build *b, const struct topo_file *f)
 	return r;
 }
 
-/** Before anything is made: what is there of the way to the file has to be the node's own. */
-static int check_way(struct root_build *b, const char *path)
+/** Before anything is made: what is there of the way to the file has to be the node's own. (A directory may be the root of
+ *  something of the node's in a place that is not, as /tmp is.) */
+static int check_way(struct root_build *b, const char *path, bool directory)
 {
 	char dir[TOPO_PATH_MAX + 1];
 
 	snprintf(dir, sizeof(dir), "%s", path);
-	for (;;) {
-		char *slash = strrchr(dir, '/');
+	for (;; directory = false) {
+		char *slash = directory ? dir + strlen(dir) : strrchr(dir, '/');
 		int fd, r;
 
 		*slash = '\0';
 		fd = sys_inside_open(b->root_fd, dir[0] ? dir : "/", O_PATH | O_DIRECTORY, 0);
-		if (fd == -ENOENT && dir[0])
+		if (dir[0] && (fd == -ENOENT || (fd == -ENOTDIR && directory)))
 			continue;
 		if (fd < 0)
 			return root_path_error(b, fd, "no way to", path);
@@ -209,7 +210,7 @@ int root_files_write(struct root_build *b)
 	for (size_t i = 0; i < b->tree->n_files; i++) {
 		const struct topo_file *f = &b->tree->files[i];
 		const char *data = b->from[i] ? b->from[i] : f->content;
-		int r = check_way(b, f->path);
+		int r = check_way(b, f->path, f->directory);
 
 		if (r == 0 && f->directory)
 			r = make_directory(b, f);

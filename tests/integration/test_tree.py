@@ -182,12 +182,13 @@ def test_files():
             "/etc/deep/er/secret": {"content": "psst", "mode": "0600", "owner": "nobody"},
             "/run/frr/": {"mode": "0750", "owner": "nobody:daemon"},
             "/var/lib/x/copy": {"from": "given", "mode": "0400"},
-            "/etc/hosts": "192.0.2.1 mine\n", "/tmp/t": "t"}}))
+            "/etc/hosts": "192.0.2.1 mine\n", "/tmp/t": "t", "/var/tmp/": {"mode": "0711"}, "/tmp/": {"mode": "0710"}}}))
     equal(lab.out("a", "cat", "/etc/frr/daemons"), "ospfd=yes\n", "content")
     equal(lab.out("a", "stat", "-c", "%a %U %G", "/etc/frr/daemons"), "644 root root\n", "a file")
     equal(lab.out("a", "stat", "-c", "%a %U %G %s", "/etc/deep/er/secret"), "600 nobody nogroup 4\n",
           "mode and owner")
     equal(lab.out("a", "stat", "-c", "%a %U %G", "/run/frr"), "750 nobody daemon\n", "a directory")
+    equal(lab.out("a", "stat", "-c", "%a", "/tmp", "/var/tmp"), "710\n711\n", "places of its own")
     equal(lab.out("a", "stat", "-c", "%a %s", "/var/lib/x/copy"), "400 9\n", "a copy")
     equal(lab.out("a", "cat", "/etc/hosts"), "192.0.2.1 mine\n", "a file of its own in place of the lab's")
     equal(lab.exec("b", "test", "-e", "/tmp/t", status=None).returncode, 1, "b has a's file")
@@ -211,6 +212,9 @@ def test_files_that_cannot_be():
     # through a bind to the host nothing is written
     failing({"files": {"/var/data/x": "y"}, "mounts": [{"bind": SCRATCH, "at": "/var/data", "rw": True}]},
             "/var/data/x", "Read-only")
+    failing({"files": {"/var/data/": {"mode": "0700"}}, "mounts": [{"bind": SCRATCH, "at": "/var/data", "rw": True}]},
+            "/var/data", "Read-only")
+    failing({"files": {"/usr/": {"mode": "0700"}}}, "/usr", "Read-only")
     check(not os.path.exists(os.path.join(SCRATCH, "x")), "a file of the node's is on the host")
     for files, reason in (({"relative": ""}, "not an absolute path"), ({"/a/../b": ""}, '"\\.\\."'),
                           ({"/proc/x": ""}, "kernel's"), ({"/etc/": "x"}, "director"),
@@ -280,6 +284,20 @@ def content(top):
 
 
 @in_vm_too
+def test_mounts_that_cannot_be():
+    failing({"mounts": [{"bind": "/etc/passwd", "at": "/tmp"}]}, "mounting at '/tmp'", "both files, or both directories")
+    failing({"rootfs": "no/such"}, "root '.*no/such'", "No such file", "counts from the topology's directory")
+    failing({"mounts": [{"tmpfs": "/mnt", "size": "0b"}]}, "no room at all", status=3)
+    lab = Lab(pair({"mounts": [{"tmpfs": "/mnt", "size": "8gib"}]}))
+    check("size=8388608k" in mounts(lab, "a")["/mnt"][2], "8 GiB are not what there is")
+
+
+def test_a_lab_in_a_node():
+    lab = Lab(pair())
+    done = lab.exec("a", NETLAB, "--state-dir", "/run/labs", "up", topology(["x"], [], name="inner"), status=4)
+    matches(done.stderr, 'no new namespaces are allowed here: .*"privileged"')
+
+
 def test_rootfs():
     top = tree("root")
     before = content(top)
