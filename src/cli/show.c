@@ -213,6 +213,28 @@ static int print_namespaces(struct cli *c, const json_t *nodes)
 	return cli_table_print(c, &t);
 }
 
+/* Of one node: what its processes may do. */
+static void print_capabilities(struct cli *c, const json_t *nodes)
+{
+	const char *name;
+	json_t *node, *capability;
+	size_t i;
+
+	json_object_foreach((json_t *)nodes, name, node)
+	{
+		const json_t *list = json_object_get(node, "capabilities");
+
+		(void)fputs("\ncapabilities:", c->io->out);
+		json_array_foreach(list, i, capability)(void)
+			fprintf(c->io->out, " %s", json_string_value(capability));
+		if (json_is_true(json_object_get(node, "privileged")))
+			(void)fputs(" all (privileged)", c->io->out);
+		else if (json_array_size(list) == 0)
+			(void)fputs(" none", c->io->out);
+		(void)fputc('\n', c->io->out);
+	}
+}
+
 /* What the kernel reports for a direction: an object like what was asked, or text. */
 static void add_in_force(struct cli_table *t, const json_t *link, const char *arrow)
 {
@@ -358,6 +380,8 @@ int cmd_show(struct cli *c)
 			code = cli_print_usage(c, json_object_get(doc, "nodes"));
 		if (code == 0 && s.name)
 			code = print_namespaces(c, json_object_get(doc, "nodes"));
+		if (code == 0 && s.name)
+			print_capabilities(c, json_object_get(doc, "nodes"));
 	}
 	if (code == 0 && json_object_size(json_object_get(doc, "links")) > 0) {
 		(void)fputc('\n', c->io->out);

@@ -207,6 +207,8 @@ static int refuse_missing(enum sys_cgroup_use use, struct netlab_err *err)
 {
 	err_set(err, ENOENT, "no cgroup hierarchy with the controller '%s' is mounted", names[use]);
 	err_class(err, NETLAB_EXIT_UNSUPPORTED);
+	if (use == SYS_CGROUP_FREEZER) /* no controller of v2 that anything had to be told of */
+		return err_hint(err, "`mount -t cgroup2 cgroup2 /sys/fs/cgroup`");
 	return err_hint(err,
 			"`mount -t cgroup2 cgroup2 /sys/fs/cgroup`, then `echo +%s "
 			">/sys/fs/cgroup/cgroup.subtree_control`; some kernels want "

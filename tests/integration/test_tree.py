@@ -394,7 +394,10 @@ def test_namespaces_are_told():
             equal(of_lab, shared, node, kind, "is the lab's")
     text = netlab("show", lab.name, "a").stdout
     matches(text, rf"(?m)^net +{told['nodes']['a']['namespaces']['net']}$")
+    matches(text, r"(?m)^capabilities: chown .* audit_write$")
     check("NAMESPACE" not in netlab("show", lab.name).stdout, "of a whole lab")
+    lab = Lab(pair({"capabilities": []}))
+    matches(netlab("show", lab.name, "a").stdout, r"(?m)^capabilities: none$")
 
 
 def test_shared_pid():
