@@ -75,7 +75,7 @@ static void stop_named(struct cli *c, struct stopping *s, const char *arg)
 	const char *why;
 	int code;
 
-	if (cli_topology_is_file(arg)) {
+	if (cli_topology_is_file(c, arg)) {
 		if (cli_topology_lab_name(c, arg, name, &c->err) == 0) {
 			stop(c, s, name);
 			return;

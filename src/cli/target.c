@@ -9,6 +9,8 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "cli/output.h"
+#include "cli/topology.h"
+#include "sys/fs.h"
 
 /* Names in a message: a thousand would hide what is wrong. */
 enum { NAMES_SHOWN = 8 };
@@ -62,13 +64,27 @@ static bool contains(char *const *names, size_t n, const char *name)
 	return false;
 }
 
+/* A topology's file where only a lab's name will do: says what that name is. */
+static void hint_file(struct cli *c, const char *arg)
+{
+	struct netlab_err unwanted = { 0 };
+	char name[NAME_MAX_BYTES + 1];
+
+	if (!sys_may_block(arg) && cli_topology_lab_name(c, arg, name, &unwanted) == 0)
+		(void)err_hint(&c->err, "that is a file; the lab in it is '%s'", name);
+	else
+		(void)err_hint(&c->err, "a lab is named here, not a file: see 'netlab ls'");
+}
+
 static int not_running(struct cli *c, const char *name, bool from_environment, char *const *names,
 		       size_t n)
 {
 	int r = err_set(&c->err, ENOENT, "lab '%s'%s is not running", name,
 			from_environment ? " (from NETLAB_LAB)" : "");
 
-	if (n == 0)
+	if (cli_topology_reads_as_file(name))
+		hint_file(c, name);
+	else if (n == 0)
 		(void)err_hint(&c->err, "no lab is; start one with 'netlab up TOPO'");
 	else
 		hint_names(&c->err, name, "running", (const char *const *)names, n);
@@ -82,6 +98,8 @@ static int check_name(struct cli *c, const char *name)
 	if (!why)
 		return 0;
 	(void)err_set(&c->err, EINVAL, "'%s' is no name of a lab: %s", name, why);
+	if (cli_topology_reads_as_file(name))
+		hint_file(c, name);
 	return err_class(&c->err, NETLAB_EXIT_USAGE);
 }
 
@@ -155,7 +173,9 @@ int cli_subject(struct cli *c, struct cli_target *ret)
 	ret->name = second;
 	if (r < 0)
 		return r;
-	if (!first || second)
+	/* a file that is there is no node */
+	if (!first || second ||
+	    (cli_topology_reads_as_file(first) && sys_path_check(first, false) == 0))
 		return cli_lab(c, first, ret->lab);
 	if (!strchr(first, ':') && (cli_lab_runs(c, first) || cli_lab(c, NULL, ret->lab) < 0))
 		return cli_lab(c, first, ret->lab); /* which also says best what is wrong */

@@ -44,13 +44,20 @@ static int read_stream(FILE *in, char **ret, size_t *ret_len)
 	return 0;
 }
 
-bool cli_topology_is_file(const char *arg)
+bool cli_topology_reads_as_file(const char *arg)
 {
 	size_t len = strlen(arg);
 
-	if (strchr(arg, '/') || strcmp(arg, "-") == 0)
+	return strchr(arg, '/') || (len > 5 && strcmp(arg + len - 5, ".json") == 0);
+}
+
+bool cli_topology_is_file(struct cli *c, const char *arg)
+{
+	if (strcmp(arg, "-") == 0 || strchr(arg, '/'))
 		return true;
-	return len > 5 && strcmp(arg + len - 5, ".json") == 0 && access(arg, R_OK) == 0;
+	if (!cli_topology_reads_as_file(arg))
+		return false;
+	return access(arg, F_OK) == 0 || cli_state_dir(c) < 0 || !cli_lab_runs(c, arg);
 }
 
 int cli_topology_read(struct cli *c, const char *arg, struct cli_topology *ret,
@@ -238,8 +245,10 @@ int cli_topology_lab_name(struct cli *c, const char *arg, char ret[static NAME_M
 	char base[NAME_MAX_BYTES + 2];
 	int r = cli_topology_read(c, arg, &t, err);
 
-	if (r < 0)
+	if (r < 0) {
+		(void)err_hint(err, "name the lab instead, see 'netlab ls'");
 		return r;
+	}
 	doc = json_loadb(t.text, t.len, 0, &where);
 	if (doc) {
 		base_name(t.file, base, sizeof(base));

@@ -19,9 +19,11 @@ struct cli_topology {
 	struct topo_diags diags;
 };
 
-/** Whether an argument that may also be a lab's name means a topology: it has a '/' in it, or is "-", or a file that ends in
- *  .json. */
-bool cli_topology_is_file(const char *arg);
+/** Whether an argument reads as a file's name: it has a '/' in it, or ends in .json. A lab may be named so as well. */
+bool cli_topology_reads_as_file(const char *arg);
+/** Whether an argument that may also be a lab's name means a topology: it is "-", or reads as a file's name; one that is only
+ *  by its .json and is not there means the lab of that name, should it run. */
+bool cli_topology_is_file(struct cli *c, const char *arg);
 /** Reads the file. @return 0; negative errno with *err of class INVALID */
 int cli_topology_read(struct cli *c, const char *arg, struct cli_topology *ret,
 		      struct netlab_err *err);

@@ -383,7 +383,7 @@ int cmd_verify(struct cli *c)
 	code = open_plot(c, &plot);
 	if (code)
 		return code;
-	code = c->n_args > 0 && cli_topology_is_file(c->args[0])
+	code = c->n_args > 0 && cli_topology_is_file(c, c->args[0])
 		       ? verify_topology(c, duration_ns, plot)
 		       : verify_lab(c, duration_ns, plot);
 	if (plot)

@@ -70,6 +70,8 @@ static void test_targets(void **state)
 		{ "dumbbell:web", "netlab: the fake fails\n" },
 		{ "../etc:web", "*'../etc' is no name of a lab: " },
 		{ ":web", "*'' is no name of a lab: " },
+		{ "nope.json:web", "netlab: lab 'nope.json' is not running (a lab is named here, "
+				   "not a file: see 'netlab ls')\n" },
 	};
 
 	(void)state;

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "support/fake_lab.h"
@@ -121,6 +122,35 @@ static void test_ps(void **state)
 	a = fake_cli("ps", "rong", NULL);
 	assert_int_equal(a.code, 1);
 	assert_string_equal(a.err, "netlab: lab 'rong' is not running (did you mean 'ring'?)\n");
+}
+
+/* A topology's file in place of a lab's name: what that is, is told. */
+static void test_file_for_name(void **state)
+{
+	_cleanup_answer_ struct cli_answer a = { 0 };
+	char path[] = "/tmp/netlab-test-XXXXXX.json", told[128];
+	static const char text[] = "{\"name\": \"ring\"}";
+	int fd = mkstemps(path, 5);
+
+	(void)state;
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	(void)close(fd);
+	(void)snprintf(told, sizeof(told), "netlab: '%s' is no name of a lab: ", path);
+	/* of one lab or of several */
+	for (int i = 0; i < 2; i++) {
+		cli_answer_deinit(&a);
+		a = fake_cli("show", path, NULL);
+		assert_int_equal(a.code, 2);
+		assert_contains(a.err, told);
+		assert_contains(a.err, "(that is a file; the lab in it is 'ring')\n");
+		fake_lab.running[1] = NULL;
+	}
+	(void)unlink(path);
+	cli_answer_deinit(&a);
+	a = fake_cli("ps", "nope.json", NULL);
+	assert_int_equal(a.code, 1);
+	assert_string_equal(a.err, "netlab: lab 'nope.json' is not running (a lab is named here, "
+				   "not a file: see 'netlab ls')\n");
 }
 
 static void test_show(void **state)
@@ -305,11 +335,12 @@ static void test_logs_unknown(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		TEST(usage),      TEST(run_out_of_memory),
-		TEST(ls),         TEST(ls_color),
-		TEST(ps),         TEST(show),
-		TEST(show_parts), TEST(logs),
-		TEST(logs_gap),   TEST(logs_unknown),
+		TEST(usage),        TEST(run_out_of_memory),
+		TEST(ls),           TEST(ls_color),
+		TEST(ps),           TEST(show),
+		TEST(show_parts),   TEST(file_for_name),
+		TEST(logs),         TEST(logs_gap),
+		TEST(logs_unknown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -212,6 +212,21 @@ static void test_down_files(void **state)
 		"state_dir default\ndown ring in /fake\n"); /* the other one is stopped all the same */
 
 	fake_lab_reset();
+	/* one that is not there is no lab that is not running; but a lab may be named like one */
+	fake_lab_reset();
+	cli_answer_deinit(&a);
+	a = fake_cli("down", "nope.json", NULL);
+	assert_int_equal(a.code, 3);
+	assert_string_equal(a.err, "netlab: nope.json: reading the topology: No such file or "
+				   "directory (name the lab instead, see 'netlab ls')\n");
+	assert_null(strstr(buf_text(&fake_lab.calls), "down nope"));
+	fake_lab_reset();
+	fake_lab.running[2] = "nope.json";
+	cli_answer_deinit(&a);
+	a = fake_cli("down", "nope.json", NULL);
+	assert_int_equal(a.code, 0);
+	assert_string_equal(a.out, "lab 'nope.json' is down\n");
+
 	cli_answer_deinit(&a);
 	a = fake_cli("down", "a b", NULL);
 	assert_int_equal(a.code, 2);
