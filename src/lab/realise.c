@@ -420,6 +420,21 @@ static int write_sysctl(struct supervisor *s, const struct plan_op *op, struct n
 	return supervisor_order(s, op->node, NODE_SYSCTL, i, err);
 }
 
+/** Goes up, and has its routes to the networks that it is in. */
+static int go_up(struct supervisor *s, const struct plan_interface *in, struct netlab_err *err)
+{
+	int r = rt_set_up(&s->batch, in->ifindex, true, err);
+
+	for (size_t i = 0; i < in->n_addresses && r == 0; i++) {
+		const struct ip_prefix *a = &in->addresses[i];
+
+		/* a single address is all local */
+		if (a->addr.family == IP_V6 && a->len < ip_bits(&a->addr))
+			r = rt_keep_network(&s->batch, in->ifindex, a, err);
+	}
+	return r;
+}
+
 static int make_node_op(struct supervisor *s, size_t index, struct netlab_err *err)
 {
 	const struct plan_op *op = &s->plan->ops[index];
@@ -442,7 +457,7 @@ static int make_node_op(struct supervisor *s, size_t index, struct netlab_err *e
 		return rt_new_address(&s->batch, in[op->address.interface].ifindex,
 				      &op->address.prefix, err);
 	case PLAN_UP:
-		return rt_set_up(&s->batch, in[op->interface].ifindex, true, err);
+		return go_up(s, &in[op->interface], err);
 	case PLAN_NEIGHBOUR:
 		return rt_new_neighbour(&s->batch, in[op->neighbour.interface].ifindex,
 					&op->neighbour.addr, op->neighbour.mac, err);

@@ -123,15 +123,17 @@ static int receive_acks(struct rt_batch *b, uint32_t first_seq, struct netlab_er
 			return err_errno(err, errno, "receiving the kernel's answer");
 		for (left = (int)n; nlmsg_ok(h, left); h = nlmsg_next(h, &left)) {
 			const struct nlmsgerr *e;
+			uint32_t i = h->nlmsg_seq - first_seq;
 
 			if (h->nlmsg_seq < first_seq || h->nlmsg_seq > last_seq)
 				continue;
 			if (h->nlmsg_type != NLMSG_ERROR)
 				continue; /* an answer to RTM_GETLINK; its ACK follows */
 			e = nlmsg_data(h);
-			if (e->error < 0 && result == 0) {
+			if (e->error < 0 && result == 0 &&
+			    !(e->error == -EEXIST && b->may_exist[i])) {
 				result = set_kernel_error(err, e->error, extended_ack(h));
-				b->failed_cookie = b->cookies[h->nlmsg_seq - first_seq];
+				b->failed_cookie = b->cookies[i];
 			}
 			if (h->nlmsg_seq == last_seq)
 				return result;
@@ -202,7 +204,8 @@ int rt_add(struct rt_batch *b, const char *op, struct nl_msg *msg, struct netlab
 	memcpy(b->data + b->len, h, h->nlmsg_len);
 	memset(b->data + b->len + h->nlmsg_len, 0, len - h->nlmsg_len);
 	b->len += len;
-	b->cookies[b->n++] = b->cookie;
+	b->cookies[b->n] = b->cookie;
+	b->may_exist[b->n++] = false;
 	nlmsg_free(msg);
 	return 0;
 }

@@ -38,6 +38,7 @@ struct rt_batch {
 	uint32_t seq; /**< of the next message */
 	unsigned n;
 	size_t cookies[RT_BATCH_MESSAGES];
+	bool may_exist[RT_BATCH_MESSAGES]; /**< EEXIST in answer to it is none */
 };
 
 /** Opens a socket in the caller's network namespace. @return fd (close-on-exec), negative errno */
@@ -147,6 +148,15 @@ int rt_set_offloads(int fd, const char *ifname, bool on);
 
 int rt_new_address(struct rt_batch *b, uint32_t ifindex, const struct ip_prefix *p,
 		   struct netlab_err *err);
+/**
+ * Has the kernel's own route to the network of an IPv6 address there, on an interface that is up. The kernel makes it as the
+ * interface goes up, with memory that it must not wait for (addrconf_permanent_addr(), net/ipv6/addrconf.c, GFP_ATOMIC: 8
+ * bytes a processor, of which it keeps a page or two ready and gets more by a worker), and when there is none it says nothing
+ * and goes on without: neighbours are unreachable then, and routes by way of them "No route to host".
+ * @param[in] p  the address; host bits may be set
+ */
+int rt_keep_network(struct rt_batch *b, uint32_t ifindex, const struct ip_prefix *p,
+		    struct netlab_err *err);
 /** Takes an address away from an interface, at once. @return 0, negative errno */
 int rt_delete_address(int fd, uint32_t ifindex, const struct ip_prefix *p, struct netlab_err *err);
 /** How many routes of any table share an address with the prefix, default routes and those of one interface left out.

@@ -70,6 +70,34 @@ int rt_new_address(struct rt_batch *b, uint32_t ifindex, const struct ip_prefix 
 	return rt_add(b, "rtnl newaddr", rt_checked(msg, failed), err);
 }
 
+int rt_keep_network(struct rt_batch *b, uint32_t ifindex, const struct ip_prefix *p,
+		    struct netlab_err *err)
+{
+	enum { METRIC = 256 }; /* IP6_RT_PRIO_ADDRCONF, include/net/ip6_route.h */
+	const struct ip_prefix network = ip_network(p);
+	const struct rtmsg header = {
+		.rtm_family = AF_INET6,
+		.rtm_dst_len = p->len,
+		.rtm_table = RT_TABLE_MAIN,
+		.rtm_protocol = RTPROT_KERNEL,
+		.rtm_scope = RT_SCOPE_UNIVERSE,
+		.rtm_type = RTN_UNICAST,
+	};
+	/* without NLM_F_EXCL, which would take the same network on another interface for this one */
+	struct nl_msg *msg = rt_message(RTM_NEWROUTE, NLM_F_CREATE, &header, sizeof(header));
+	int r;
+
+	r = rt_add(b, "rtnl newroute",
+		   rt_checked(msg, msg && (nla_put(msg, RTA_DST, (int)ip_len_bytes(&network.addr),
+						   network.addr.bytes) < 0 ||
+					   nla_put_u32(msg, RTA_OIF, ifindex) < 0 ||
+					   nla_put_u32(msg, RTA_PRIORITY, METRIC) < 0)),
+		   err);
+	if (r == 0)
+		b->may_exist[b->n - 1] = true;
+	return r;
+}
+
 int rt_delete_address(int fd, uint32_t ifindex, const struct ip_prefix *p, struct netlab_err *err)
 {
 	struct rt_batch b = { .fd = fd };
