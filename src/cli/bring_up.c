@@ -109,7 +109,7 @@ int cli_bring_up(struct cli *c, struct cli_bring_up *u, bool bound)
 	u->elapsed_ms = now_ms() - start;
 	erase_line(&p);
 	if (r < 0)
-		return cli_fail(c, &c->err);
+		return cli_topology_no_plan(c, &u->topology);
 	u->is_up = true;
 	if (c->verbose)
 		(void)fprintf(c->io->err, "netlab: %-12s %9.2f ms\n", "up", u->elapsed_ms);

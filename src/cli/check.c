@@ -36,6 +36,11 @@ static void add(void *ctx, bool warning, const char *pointer, const struct netla
 	(*n)++;
 }
 
+static void on_plan(void *ctx, const struct netlab_err *problem)
+{
+	add(ctx, false, problem->where[0] ? problem->where : NULL, problem);
+}
+
 /* Problems with no place in the file (it cannot be read, planning fails): as a diagnostic of the file. */
 static json_t *error_item(const struct cli_topology *t, const struct netlab_err *err)
 {
@@ -106,7 +111,6 @@ int cmd_check(struct cli *c)
 	struct cli_topology t;
 	struct problems p = { .oom = false };
 	struct netlab_err err = { 0 };
-	struct plan *plan = NULL;
 	int r = cli_topology_read(c, c->args[0], &t, &err), code;
 
 	if (r == 0)
@@ -114,11 +118,12 @@ int cmd_check(struct cli *c)
 	if (r == 0) {
 		p.file = t.file;
 		r = lab_check(t.topo, cli_moved_bps(c, t.topo), add, &p);
-		if (plan_build(t.topo, NULL, &plan, &err) < 0) {
+		if (plan_check(t.topo, NULL, on_plan, &p, &err) < 0) {
 			r = err.code;
-			add(&p, false, err.where[0] ? err.where : NULL, &err);
+			/* all that is the topology's was told */
+			if (err.exit != NETLAB_EXIT_INVALID)
+				add(&p, false, NULL, &err);
 		}
-		plan_free(plan);
 	} else if (err.code) {
 		add(&p, false, NULL, &err);
 	}

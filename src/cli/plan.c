@@ -22,7 +22,7 @@ int cmd_plan(struct cli *c)
 
 	if (code == 0 && plan_build(t.topo, NULL, &plan, &c->err) < 0) {
 		(void)err_wrap(&c->err, "planning '%s'", t.topo->name);
-		code = cli_fail(c, &c->err);
+		code = cli_topology_no_plan(c, &t);
 	}
 	if (code == 0) {
 		if (strcmp(format, "json") == 0)

@@ -19,6 +19,11 @@ struct cli_topology {
 	struct topo_diags diags;
 };
 
+/**
+ * After a plan of it could not be made, with c->err: says every problem where they are the topology's and several, else
+ * c->err. @return the exit code
+ */
+int cli_topology_no_plan(struct cli *c, const struct cli_topology *t);
 /** Whether an argument reads as a file's name: it has a '/' in it, or ends in .json. A lab may be named so as well. */
 bool cli_topology_reads_as_file(const char *arg);
 /** Whether an argument that may also be a lab's name means a topology: it is "-", or reads as a file's name; one that is only

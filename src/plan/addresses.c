@@ -232,7 +232,7 @@ static int check_given(struct build *b, struct given *given, size_t n,
 	for (size_t i = 0; i < n; i++) {
 		unsigned family = family_index(&given[i].prefix.addr);
 		char first[192], second[192], text[IP_TEXT_MAX];
-		int r;
+		int r = 0;
 
 		if (ip_is_link_local(&given[i].prefix.addr))
 			continue;
@@ -241,9 +241,11 @@ static int check_given(struct build *b, struct given *given, size_t n,
 				     ip_format_addr(&given[i].prefix.addr, text),
 				     describe_given(b, &given[i], first, sizeof(first)),
 				     describe_given(b, &given[i + 1], second, sizeof(second)));
-			return err_hint(b->err, "give one of them another address");
+			r = plan_note(b, err_hint(b->err, "give one of them another address"));
 		}
-		r = check_grants(b, &given[i], grants[family], n_grants[family]);
+		if (r == 0)
+			r = plan_note(b,
+				      check_grants(b, &given[i], grants[family], n_grants[family]));
 		if (r < 0)
 			return r;
 	}
@@ -329,6 +331,8 @@ int plan_make_addresses(struct build *b)
 		if (!grants[family])
 			return plan_no_memory(b);
 		r = fill_in(b, family, grants[family], &n_grants[family]);
+		b->unaddressed = b->unaddressed || r < 0;
+		r = plan_note(b, r);
 		b->any_ipv6 = b->any_ipv6 || (family && n_grants[family]);
 	}
 	return r < 0 ? r : check_given(b, given, n_given, grants, n_grants);

@@ -56,6 +56,11 @@ struct build {
 	uint32_t n_segments;
 	struct subnets subnets[2]; /**< [0] IPv4, [1] IPv6 */
 	bool any_ipv6;             /**< some interface of the lab has an IPv6 address */
+	plan_problem_fn *tell;     /**< may be NULL */
+	void *tell_ctx;
+	size_t n_problems;
+	struct netlab_err first; /**< of the problems */
+	bool unaddressed; /**< a pool was too small: what follows from that is no problem of its own */
 	size_t ops_size;
 	struct plan_op spare; /**< where an operation goes that could not be stored */
 	bool failed;          /**< an op could not be stored: out of memory */
@@ -106,6 +111,12 @@ bool plan_is_loopback(const struct ip_addr *a);
 
 /** Fills in b->err as "the topology is invalid". @return -EINVAL */
 int plan_invalid(struct build *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/**
+ * After a part of a step: a problem of the topology's is told, and planning goes on without that part, to find others.
+ * @param[in] r  what the part returned, with b->err
+ * @return 0: go on; r where it is no such problem, or one too many
+ */
+int plan_note(struct build *b, int r);
 /** @return -ENOMEM with b->err filled in */
 int plan_no_memory(struct build *b);
 

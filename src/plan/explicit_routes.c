@@ -156,8 +156,12 @@ int plan_explicit_routes(struct build *b, size_t node)
 				return plan_no_memory(b);
 			r = make_hop(b, node, route, hop);
 		}
-		if (r < 0)
-			return err_where(b->err, "/nodes/%s/routes/%zu", about->name, i);
+		if (r < 0) {
+			r = plan_note(b, err_where(b->err, "/nodes/%s/routes/%zu", about->name, i));
+			if (r < 0)
+				return r;
+			continue;
+		}
 		op = plan_add_op(b, PLAN_ROUTE, node);
 		op->route.type = route->type;
 		op->route.to = ip_network(&route->to);

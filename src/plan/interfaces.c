@@ -75,6 +75,7 @@ static int name_interfaces(struct build *b, size_t index)
 	struct plan_node *node = &b->plan->nodes[index];
 	uint32_t degree = (uint32_t)node->n_interfaces - 1, next = 0;
 	bool *used = arena_array(&b->scratch, degree, sizeof(*used));
+	int r = 0;
 
 	if (!used)
 		return plan_no_memory(b);
@@ -86,9 +87,12 @@ static int name_interfaces(struct build *b, size_t index)
 			used[number] = true;
 		if (name && (strcmp(name, "lo") == 0 ||
 			     (!topo_is_ip(about) && strcmp(name, PLAN_BRIDGE_NAME) == 0)))
-			return plan_invalid(b,
-					    "interface name '%s' of node '%s' is taken by netlab",
-					    name, about->name);
+			r = plan_note(b, plan_invalid(b,
+						      "interface name '%s' of node '%s' is taken "
+						      "by netlab",
+						      name, about->name));
+		if (r < 0)
+			return r;
 	}
 	for (size_t j = 1; j <= degree; j++) {
 		struct plan_interface *i = &node->interfaces[j];

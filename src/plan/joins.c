@@ -205,8 +205,12 @@ int plan_make_joins(struct build *b)
 	if (!changed || !faulty)
 		return err_set(b->err, ENOMEM, "out of memory");
 	for (size_t l = 0; l < b->topo->n_links; l++) {
-		if (make_join(b, l, changed[l], faulty[l]) < 0)
-			return err_where(b->err, "/links/%zu", l);
+		int r = make_join(b, l, changed[l], faulty[l]);
+
+		if (r < 0)
+			r = plan_note(b, err_where(b->err, "/links/%zu", l));
+		if (r < 0)
+			return r;
 	}
 	return 0;
 }

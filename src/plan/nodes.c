@@ -143,6 +143,7 @@ static int add_sysctls(struct build *b, size_t index)
 	struct plan_node *n = &b->plan->nodes[index];
 	const size_t most = COUNT(of_all) + COUNT(of_router) + COUNT(with_ipv6) +
 			    COUNT(router_ipv6) + COUNT(ecmp_ipv4) + COUNT(ecmp_ipv6);
+	int r = 0;
 
 	n->sysctls = arena_array(&b->plan->arena, most + about->n_sysctls, sizeof(*n->sysctls));
 	if (!n->sysctls)
@@ -175,7 +176,9 @@ static int add_sysctls(struct build *b, size_t index)
 		if (!plan_sysctl_names_interface(s->key, &name, &len))
 			n->sysctls[n->n_sysctls++] = (struct plan_sysctl){ s->key, s->value };
 		else if (!has_interface(b, index, name, len))
-			return no_such_interface(b, index, s->key, name, len);
+			r = plan_note(b, no_such_interface(b, index, s->key, name, len));
+		if (r < 0)
+			return r;
 	}
 	return 0;
 }

@@ -214,6 +214,17 @@ struct plan_host {
  */
 int plan_build(const struct topo *topo, const struct plan_host *host, struct plan **ret,
 	       struct netlab_err *err);
+
+/** One problem: class INVALID, `where` a JSON Pointer where there is one. Its text is borrowed for the call. */
+typedef void plan_problem_fn(void *ctx, const struct netlab_err *problem);
+enum { PLAN_PROBLEMS_MAX = 1000 /**< are told; nobody reads on */ };
+
+/**
+ * Tells every problem of a topology that only planning finds; plan_build() answers the first.
+ * @return as plan_build(), with the first in *err
+ */
+int plan_check(const struct topo *topo, const struct plan_host *host, plan_problem_fn *tell,
+	       void *ctx, struct netlab_err *err);
 void plan_free(struct plan *p);
 
 /** For people: a line per operation, grouped as carried out. */

@@ -15,6 +15,8 @@ static int add_server(struct build *b, struct buf *text, size_t node, const char
 		buf_printf(text, "nameserver %s\n", ip_format_addr(&given, addr));
 		return 0;
 	}
+	if (b->unaddressed)
+		return 0;
 	other = topo_find_node(b->topo, server);
 	for (unsigned f = 0; other != SIZE_MAX && f < PLAN_FAMILIES; f++) {
 		const struct ip_addr *a = &b->plan->nodes[other].address[f];
@@ -53,7 +55,7 @@ int plan_make_resolvers(struct build *b)
 		}
 		buf_puts(&text, "# Made by netlab of the topology's \"dns\".\n");
 		for (size_t i = 0; i < dns->n_servers && r == 0; i++)
-			r = add_server(b, &text, n, dns->servers[i]);
+			r = plan_note(b, add_server(b, &text, n, dns->servers[i]));
 		if (r < 0)
 			return r;
 		add_words(&text, "search", dns->search, dns->n_search);

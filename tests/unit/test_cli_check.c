@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -88,6 +89,41 @@ static void test_check_plans(void **state)
 	assert_int_equal(json.code, 3);
 	doc = answer_json(&json);
 	assert_int_equal(json_array_size(json_object_get(doc, "errors")), 1);
+	json_decref(doc);
+}
+
+/* All that only planning finds, by whatever asks for a plan. */
+static void test_all_problems_of_plans(void **state)
+{
+	static const char bad[] =
+		"{\"name\": \"bad\", \"nodes\": {\"b\": {}, \"a\": {\"routes\": [\n"
+		" {\"to\": \"203.0.113.0/24\", \"via\": \"192.0.2.1\"},\n"
+		" {\"to\": \"198.51.100.0/24\", \"via\": \"192.0.2.2\"}]}},\n"
+		" \"links\": [{\"endpoints\": [\"a\", \"b\"]}]}\n";
+	static const char *const verbs[] = { "check", "plan", "up" };
+	_cleanup_answer_ struct cli_answer json = { 0 };
+	json_t *doc;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
+		_cleanup_answer_ struct cli_answer a = { 0 };
+
+		fake_lab.fail = "up";
+		fake_lab.failure = (struct netlab_err){ .code = -EINVAL,
+							.exit = NETLAB_EXIT_INVALID,
+							.message = "the first" };
+		a = fake_cli_input(bad, verbs[i], "-", NULL);
+		assert_int_equal(a.code, 3);
+		assert_contains(i ? a.err : a.out, "stdin: /nodes/a/routes/0: error: route to ");
+		assert_contains(i ? a.err : a.out, "stdin: /nodes/a/routes/1: error: route to ");
+		if (i)
+			assert_contains(a.err,
+					"netlab: stdin: the topology is invalid: 2 errors\n");
+	}
+	json = fake_cli_input(bad, "plan", "-", "--json", NULL);
+	assert_int_equal(json.code, 3);
+	doc = answer_json(&json);
+	assert_int_equal(json_array_size(json_object_get(doc, "errors")), 2);
 	json_decref(doc);
 }
 
@@ -271,8 +307,15 @@ static void test_rates(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		TEST(check), TEST(check_json), TEST(check_plans), TEST(unreadable_files),
-		TEST(pipe),  TEST(plan),       TEST(schema),      TEST(doctor),
+		TEST(check),
+		TEST(check_json),
+		TEST(check_plans),
+		TEST(all_problems_of_plans),
+		TEST(unreadable_files),
+		TEST(pipe),
+		TEST(plan),
+		TEST(schema),
+		TEST(doctor),
 		TEST(rates),
 	};
 
