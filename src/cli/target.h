@@ -38,7 +38,7 @@ int cli_target(struct cli *c, const char *arg, struct cli_target *ret);
  */
 int cli_subject(struct cli *c, struct cli_target *ret);
 
-/** Whether a lab of that name runs. */
+/** Whether a lab of that name runs. True as well where that cannot be found out: whoever asks it something next will hear why. */
 bool cli_lab_runs(struct cli *c, const char *lab);
 
 /** Everything about a lab (lab_show). @return 0; negative errno with c->err */

@@ -98,6 +98,12 @@ int lab_state_dir(const char *given, char ret[static 4096], struct netlab_err *e
 
 /* --- who there is --- */
 
+/** An error that says nothing about the lab that was looked at: it may well be running. */
+static bool is_shortage(int r)
+{
+	return r == -EMFILE || r == -ENFILE || r == -ENOMEM;
+}
+
 int lab_names(const char *state_dir, char ***ret, size_t *ret_n, struct netlab_err *err)
 {
 	int fd = sys_open_dir(AT_FDCWD, state_dir), r;
@@ -111,10 +117,18 @@ int lab_names(const char *state_dir, char ***ret, size_t *ret_n, struct netlab_e
 	if (r < 0)
 		return err_errno(err, r, "reading the state directory '%s'", state_dir);
 	for (size_t i = 0; i < n; i++) {
-		if (rundir_check(state_dir, names[i]) == RUNDIR_LIVE && names[i][0] != '.')
+		int state = r < 0 ? r : rundir_check(state_dir, names[i]);
+
+		if (r == 0 && is_shortage(state))
+			r = err_errno(err, state, "looking at lab '%s'", names[i]);
+		if (state == RUNDIR_LIVE && names[i][0] != '.')
 			names[kept++] = names[i];
 		else
 			free(names[i]);
+	}
+	if (r < 0) {
+		lab_names_free(names, kept);
+		return r;
 	}
 	*ret = names;
 	*ret_n = kept;
