@@ -144,7 +144,8 @@ int lab_record_start(const char *state_dir, const char *name, int dir_fd, struct
 /**
  * Ends it, and waits until all of it is written. What was recorded stays readable also when this fails.
  * @param[out] ret  {"state", "packets", "bytes", "decisions", "lost_records", "error"}, a new reference; may be NULL
- * @return 0; -ENOENT: the lab does not run, or nothing was recorded; -EIO: the recording is incomplete, *err says why
+ * @return 0; -ENOENT: the lab does not run, or nothing was recorded; -EIO: the recording is incomplete, or links stay with the
+ *         wire (once more gives them back), *err says why
  */
 int lab_record_stop(const char *state_dir, const char *name, json_t **ret, struct netlab_err *err);
 

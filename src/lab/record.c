@@ -23,7 +23,7 @@ static int ask_stop(const char *state_dir, const char *name, json_t **ret, int *
 int lab_record_stop(const char *state_dir, const char *name, json_t **ret, struct netlab_err *err)
 {
 	json_t *doc = NULL;
-	const char *error;
+	const char *error, *links_error;
 	int pidfd = -1, r = ask_stop(state_dir, name, &doc, &pidfd, err);
 
 	if (r < 0)
@@ -40,8 +40,15 @@ int lab_record_stop(const char *state_dir, const char *name, json_t **ret, struc
 			return r;
 	}
 	error = json_string_value(json_object_get(doc, "error"));
+	links_error = json_string_value(json_object_get(doc, "links_error"));
 	if (error) {
 		(void)err_set(err, EIO, "the recording is incomplete: %s", error);
+		r = -EIO;
+	} else if (links_error) {
+		(void)err_set(err, EIO,
+			      "what was recorded is whole, but links stay with the wire: %s",
+			      links_error);
+		(void)err_hint(err, "`netlab record stop` gives them back when asked again");
 		r = -EIO;
 	}
 	if (ret)

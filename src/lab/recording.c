@@ -3,6 +3,8 @@
 #include "lab/recording.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -26,6 +28,8 @@ enum {
 	RING_BYTES_MIN = 1 << 20, /* frames of 64 KiB have to fit, and some of them */
 	/* ... but all rings together no more than that part of the machine's memory. */
 	MEMORY_SHARE = 16,
+	/* For files of some hundred bytes: nobody else is heard meanwhile. */
+	FILES_PATIENCE_MS = 10000,
 };
 
 static size_t ring_bytes(unsigned n_rings)
@@ -72,10 +76,42 @@ static int make_tape(struct supervisor *s, struct netlab_err *err)
 	return 0;
 }
 
+/** Of a recording that is not to be: its recorder ends, and writes nothing any more when this returns. */
+static void give_up(struct lab_recording *r)
+{
+	int pidfd = sys_pidfd_open(r->pid);
+
+	atomic_store(&r->tape->stops, true);
+	wake(r);
+	if (pidfd < 0 || sys_wait_readable(pidfd, FILES_PATIENCE_MS) < 0)
+		(void)kill(r->pid, SIGKILL);
+	if (pidfd >= 0)
+		close(pidfd);
+	while (waitpid(r->pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	r->pid = 0;
+}
+
+/** Waits until the recorder has its files. */
+static int wait_for_files(struct lab_recording *r, int began_fd, struct netlab_err *err)
+{
+	int e = sys_wait_readable(began_fd, FILES_PATIENCE_MS);
+	char byte;
+
+	if (e == 0 && read(began_fd, &byte, sizeof(byte)) == sizeof(byte))
+		return 0;
+	give_up(r);
+	if (e < 0)
+		return err_errno(err, e, "making the files of the recording");
+	(void)err_set(err, EIO, "the recorder could not begin: %s",
+		      r->tape->reason[0] ? r->tape->reason : "it was killed");
+	return -EIO;
+}
+
 static int start_process(struct supervisor *s, int dir_fd, struct netlab_err *err)
 {
 	struct lab_recording *r = &s->recording;
-	const struct recorder setup = {
+	struct recorder setup = {
 		.tape = r->tape,
 		.wake_fd = r->wake_fd,
 		.dir_fd = dir_fd,
@@ -83,17 +119,26 @@ static int start_process(struct supervisor *s, int dir_fd, struct netlab_err *er
 		.replayed = s->options->replay != NULL,
 		.parent = getpid(),
 	};
-	int pidfd = -1;
-	pid_t pid = sys_clone(0, &pidfd);
+	int began[2], pidfd = -1, e;
+	pid_t pid;
 
+	if (pipe2(began, O_CLOEXEC) < 0)
+		return err_errno(err, errno, "pipe of the recorder");
+	setup.began_fd = began[1];
+	pid = sys_clone(0, &pidfd);
 	if (pid == 0)
 		recorder_main(&setup);
-	if (pid < 0)
+	close(began[1]);
+	if (pid < 0) {
+		close(began[0]);
 		return err_errno(err, pid, "starting the recorder");
+	}
 	r->pid = pid;
 	r->host_pid = sys_pidfd_seen_from(s->host_proc_fd, pidfd);
 	close(pidfd);
-	return 0;
+	e = wait_for_files(r, began[0], err);
+	close(began[0]);
+	return e;
 }
 
 static int begin(struct supervisor *s, int dir_fd, struct netlab_err *err)
@@ -179,15 +224,20 @@ static int join_links(struct supervisor *s, bool all, struct netlab_err *err)
 	return result;
 }
 
+/** Those that could not be given back earlier are tried again. */
 static void give_links_back(struct supervisor *s)
 {
+	struct lab_recording *r = &s->recording;
 	struct netlab_err err = { 0 };
 
-	if (!s->host.recorded || s->recording.from_start || s->options->replay)
+	if ((!s->host.recorded && !r->links_error[0]) || r->from_start || s->options->replay)
 		return;
 	s->host.recorded = false;
-	if (!s->stopping && join_links(s, true, &err) < 0)
-		supervisor_log("recording: giving links back: %s", err.message);
+	r->links_error[0] = '\0';
+	if (s->stopping || join_links(s, true, &err) == 0)
+		return;
+	supervisor_log("recording: giving links back: %s", err.message);
+	(void)snprintf(r->links_error, sizeof(r->links_error), "%.255s", err.message);
 }
 
 /** A link that netem carries cannot be listened to, nor leave it: see choose_join() in change.c. */
@@ -261,8 +311,10 @@ json_t *recording_start(struct supervisor *s, const json_t *request, int dir_fd,
 	if (e < 0) {
 		if (why.code)
 			*err = why;
-		stop(s, "it could not begin");
+		detach(s);
 		give_links_back(s);
+		give_up(r);
+		forget(r);
 		return NULL;
 	}
 	return recording_report(s);
@@ -277,11 +329,10 @@ json_t *recording_stop(struct supervisor *s, int *ret_fd, struct netlab_err *err
 		(void)err_hint(err, "`netlab record start DIR` begins that");
 		return NULL;
 	}
-	if (r->pid > 0) {
+	if (r->pid > 0)
 		*ret_fd = sys_pidfd_open(r->pid);
-		stop(s, NULL);
-		give_links_back(s);
-	}
+	stop(s, NULL);
+	give_links_back(s);
 	return recording_report(s);
 }
 
@@ -295,12 +346,13 @@ json_t *recording_report(const struct supervisor *s)
 
 	if (!r->tape)
 		return NULL;
-	return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:s?}", "state", state, "pid",
+	return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:s?, s:s*}", "state", state, "pid",
 			 (json_int_t)(r->pid > 0 ? r->host_pid : 0), "packets",
 			 (json_int_t)atomic_load(&r->tape->n_packets), "bytes",
 			 (json_int_t)atomic_load(&r->tape->n_bytes), "decisions",
 			 (json_int_t)atomic_load(&r->tape->n_decisions), "lost_records",
-			 (json_int_t)tape_lost(r->tape), "error", r->error[0] ? r->error : NULL);
+			 (json_int_t)tape_lost(r->tape), "error", r->error[0] ? r->error : NULL,
+			 "links_error", r->links_error[0] ? r->links_error : NULL);
 }
 
 /* --- ends --- */

@@ -32,6 +32,8 @@ struct lab_recording {
 	bool from_start;      /**< links are the wire's by plan, not handed over */
 	bool is_stopping;     /**< it was told to end */
 	char error[256];      /**< why it did not end well; "" = it did, or goes on */
+	char links_error
+		[256]; /**< why not all links went back; "" = they did, or have no need to */
 };
 
 /** Starts a recorder before the links are made. @param[in] dir_fd  of the record's directory; the caller's */
@@ -47,11 +49,13 @@ int recording_attach(struct supervisor *s, struct netlab_err *err);
 json_t *recording_start(struct supervisor *s, const json_t *request, int dir_fd,
 			struct netlab_err *err);
 /**
- * Answers `record stop`: links go back to what they were, the recorder writes what it has, and ends.
+ * Answers `record stop`: links go back to what they were, the recorder writes what it has, and ends. Asked again, it gives back
+ * the links that could not be the first time.
  * @param[out] ret_fd  pidfd of the recorder, readable when it has ended; -1 = it has
  */
 json_t *recording_stop(struct supervisor *s, int *ret_fd, struct netlab_err *err);
-/** {"state": "recording|stopping|ended|failed", counts}; NULL when nothing was recorded */
+/** {"state": "recording|stopping|ended|failed", counts, "error"}, and where links did not go back "links_error"; NULL when
+ *  nothing was recorded */
 json_t *recording_report(const struct supervisor *s);
 
 /** Has it end, for the lab does. */

@@ -420,8 +420,9 @@ static void end(struct recording *r)
 void recorder_main(const struct recorder *setup)
 {
 	struct recording r = { .setup = setup, .tape = setup->tape };
-	int keep[] = { setup->wake_fd, setup->dir_fd };
+	int keep[] = { setup->wake_fd, setup->dir_fd, setup->began_fd };
 	sigset_t all;
+	int e;
 
 	(void)sys_die_with_parent(true);
 	if (getppid() != setup->parent)
@@ -433,7 +434,11 @@ void recorder_main(const struct recorder *setup)
 	sys_close_all_but(FIRST_FD, keep, ARRAY_SIZE(keep));
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, NULL);
-	if (begin(&r) == 0)
+	e = begin(&r);
+	if (e == 0)
+		(void)!write(setup->began_fd, "", 1);
+	close(setup->began_fd);
+	if (e == 0)
 		run(&r);
 	end(&r);
 	if (r.error[0])

@@ -18,12 +18,13 @@ struct recorder {
 	struct tape *tape;
 	int wake_fd; /**< eventfd */
 	int dir_fd;  /**< of the record */
+	int began_fd; /**< of a pipe: gets a byte when the files are made, and is closed then or when they cannot be */
 	const struct topo *topo;
 	bool replayed; /**< what rules decide is a replay's */
 	pid_t parent;  /**< dies with it */
 };
 
-/** Runs the process, just forked; it owns the descriptors. Ends when the tape says `stops` and is empty, or it cannot write. */
+/** Runs the process, just forked; it owns the descriptors, and closes all others. Ends when the tape says `stops` and is empty, or it cannot write. */
 void recorder_main(const struct recorder *setup) __attribute__((noreturn));
 
 #endif
