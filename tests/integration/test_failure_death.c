@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Whoever comes to the k-th system operation of bringing a lab up dies there, for every k there is: nothing remains.
+ * Whoever comes to the k-th system operation of bringing a lab up dies there, or the caller does, for every k there is: nothing
+ * remains.
  *
  * netlab-test: timeout=600 heavy long
  */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "support/failing_command.h"
 #include "support/failing_lab.h"
 
 /** How many operations bringing the lab up takes. */
@@ -92,12 +95,13 @@ static void test_up_death(void **state)
 			_exit(up(&err) < 0 ? 2 : 0);
 		assert_int_equal(waitpid(pid, &status, 0), pid);
 		assert_true(has_failed());
-		callers += WEXITSTATUS(status) == EXIT_FAILURE;
-		if (WEXITSTATUS(status) == 0)
+		callers += WIFSIGNALED(status);
+		if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 			a_service_died(k);
 		arm(0, 0);
 		must_go_down(); /* a later command sweeps what a dead caller could not */
 		nothing_left(before, k);
+		no_names(k);
 	}
 	if (failing_first == 1) /* the roles were all there */
 		assert_in_range(callers, 1, tried - 1);
@@ -106,10 +110,58 @@ static void test_up_death(void **state)
 		      n, callers, seconds() - start);
 }
 
+enum { MURDER_EVERY = 2 }; /* operations */
+
+/** The caller is killed while anybody is at the k-th operation: there is no lab, or a whole one that it has let go. */
+static void test_up_murder(void **state)
+{
+	char path[256];
+	struct snapshot *before;
+	double start = seconds();
+	unsigned n, k, alive = 0;
+	FILE *f;
+
+	(void)state;
+	if (getenv("NETLAB_HOST_RAN")) /* the VM is slow, and the host has tried this one */
+		skip();
+	(void)snprintf(path, sizeof(path), "%s/lab.json", world_dir);
+	f = fopen(path, "we");
+	assert_non_null(f);
+	assert_true(fputs(failing_source, f) >= 0);
+	assert_int_equal(fclose(f), 0);
+	before = snapshot_take(world_dir);
+	n = count_up();
+	nothing_left(before, 0);
+	for (k = failing_first; k <= n; k += failing_step * MURDER_EVERY) {
+		struct netlab_err err = { 0 };
+		json_t *summary = NULL;
+		struct command did;
+
+		arm(k, FAILING_KILLS);
+		command(&did, "up --netns-names --name % @/lab.json");
+		(void)disarm();
+		assert_int_equal(did.code, 128 + SIGKILL);
+		if (lab_summary(failing_state_dir, failing_topo->name, &summary, &err) == 0) {
+			alive++;
+			assert_string_equal(json_string_value(json_object_get(summary, "state")),
+					    "running");
+			json_decref(summary);
+		}
+		must_go_down();
+		nothing_left(before, k);
+		no_names(k);
+	}
+	snapshot_free(before);
+	print_message(
+		"up: its caller killed at one in %d of %u operations, the lab lives on at %u: %.1f s\n",
+		MURDER_EVERY, n, alive, seconds() - start);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_up_death),
+		cmocka_unit_test(test_up_murder),
 	};
 
 	return failing_run(NULL, tests, sizeof(tests) / sizeof(tests[0]));

@@ -6,16 +6,20 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <linux/futex.h>
 #include <netinet/ip.h>
 #include <netinet/ip_icmp.h>
 #include <poll.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -28,6 +32,7 @@
 
 char failing_state_dir[256];
 struct topo *failing_topo;
+const char *failing_source;
 bool failing_limited;
 unsigned failing_first, failing_step;
 
@@ -41,8 +46,9 @@ enum {
 static struct {
 	atomic_uint count; /* operations so far */
 	unsigned target;   /* the one that fails; 0 = none */
-	int error;         /* with which errno, or FAILING_DIES */
+	int error;         /* with which errno, or FAILING_DIES, or FAILING_KILLS */
 	atomic_bool fired;
+	atomic_uint over;                /* FAILING_KILLS: who came to the operation may go on */
 	char op[64];                     /* its name */
 	char names[FAILING_OPS_MAX][24]; /* of all, while none fails */
 } * gate;
@@ -57,9 +63,15 @@ static int on_operation(const char *op)
 		return 0;
 	snprintf(gate->op, sizeof(gate->op), "%s", op);
 	atomic_store(&gate->fired, true);
-	if (gate->error == FAILING_DIES)
+	if (gate->error == FAILING_DIES) {
+		(void)kill(getpid(), SIGKILL);
 		_exit(EXIT_FAILURE); /* PID 1 of a namespace cannot even kill itself */
-	return -gate->error;
+	}
+	if (gate->error != FAILING_KILLS)
+		return -gate->error;
+	while (atomic_load(&gate->over) == 0)
+		(void)syscall(SYS_futex, &gate->over, FUTEX_WAIT, 0, NULL, NULL, 0);
+	return 0;
 }
 
 void arm(unsigned k, int error)
@@ -70,6 +82,25 @@ void arm(unsigned k, int error)
 		gate->op[0] = '\0';
 	atomic_store(&gate->count, 0);
 	atomic_store(&gate->fired, false);
+	atomic_store(&gate->over, 0);
+}
+
+bool disarm(void)
+{
+	gate->target = UINT_MAX;
+	atomic_store(&gate->over, 1);
+	(void)syscall(SYS_futex, &gate->over, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+	return has_failed();
+}
+
+bool somebody_waits(void)
+{
+	return has_failed() && gate->error == FAILING_KILLS && atomic_load(&gate->over) == 0;
+}
+
+int failed_with(void)
+{
+	return gate->error;
 }
 
 unsigned operations(void)
@@ -166,6 +197,7 @@ static struct topo *make_topo(const char *text)
 	if (topo_parse(text, strlen(text), "sweep.json", &named, &diags, &t) < 0)
 		fail_msg("%s: %s", diags.items[0].where, diags.items[0].message);
 	topo_diags_deinit(&diags);
+	failing_source = strdup(text);
 	return t;
 }
 
@@ -173,6 +205,8 @@ int up(struct netlab_err *err)
 {
 	struct lab_up_options o = { .state_dir = failing_state_dir,
 				    .topo = failing_topo,
+				    .source = failing_source,
+				    .source_len = strlen(failing_source),
 				    .netns_names = true };
 	struct lab_handle handle = { .pidfd = -1, .up_fd = -1 };
 	int r;
@@ -304,6 +338,7 @@ char *describe(void)
 	if (lab_show(failing_state_dir, failing_topo->name, &lab, &err) < 0)
 		fail_msg("show: %s", err.message);
 	json_object_del(lab, "uptime_s");
+	json_object_del(lab, "recording");
 	json_object_del(json_object_get(json_object_get(lab, "nodes"), "b"), "usage");
 	text = json_dumps(lab, JSON_INDENT(1) | JSON_SORT_KEYS);
 	json_decref(lab);

@@ -24,13 +24,17 @@
 enum {
 	FAILING_DIES =
 		-1, /**< instead of an errno: the process that comes to the operation ends there */
+	/** ... or nothing fails, but whoever comes to the operation waits there until disarm(): time to kill somebody else */
+	FAILING_KILLS = -2,
 	FAILING_OPS_MAX = 4096,
 	FAILING_PATIENCE_MS = 15000,
 };
 
-/** Where labs are kept; the topology that up() brings up, whose name is of no other test; whether its node "b" has cgroups. */
+/** Where labs are kept; the topology that up() brings up, whose name is of no other test, and its text; whether its node "b" has
+ *  cgroups. */
 extern char failing_state_dir[256];
 extern struct topo *failing_topo;
+extern const char *failing_source;
 extern bool failing_limited;
 
 /** Runs the tests in their world. @param[in] text  another topology than the usual one, without a name; NULL = the usual:
@@ -44,13 +48,19 @@ extern unsigned failing_first, failing_step;
 
 /* --- the gate --- */
 
-/** From now on the k-th operation fails, counted anew. @param[in] k  0 = none @param[in] error  errno, or FAILING_DIES */
+/** From now on the k-th operation fails, counted anew. @param[in] k  0 = none @param[in] error  errno, FAILING_DIES or _KILLS */
 void arm(unsigned k, int error);
+/** None fails any more, and who waits goes on. @return whether one has failed */
+bool disarm(void);
+/** Whether somebody has come to the operation, of FAILING_KILLS. */
+bool somebody_waits(void);
 /** How many operations there were since. */
 unsigned operations(void);
 /** Whether the one has failed; its name. */
 bool has_failed(void);
 const char *failed_op(void);
+/** What was given to arm(). */
+int failed_with(void);
 
 /** Whether operation k of those counted since arm(0, 0) has a name that several before it had, and one after it has: for errors
  *  that are told apart by the place that meets them, not by how often it does. */
@@ -69,7 +79,7 @@ void run_in(const char *node, const char *const *argv, int want);
 /** A packet gets from a to b and back: an echo is asked for until it comes, for some are lost on purpose, and one may be
  *  where the kernel puts in the first qdisc of a device (docs/adr 11). */
 void packets_pass(void);
-/** Everything about the lab but the time, and what was used meanwhile, as text; free it. */
+/** Everything about the lab but the time, what was used meanwhile, and what was recorded, as text; free it. */
 char *describe(void);
 /** The state of a node is that one. */
 void check_state(const char *node, const char *want);
