@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* netlab capture: pcapng of a link or an interface, live. */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
@@ -31,6 +30,7 @@ struct capturing {
 	struct sys_match match;
 	const char *file; /* NULL = standard output */
 	int out;          /* -1 = not open */
+	bool is_new;      /* the file was not there before */
 	struct buf buf;
 	uint64_t left;       /* packets to go; UINT64_MAX = no end */
 	uint64_t n;          /* captured */
@@ -46,6 +46,16 @@ static void ring_name(const struct capturing *k, uint64_t number, char ret[stati
 	(void)snprintf(ret, 4096, "%s.%" PRIu64, k->file, number);
 }
 
+/* Of the file that is open. */
+static void file_name(const struct capturing *k, char ret[static 4096])
+{
+	if (k->ring_files)
+		ring_name(k, k->file_number, ret);
+	else
+		(void)snprintf(ret, 4096, "%s", k->file);
+}
+
+/* Only whole blocks stay in a file: what reads it takes the half of one for damage. */
 static int flush(struct capturing *k)
 {
 	int r;
@@ -55,7 +65,10 @@ static int flush(struct capturing *k)
 	if (k->buf.len == 0)
 		return 0;
 	r = sys_write_all(k->out, k->buf.data, k->buf.len);
-	k->file_bytes += k->buf.len;
+	if (r < 0 && k->file)
+		(void)!ftruncate(k->out, (off_t)k->file_bytes);
+	else
+		k->file_bytes += k->buf.len;
 	k->buf.len = 0;
 	return r < 0 ? err_errno(&k->c->err, r, "writing '%s'",
 				 k->file ? k->file : "standard output")
@@ -78,12 +91,22 @@ static int open_file(struct capturing *k)
 		k->out = STDOUT_FILENO;
 		return 0;
 	}
-	if (k->ring_files)
-		ring_name(k, k->file_number, name);
-	else
-		(void)snprintf(name, sizeof(name), "%s", k->file);
-	k->out = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	return k->out < 0 ? err_errno(&k->c->err, errno, "opening '%s'", name) : 0;
+	file_name(k, name);
+	k->out = sys_open_output(name, &k->is_new);
+	return k->out < 0 ? err_errno(&k->c->err, k->out, "opening '%s'", name) : 0;
+}
+
+/* After a failure a new file stays only where something was written to it. */
+static void close_file(struct capturing *k, bool failed)
+{
+	char name[4096];
+
+	if (!k->file || k->out < 0)
+		return;
+	close(k->out);
+	file_name(k, name);
+	if (failed && k->is_new && k->file_bytes == 0)
+		(void)unlink(name);
 }
 
 /* The next file of the ring; the oldest goes. */
@@ -329,8 +352,7 @@ int cmd_capture(struct cli *c)
 			say(&k);
 	}
 	lab_capture_close(&k.from);
-	if (k.file && k.out >= 0)
-		close(k.out);
+	close_file(&k, r < 0);
 	if (signal_fd >= 0)
 		close(signal_fd);
 	sys_match_deinit(&k.match);

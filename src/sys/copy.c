@@ -15,6 +15,7 @@
 
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "sys/fs.h"
 #include "sys/gate.h"
 #include "sys/userns.h"
 
@@ -31,6 +32,7 @@ struct copy {
 	size_t path_len;
 	unsigned depth;
 	struct stat made; /**< the first directory that was made; st_ino 0 = none */
+	bool new_file;    /**< the file that is written was not there before */
 	char *block;      /**< BLOCK_BYTES; owned */
 	struct netlab_err *err;
 };
@@ -106,8 +108,12 @@ static int set_attributes(struct copy *c, int fd, const struct stat *st)
 	const struct timespec times[2] = { st->st_atim, st->st_mtim };
 	uid_t uid;
 	gid_t gid;
-	bool same = owner_of(c, st, &uid, &gid), owned = fchown(fd, uid, gid) == 0;
+	bool same = owner_of(c, st, &uid, &gid), owned;
+	int r = sys_gate("attributes");
 
+	if (r < 0)
+		return fail(c, r, "setting owner, mode and times of", true);
+	owned = fchown(fd, uid, gid) == 0;
 	if ((!owned && !may_not_own(errno)) || fchmod(fd, mode_of(c, st, same && owned)) < 0 ||
 	    futimens(fd, times) < 0)
 		return fail(c, -errno, "setting owner, mode and times of", true);
@@ -119,7 +125,10 @@ static int set_attributes_at(struct copy *c, int dir_fd, const char *name, const
 	const struct timespec times[2] = { st->st_atim, st->st_mtim };
 	uid_t uid;
 	gid_t gid;
+	int r = sys_gate("attributes");
 
+	if (r < 0)
+		return fail(c, r, "setting owner and times of", true);
 	(void)owner_of(c, st, &uid, &gid);
 	if ((fchownat(dir_fd, name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0 && !may_not_own(errno)) ||
 	    utimensat(dir_fd, name, times, AT_SYMLINK_NOFOLLOW) < 0)
@@ -169,6 +178,7 @@ static int open_dest(struct copy *c, int dir_fd, const char *name, const struct 
 	struct stat there;
 	int fd = -1, r = sys_gate("create");
 
+	c->new_file = false;
 	if (r < 0)
 		return fail(c, r, "writing", true);
 	if (fstatat(dir_fd, name, &there, AT_SYMLINK_NOFOLLOW) == 0) {
@@ -193,10 +203,26 @@ static int open_dest(struct copy *c, int dir_fd, const char *name, const struct 
 		if (r < 0)
 			return r;
 	}
-	if (fd < 0)
+	if (fd < 0) {
 		fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
 			    mode);
+		c->new_file = fd >= 0;
+	}
 	return fd < 0 ? fail(c, -errno, "writing", true) : fd;
+}
+
+/** Closes the file that was written; of one that is not whole, and was not there before, nothing stays. @param[in] r  so far */
+static int close_dest(struct copy *c, int fd, int dir_fd, const char *name, int r)
+{
+	bool same = r < 0 && c->new_file && sys_is_same_file(fd, dir_fd, name);
+
+	if (close(fd) < 0 && r == 0) {
+		r = fail(c, -errno, "writing", true);
+		same = c->new_file;
+	}
+	if (same)
+		(void)unlinkat(dir_fd, name, 0);
+	return r;
 }
 
 static bool all_zero(const char *data, size_t n)
@@ -206,6 +232,10 @@ static bool all_zero(const char *data, size_t n)
 
 static int write_all(struct copy *c, int fd, const char *data, size_t n)
 {
+	int r = sys_gate("write");
+
+	if (r < 0)
+		return fail(c, r, "writing", true);
 	while (n > 0) {
 		ssize_t w = write(fd, data, n);
 
@@ -279,9 +309,7 @@ static int copy_file(struct copy *c, int from_fd, const char *from, int to_fd, c
 	if (r == 0)
 		r = set_attributes(c, out, &st);
 	close(in);
-	if (close(out) < 0 && r == 0)
-		r = fail(c, -errno, "writing", true);
-	return r;
+	return close_dest(c, out, to_fd, to, r);
 }
 
 /** Makes room for what is no file. */
@@ -482,8 +510,8 @@ int sys_copy_from_stdin(const struct sys_place *to, struct netlab_err *err)
 	if (r == 0) {
 		out = open_dest(&c, to->dir_fd, to->name, NULL, 0666);
 		r = out < 0 ? out : move_bytes(&c, STDIN_FILENO, out, false);
-		if (out >= 0 && close(out) < 0 && r == 0)
-			r = fail(&c, -errno, "writing", true);
+		if (out >= 0)
+			r = close_dest(&c, out, to->dir_fd, to->name, r);
 	}
 	free(c.block);
 	return r;

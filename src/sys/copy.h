@@ -54,7 +54,8 @@ void sys_place_close(struct sys_place *p);
  * directory never replaces anything else, nor is it replaced. Directories that are there keep their modes. Bits of
  * set-user-id and set-group-id do not come out of a node. Devices and sockets are refused, and so are the pseudo
  * filesystems of a node (/proc, /sys, ...) as destinations, where a node's symbolic link could lead to the host's settings.
- * @return 0; negative errno at the first thing that fails, with its path in *err; what was copied before it stays
+ * @return 0; negative errno at the first thing that fails, with its path in *err; what was copied before it stays, but
+ *         not a part of a file that was not there before
  */
 int sys_copy(const struct sys_place *from, const struct sys_place *to, struct netlab_err *err);
 

@@ -59,6 +59,20 @@ int sys_open(int dir_fd, const char *name, int flags)
 	return fd < 0 ? -errno : fd;
 }
 
+int sys_open_output(const char *path, bool *ret_made)
+{
+	const int flags = O_WRONLY | O_CREAT | O_CLOEXEC;
+	int fd, r = sys_gate("open");
+
+	if (r < 0)
+		return r;
+	fd = open(path, flags | O_EXCL, 0600);
+	*ret_made = fd >= 0;
+	if (fd < 0 && errno == EEXIST)
+		fd = open(path, flags | O_TRUNC, 0600);
+	return fd < 0 ? -errno : fd;
+}
+
 static int write_all(int fd, const char *data, size_t len)
 {
 	while (len > 0) {

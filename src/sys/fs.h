@@ -28,6 +28,12 @@ int sys_mkdir(int dir_fd, const char *name);
 int sys_open_dir(int dir_fd, const char *name);
 /** Opens a file. `flags` are open(2)'s; close-on-exec and no symlink in the last part always. Mode 0600. */
 int sys_open(int dir_fd, const char *name, int flags);
+/**
+ * Opens a file that a user names for output, emptied; symbolic links are followed. Mode 0600.
+ * @param[out] ret_made  whether it was not there before
+ * @return descriptor (close-on-exec), negative errno
+ */
+int sys_open_output(const char *path, bool *ret_made);
 /** Writes a whole file: NAME.tmp, then rename, so that a reader sees all or nothing. @return 0, negative errno */
 int sys_write_file(int dir_fd, const char *name, const void *data, size_t len);
 /** Writes all of it to an open file. @return 0, negative errno */

@@ -283,6 +283,20 @@ def test_races():
         racer.wait()
 
 
+def test_no_half_of_a_file():
+    lab = Lab(topology({"a": {"mounts": [{"tmpfs": "/opt", "size": "256kib"}]}, "b": {}}, [["a", "b"]]))
+    tree = fresh("much")
+    write(f"{tree}/1", "fits")
+    write(f"{tree}/2", "x" * 600 * 1024)
+    matches(cp(lab, f"{tree}/2", "@a:/opt/", status=1).stderr, "'.*a:/opt.*': No space left on device")
+    matches(cp(lab, "-", "@a:/opt/new", stdin="x" * 600 * 1024, status=1).stderr, "No space left on device")
+    equal(lab.out("a", "ls", "/opt"), "", "of a file that does not fit")
+    cp(lab, f"{tree}/1", f"{tree}/2", "@a:/opt", status=1)
+    equal(lab.out("a", "cat", "/opt/1"), "fits", "what was copied before")
+    cp(lab, tree, "@a:/opt/much", status=1)
+    check("2" not in lab.out("a", "ls", "/opt/much").split(), "a part of a file stays")
+
+
 def test_errors():
     lab = node_lab()
     for args, word in ((("x", "y"), "no argument names a node"), (("-", "-"), "no argument names"),
