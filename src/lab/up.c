@@ -275,6 +275,7 @@ static int let_go(struct coming_up *c, struct netlab_err *err)
 
 static void undo(struct coming_up *c)
 {
+	uplink_host_deinit(&c->uplink);
 	if (c->up_fd >= 0)
 		close(c->up_fd);
 	if (c->pid > 0) {

@@ -164,14 +164,17 @@ static void name_ends(const struct supervisor *s, uint32_t salt, struct names *r
 struct wanted {
 	const char *name;
 	uint32_t ifindex;
+	uint8_t mac[6];
 };
 
 static int take_index(void *ctx, const struct rt_link_state *state)
 {
 	struct wanted *w = ctx;
 
-	if (strcmp(state->name, w->name) == 0)
-		w->ifindex = state->ifindex;
+	if (strcmp(state->name, w->name) != 0)
+		return 0;
+	w->ifindex = state->ifindex;
+	memcpy(w->mac, state->mac, sizeof(w->mac));
 	return 0;
 }
 
@@ -184,8 +187,30 @@ static int index_of(int fd, const char *name, uint32_t *ret)
 	return r < 0 ? r : w.ifindex ? 0 : -ENODEV;
 }
 
-static int make_pair(struct supervisor *s, size_t node, const struct names *names,
-		     struct netlab_err *err)
+/**
+ * A lab of this name that was killed has left its interface to the kernel, which removes it with its node, but takes its time.
+ * We do it now; that it is ours its MAC says.
+ * @return 0; -EEXIST: it is somebody else's; ...
+ */
+static int clear_name(struct supervisor *s, const struct names *names)
+{
+	struct rt_batch b = { .fd = s->uplink.rtnl_fd };
+	struct wanted w = { .name = names->host };
+	int r = rt_each_link(s->uplink.rtnl_fd, take_index, &w);
+
+	if (r < 0 || w.ifindex == 0)
+		return r;
+	if (memcmp(w.mac, names->mac[0], sizeof(w.mac)) != 0)
+		return -EEXIST;
+	r = rt_delete_link(&b, w.ifindex, NULL);
+	if (r == 0)
+		r = rt_flush(&b, NULL);
+	rt_batch_deinit(&b);
+	return r == -ENODEV ? 0 : r;
+}
+
+static int try_pair(struct supervisor *s, size_t node, const struct names *names,
+		    struct netlab_err *err)
 {
 	struct rt_batch b = { .fd = s->uplink.rtnl_fd };
 	struct rt_end ends[2] = { { .name = names->host },
@@ -198,6 +223,19 @@ static int make_pair(struct supervisor *s, size_t node, const struct names *name
 	if (r == 0)
 		r = rt_flush(&b, err);
 	rt_batch_deinit(&b);
+	return r;
+}
+
+static int make_pair(struct supervisor *s, size_t node, const struct names *names,
+		     struct netlab_err *err)
+{
+	struct netlab_err first = { 0 };
+	int r = try_pair(s, node, names, &first);
+
+	if (r == -EEXIST && clear_name(s, names) == 0)
+		r = try_pair(s, node, names, err);
+	else if (r < 0 && err)
+		*err = first;
 	return r < 0 ? err_wrap(err, "making its interface '%s' on the host", names->host) : 0;
 }
 

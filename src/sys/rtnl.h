@@ -119,6 +119,7 @@ int rt_sync_carrier(struct rt_batch *b, uint32_t ifindex, struct netlab_err *err
 struct rt_link_state {
 	uint32_t ifindex;
 	char name[16];
+	uint8_t mac[6];                /**< all 0 = it has none */
 	bool up, running;              /**< IFF_UP, IFF_RUNNING */
 	int stp_state;                 /**< BR_STATE_* of linux/if_bridge.h, -1 = no bridge port */
 	uint64_t rx_packets, rx_bytes; /**< what has come in since it was born */

@@ -179,6 +179,9 @@ static int on_link(void *ctx, struct nlmsghdr *h)
 	attr = nlmsg_find_attr(h, sizeof(*info), IFLA_IFNAME);
 	if (attr)
 		nla_strlcpy(s.name, attr, sizeof(s.name));
+	attr = nlmsg_find_attr(h, sizeof(*info), IFLA_ADDRESS);
+	if (attr && nla_len(attr) == (int)sizeof(s.mac))
+		memcpy(s.mac, nla_data(attr), sizeof(s.mac));
 	attr = nlmsg_find_attr(h, sizeof(*info), IFLA_STATS64);
 	if (attr) {
 		struct rtnl_link_stats64 stats = { 0 };
