@@ -6,13 +6,19 @@
 #include <dirent.h>
 #include <errno.h>
 #include <ftw.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netlink.h>
 #include <net/if.h>
+#include <netlink/attr.h>
+#include <netlink/msg.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -129,6 +135,40 @@ static void add_lines(struct snapshot *s, const char *word, const char *path, co
 	fclose(f);
 }
 
+/** nftables' tables: by netlink, for there may be no program nft. A kernel without them has none. */
+static void add_tables(struct snapshot *s)
+{
+	struct {
+		struct nlmsghdr head;
+		struct nfgenmsg which;
+	} ask = {
+		.head = { .nlmsg_len = sizeof(ask),
+			  .nlmsg_type = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETTABLE,
+			  .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP },
+	};
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
+	bool done = fd < 0 || send(fd, &ask, sizeof(ask), 0) < 0;
+
+	while (!done) {
+		_Alignas(struct nlmsghdr) char buffer[16384];
+		struct nlmsghdr *h = (struct nlmsghdr *)buffer;
+		int left = (int)recv(fd, buffer, sizeof(buffer), 0);
+
+		done = left <= 0;
+		for (; !done && nlmsg_ok(h, left); h = nlmsg_next(h, &left)) {
+			struct nlattr *name;
+
+			done = h->nlmsg_type == NLMSG_DONE || h->nlmsg_type == NLMSG_ERROR;
+			name = done ? NULL
+				    : nlmsg_find_attr(h, sizeof(struct nfgenmsg), NFTA_TABLE_NAME);
+			if (name)
+				add(s, "table %s", nla_get_string(name));
+		}
+	}
+	if (fd >= 0)
+		close(fd);
+}
+
 static struct snapshot *walking; /* nftw() has no context */
 
 static int on_file(const char *path, const struct stat *st, int flag, struct FTW *where)
@@ -198,6 +238,8 @@ struct snapshot *snapshot_take(const char *dir)
 	add_descriptors(s);
 	add_lines(s, "mount", "/proc/self/mountinfo", NULL);
 	add_lines(s, "socket", "/proc/net/unix", " /");
+	add_lines(s, "route", "/proc/net/route", NULL);
+	add_tables(s);
 	walking = s;
 	if (dir)
 		(void)nftw(dir, on_file, 16, FTW_PHYS);

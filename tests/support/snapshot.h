@@ -2,9 +2,9 @@
 /**
  * @file snapshot.h
  * What a lab must not leave behind, written down as sorted lines of text: processes, namespaces (those that lsns(8) would
- * show), network interfaces, mounts, named unix sockets, netlab's cgroups, files below given directories and this
- * process's descriptors. Two snapshots are compared line by line. To be used inside a world (world.h), where nobody else
- * starts or ends anything.
+ * show), network interfaces, IPv4 routes, tables of nftables, mounts, named unix sockets, netlab's cgroups, files below given
+ * directories and this process's descriptors. Two snapshots are compared line by line. To be used inside a world (world.h),
+ * where nobody else starts or ends anything.
  */
 #ifndef NETLAB_TESTS_SUPPORT_SNAPSHOT_H
 #define NETLAB_TESTS_SUPPORT_SNAPSHOT_H

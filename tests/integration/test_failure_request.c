@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The k-th system operation of `fault add` and `fault rm` fails, for every k there is; and at operations of these, and of what
+ * else changes a running lab, somebody is killed: the lab is as before, or it is gone, and nothing of it is left.
+ *
+ * netlab-test: timeout=600 host heavy long
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "support/failing_command.h"
+#include "support/failing_lab.h"
+
+/* one link is joined by the kernel, one by the wire */
+static const char topology[] =
+	"{ \"nodes\": { \"a\": { \"services\": ["
+	"    { \"name\": \"one\", \"run\": [ \"sleep\", \"600\" ] },"
+	"    { \"name\": \"two\", \"run\": [ \"sleep\", \"600\" ], \"after\": [ \"one\" ] } ] }, \"b\": {} },"
+	"  \"links\": [ { \"name\": \"plain\", \"endpoints\": [ \"a\", \"b\" ] },"
+	"  { \"name\": \"far\", \"endpoints\": [ \"a\", \"b\" ], \"join\": \"wire\", \"delay\": \"1ms\" } ] }";
+
+static size_t rules(void)
+{
+	struct netlab_err err = { 0 };
+	json_t *list = NULL;
+	size_t n;
+
+	if (lab_faults(failing_state_dir, failing_topo->name, &list, &err) < 0)
+		fail_msg("fault ls: %s", err.message);
+	n = json_array_size(list);
+	json_decref(list);
+	return n;
+}
+
+static void check_added(const struct command *c, unsigned k)
+{
+	if (rules() != (c->code == 0))
+		command_wrong(c, k, "the rules are not as it says");
+}
+
+static void check_removed(const struct command *c, unsigned k)
+{
+	if (rules() != (c->code != 0))
+		command_wrong(c, k, "the rules are not as it says");
+}
+
+/** The wire's observer of a handover that is over may go on hearing more than it needs. */
+static bool is_spare(const struct command *c)
+{
+	(void)c;
+	return strcmp(failed_op(), "packet filter") == 0;
+}
+
+static const struct command_case faults[] = {
+	{ .line = "fault add %:plain --match icmp --nth 99 --do drop",
+	  .undo = { "fault rm --all %" },
+	  .check = check_added,
+	  .may_survive = is_spare,
+	  .every = 2 },
+	{ .line = "fault add %:far --match icmp --nth 99 --do drop",
+	  .undo = { "fault rm --all %" },
+	  .check = check_added,
+	  .may_survive = is_spare,
+	  .every = 2 },
+	{ .line = "fault rm --all %",
+	  .ready = { "fault add %:plain --match icmp --nth 99 --do drop" },
+	  .undo = { "fault rm --all %" },
+	  .check = check_removed,
+	  .may_survive = is_spare,
+	  .every = 2 },
+	{ .line = "fault rm --all %",
+	  .ready = { "fault add %:far --match icmp --nth 99 --do drop" },
+	  .undo = { "fault rm --all %" },
+	  .check = check_removed,
+	  .may_survive = is_spare,
+	  .every = 2 },
+};
+
+/* their failures are swept elsewhere: failure_change, failure_node, failure_restart */
+static const struct command_case others[] = {
+	{ .line = "service stop %:a/one", .undo = { "service start %:a", "restart %:a" } },
+	{ .line = "service start %:a/one",
+	  .ready = { "service stop %:a/one" },
+	  .undo = { "service start %:a", "restart %:a" } },
+	{ .line = "service restart %:a", .undo = { "restart %:a" }, .every = 2 },
+	{ .line = "kill %:a", .undo = { "restart %:a" } },
+	{ .line = "restart %:a", .undo = { "restart %:a" }, .every = 13 },
+	{ .line = "exec %:b -- true" },
+	{ .line = "link set %:plain rate=100mbit aqm=codel",
+	  .undo = { "link clear %:plain" },
+	  .every = 2 },
+};
+static const struct command_case freezing[] = {
+	{ .line = "freeze %:a", .undo = { "thaw %:a" } },
+	{ .line = "thaw %:a", .ready = { "freeze %:a" }, .undo = { "thaw %:a" } },
+};
+
+static void test_faults(void **state)
+{
+	struct snapshot *before = snapshot_take(world_dir);
+
+	(void)state;
+	arm(0, 0);
+	must_be_up();
+	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
+		sweep_command(&faults[i]);
+	must_go_down();
+	nothing_left(before, 0);
+	snapshot_free(before);
+}
+
+static void murder_at(const struct command_case *cases, size_t n, const struct snapshot *before)
+{
+	for (size_t i = 0; i < n; i++) {
+		for (enum command_victim v = 0; v < COMMAND_VICTIMS; v++)
+			murder_command(&cases[i], v, before);
+	}
+}
+
+static void test_murders(void **state)
+{
+	struct snapshot *before = snapshot_take(world_dir);
+
+	(void)state;
+	arm(0, 0);
+	must_be_up();
+	murder_at(faults, sizeof(faults) / sizeof(faults[0]), before);
+	murder_at(others, sizeof(others) / sizeof(others[0]), before);
+	if (failing_limited)
+		murder_at(freezing, sizeof(freezing) / sizeof(freezing[0]), before);
+	must_go_down();
+	nothing_left(before, 0);
+	snapshot_free(before);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_faults),
+		cmocka_unit_test(test_murders),
+	};
+
+	return failing_run(topology, tests, sizeof(tests) / sizeof(tests[0]));
+}
