@@ -100,10 +100,8 @@ int sys_command_run(const struct sys_command *c, struct sys_command_end *ret,
 	/* Inherited as ignored, SIGCHLD would reap the child behind our back. */
 	(void)signal(SIGCHLD, SIG_DFL);
 	r = sys_gate("pipe");
-	if (r == 0 && pipe2(report, O_CLOEXEC) < 0)
-		r = -errno;
-	if (r < 0)
-		return err_errno(err, r, "making a pipe");
+	if (r < 0 || pipe2(report, O_CLOEXEC) < 0)
+		return err_errno(err, r < 0 ? r : -errno, "making a pipe");
 	keeper_signals_begin(&signals);
 	r = sys_gate("fork");
 	pid = r < 0 ? -1 : fork();

@@ -123,10 +123,8 @@ static int start(struct keeper *k)
 	pid_t self = getpid(), pid;
 	int report[2], r = sys_gate("pipe");
 
-	if (r == 0 && pipe2(report, O_CLOEXEC) < 0)
-		r = -errno;
-	if (r < 0)
-		return r;
+	if (r < 0 || pipe2(report, O_CLOEXEC) < 0)
+		return r < 0 ? r : -errno;
 	r = sys_gate("fork");
 	pid = r < 0 ? -1 : fork();
 	if (pid == 0)

@@ -3,6 +3,7 @@
 #include "sys/title.h"
 
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,13 +45,10 @@ char **sys_title_begin(int argc, char **argv)
 
 void sys_title_set(const char *name)
 {
-	size_t len = strlen(name);
-
 	sys_set_comm(name);
 	if (!area)
 		return;
-	/* its last byte stays 0: else the kernel reads on, into the environment */
-	len = len < area_size ? len : area_size - 1;
 	memset(area, 0, area_size);
-	memcpy(area, name, len);
+	/* its last byte stays 0: else the kernel reads on, into the environment */
+	(void)snprintf(area, area_size, "%s", name);
 }
