@@ -92,9 +92,9 @@ static int wait_for_keeper(pid_t pid, const struct keeper_signals *signals)
 int sys_command_run(const struct sys_command *c, struct sys_command_end *ret,
 		    struct netlab_err *err)
 {
-	struct keeper_report told;
+	struct keeper_report told = { 0 };
 	struct keeper_signals signals;
-	int report[2], status, r;
+	int report[2] = { -1, -1 }, status, r;
 	pid_t self = getpid(), pid;
 
 	/* Inherited as ignored, SIGCHLD would reap the child behind our back. */

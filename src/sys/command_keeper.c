@@ -121,7 +121,7 @@ static int start(struct keeper *k)
 {
 	const struct sys_command *c = k->command;
 	pid_t self = getpid(), pid;
-	int report[2], r = sys_gate("pipe");
+	int report[2] = { -1, -1 }, r = sys_gate("pipe");
 
 	if (r < 0 || pipe2(report, O_CLOEXEC) < 0)
 		return r < 0 ? r : -errno;

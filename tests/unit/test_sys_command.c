@@ -400,7 +400,9 @@ static void test_operations_fail(void **state)
 /* As root no directory can be closed to us: what execvp() says then is given. */
 static void test_exec_error(void **state)
 {
-	char dir[] = "/tmp/netlab-test-XXXXXX", path[128], file[64], *old = strdup(getenv("PATH"));
+	const char *had = getenv("PATH");
+	char dir[] = "/tmp/netlab-test-XXXXXX", path[128], file[64],
+	     *old = strdup(had ? had : "/bin:/usr/bin");
 	int fd;
 
 	(void)state;
