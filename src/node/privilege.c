@@ -53,7 +53,7 @@ int node_privileges_apply(const struct node_privileges *p, const struct sys_user
 	if (r == 0)
 		r = failed(sys_no_new_privileges(), "giving up setuid programs", err);
 	if (r == 0)
-		r = failed(sys_filter_load(p->filter), "loading the filter of system calls", err);
+		r = failed(sys_load_filter(p->filter), "loading the filter of system calls", err);
 	return r;
 }
 

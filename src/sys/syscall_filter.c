@@ -184,7 +184,7 @@ void sys_filter_deinit(struct sys_filter *f)
 	*f = (struct sys_filter){ 0 };
 }
 
-int sys_filter_load(const struct sys_filter *f)
+int sys_load_filter(const struct sys_filter *f)
 {
 	const struct sock_fprog program = {
 		.len = (unsigned short)(f->bytes / sizeof(struct sock_filter)),

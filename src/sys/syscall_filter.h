@@ -27,7 +27,7 @@ int sys_filter_make(struct sys_filter *ret, struct netlab_err *err);
 void sys_filter_deinit(struct sys_filter *f);
 /** Puts the calling thread under it, for ever and for all that it starts; needs sys_no_new_privileges() before.
  *  @return 0, negative errno */
-int sys_filter_load(const struct sys_filter *f);
+int sys_load_filter(const struct sys_filter *f);
 
 /** For the tests: the names of what is refused with EPERM whatever the arguments; NULL-terminated. */
 extern const char *const sys_filter_refused[];

@@ -216,7 +216,7 @@ static int under_filter(int (*what)(void))
 	assert_int_equal(sys_filter_make(&filter, NULL), 0);
 	pid = fork();
 	if (pid == 0) {
-		if (sys_no_new_privileges() < 0 || sys_filter_load(&filter) < 0)
+		if (sys_no_new_privileges() < 0 || sys_load_filter(&filter) < 0)
 			_exit(99);
 		_exit(what());
 	}
