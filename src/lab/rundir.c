@@ -157,8 +157,8 @@ void rundir_thaw(const char *state_dir, const char *name)
 
 /* --- sweeping --- */
 
-/** Removes all but the lock. */
-static void empty_locked(int dir_fd)
+/** Removes all but the lock and, where it is still needed, the record of cgroups. */
+static void empty_locked(int dir_fd, bool keep_cgroups)
 {
 	char **entries;
 	size_t n;
@@ -167,11 +167,17 @@ static void empty_locked(int dir_fd)
 	if (sys_list_dir(dir_fd, &entries, &n) < 0)
 		return;
 	for (size_t i = 0; i < n; i++) {
-		if (strcmp(entries[i], LOCK_NAME) != 0)
+		if (strcmp(entries[i], LOCK_NAME) != 0 &&
+		    !(keep_cgroups && strcmp(entries[i], RUNDIR_CGROUPS) == 0))
 			(void)sys_remove_tree(dir_fd, entries[i]);
 		free(entries[i]);
 	}
 	free(entries);
+}
+
+void rundir_empty(struct rundir *d)
+{
+	empty_locked(d->fd, true);
 }
 
 /** The name is free at once, whole; and the lock goes last: whoever finds a directory with our lock in it knows what
@@ -185,7 +191,7 @@ static void remove_locked(int state_fd, const char *name, int dir_fd)
 		name = old;
 	if (each_cgroup(dir_fd, true) < 0)
 		return;
-	empty_locked(dir_fd);
+	empty_locked(dir_fd, false);
 	(void)sys_remove_tree(state_fd, name);
 }
 

@@ -33,6 +33,9 @@ int rundir_create(const char *state_dir, const char *name, struct rundir *ret,
 		  struct netlab_err *err);
 /** Removes it with all in it; only for the holder of the lock. */
 void rundir_remove(struct rundir *d, const char *name);
+/** Removes what is in it, but for what whoever sweeps it goes by: the lab stays known until it is gone. Only for the holder
+ *  of the lock. */
+void rundir_empty(struct rundir *d);
 /** Closes the descriptors (and so gives up the lock, unless another process has copies). */
 void rundir_deinit(struct rundir *d);
 /** Writes into the lock file who holds it. @param[in] proc_fd  the /proc that knows `pid`, or AT_FDCWD for our own */

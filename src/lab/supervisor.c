@@ -85,6 +85,14 @@ void supervisor_log(const char *fmt, ...)
 		      now.tv_nsec / 1000000, text);
 }
 
+static void kill_nodes(const struct supervisor *s)
+{
+	for (size_t i = 0; i < s->topo->n_nodes; i++) {
+		if (s->nodes[i].pid > 0)
+			(void)kill(s->nodes[i].pid, SIGKILL);
+	}
+}
+
 void supervisor_fail(struct supervisor *s, const struct netlab_err *err)
 {
 	if (s->failure[0])
@@ -92,10 +100,7 @@ void supervisor_fail(struct supervisor *s, const struct netlab_err *err)
 	snprintf(s->failure, sizeof(s->failure), "%.255s", err->message);
 	supervisor_log("the lab has failed: %s", s->failure);
 	limits_thaw_all(s);
-	for (size_t i = 0; i < s->topo->n_nodes; i++) {
-		if (s->nodes[i].pid > 0)
-			(void)kill(s->nodes[i].pid, SIGKILL);
-	}
+	kill_nodes(s);
 }
 
 static void fail(struct supervisor *s, const struct netlab_err *err)
@@ -529,6 +534,10 @@ void supervisor_main(const struct supervisor_boot *boot)
 	if (control_loop(&s)) { /* nobody is there who would */
 		limits_end_nodes(&s);
 		rundir_remove(s.dir, s.topo->name);
+	} else {
+		/* The kernel would kill them only when we are all but gone: now they die beside us. */
+		kill_nodes(&s);
+		rundir_empty(s.dir);
 	}
 	uplink_remove(&s);
 	/* The end of PID 1 is the end of every process in the lab, and so of every namespace. */
