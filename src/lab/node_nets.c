@@ -10,12 +10,13 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "lab/supervisor.h"
+#include "node/init.h"
 #include "sys/proc.h"
 #include "sys/sock.h"
 #include "sys/userns.h"
 
-/** Maker -> supervisor, with a descriptor: of the user namespace if that is new, then of network namespaces. */
-struct made {
+/** Maker -> supervisor, with a descriptor of it, if it is new. Struct node_net follow. */
+struct made_user {
 	int error; /**< 0, or negative errno, and no descriptor */
 	uint64_t inode;
 };
@@ -38,26 +39,36 @@ bool node_nets_confine(const struct supervisor *s, size_t node)
 
 /* --- the maker --- */
 
-static void tell(int fd, const struct made *made, int made_fd)
+/** @param[in] ns  goes with it, and is closed; negative = none */
+static void tell(int fd, const void *message, size_t size, int ns)
 {
-	if (sys_sock_send(fd, made, sizeof(*made), made_fd >= 0 ? &made_fd : NULL, made_fd >= 0) <
-	    0)
+	if (sys_sock_send(fd, message, size, &ns, ns >= 0) < 0)
 		_exit(1); /* nobody wants it any more */
+	if (ns >= 0)
+		close(ns);
 }
 
-/** Tells of a namespace of our own. */
-static void show(const struct supervisor *s, int fd, const char *kind)
+static void show_user(const struct supervisor *s, int fd)
 {
-	int ns = sys_own_namespace(s->host_proc_fd, kind);
-	struct made made = { .error = ns < 0 ? ns : 0 };
+	int ns = sys_own_namespace(s->host_proc_fd, "user");
+	struct made_user made = { .error = ns < 0 ? ns : 0 };
 
 	if (ns >= 0)
 		made.error = sys_namespace(s->host_proc_fd, sys_pid_seen_from(s->host_proc_fd),
-					   kind, &made.inode);
-	tell(fd, &made, made.error < 0 ? -1 : ns);
+					   "user", &made.inode);
+	tell(fd, &made, sizeof(made), made.error < 0 ? -1 : ns);
 	if (made.error < 0)
 		_exit(1);
-	close(ns);
+}
+
+/** Makes one and tells of it. @return what went wrong, negative errno */
+static int make_net(const struct supervisor *s, int fd)
+{
+	int r = sys_unshare(SYS_NS_NET), ns = r < 0 ? r : sys_own_namespace(s->host_proc_fd, "net");
+
+	if (ns >= 0)
+		tell(fd, &(struct node_net){ .error = 0 }, sizeof(struct node_net), ns);
+	return ns < 0 ? ns : 0;
 }
 
 static void make(const struct supervisor *s, int fd, size_t n) __attribute__((noreturn));
@@ -71,19 +82,17 @@ static void make(const struct supervisor *s, int fd, size_t n)
 	if (s->nets.user_fd >= 0)
 		r = sys_setns(s->nets.user_fd, SYS_NS_USER);
 	else if (sys_sock_recv(fd, &go, sizeof(go), NULL, NULL) == sizeof(go))
-		show(s, fd, "user");
+		show_user(s, fd);
 	else
 		_exit(1); /* it got no ids */
+	/* all inits that get none are told why: any of them may be the first to be heard */
 	for (size_t i = 0; i < n; i++) {
 		if (r == 0)
-			r = sys_unshare(SYS_NS_NET);
-		if (r < 0) {
-			tell(fd, &(struct made){ .error = r }, -1);
-			_exit(1);
-		}
-		show(s, fd, "net");
+			r = make_net(s, fd);
+		if (r < 0)
+			tell(fd, &(struct node_net){ .error = r }, sizeof(struct node_net), -1);
 	}
-	_exit(0);
+	_exit(r < 0);
 }
 
 /* --- the supervisor --- */
@@ -149,41 +158,26 @@ int node_nets_begin(struct supervisor *s, size_t node, struct netlab_err *err)
 	return n > 0 ? start_maker(s, n, err) : 0;
 }
 
-static int take(struct supervisor *s, struct made *ret, struct netlab_err *err)
+int node_nets_learn_user(struct supervisor *s, struct netlab_err *err)
 {
+	struct made_user made = { 0 };
 	unsigned n = 1;
 	ssize_t len;
 	int fd, r;
 
-	/* Not supervisor_wait(): that a node has died is for the message in which it says why. If the maker dies, this ends. */
-	len = sys_sock_recv(s->nets.maker_fd, ret, sizeof(*ret), &fd, &n);
-	if (len == (ssize_t)sizeof(*ret) && n == 1)
-		return fd;
+	if (s->nets.maker_fd < 0 || s->nets.user_fd >= 0)
+		return 0;
+	len = sys_sock_recv(s->nets.maker_fd, &made, sizeof(made), &fd, &n);
+	if (len == (ssize_t)sizeof(made) && n == 1) {
+		s->nets.user_fd = fd;
+		s->nets.user_inode = made.inode;
+		return 0;
+	}
 	if (len == 0)
 		return err_set(err, ECHILD, "the process that makes network namespaces died");
 	/* a message without its descriptor: there was no room for it, unix(7) */
-	r = len < 0 ? (int)len : ret->error < 0 ? ret->error : -EMFILE;
-	err_errno(err, r, "creating its namespaces");
-	if (r == -ENOSPC || r == -EUSERS) {
-		err_class(err, NETLAB_EXIT_UNSUPPORTED);
-		err_hint(err, "raise user.max_*_namespaces (sysctl)");
-	}
-	return r;
-}
-
-int node_nets_take(struct supervisor *s, struct netlab_err *err)
-{
-	struct made made = { 0 };
-
-	if (s->nets.user_fd < 0) {
-		int fd = take(s, &made, err);
-
-		if (fd < 0)
-			return fd;
-		s->nets.user_fd = fd;
-		s->nets.user_inode = made.inode;
-	}
-	return take(s, &made, err);
+	r = len < 0 ? (int)len : made.error < 0 ? made.error : -EMFILE;
+	return err_errno(err, r, "creating the nodes' user namespace");
 }
 
 void node_nets_end(struct supervisor *s)

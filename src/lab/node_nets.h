@@ -7,7 +7,7 @@
  * and rtnetlink carries requests to the far end of a veth (IFLA_TARGET_NETNSID). So the fabric and the nodes have different
  * owners (docs/adr 19): the fabric the lab's user namespace, nodes one below it. A namespace belongs to the user namespace
  * that its maker is in: the maker is a child of the supervisor's that enters the nodes' and makes one network namespace after
- * the other while the supervisor plans and clones. Inits stay in the lab's user namespace; programs enter the other right
+ * the other while the supervisor plans and clones inits; each init waits for one. Inits stay in the lab's user namespace; programs enter the other right
  * before exec (node/privilege.h).
  */
 #ifndef NETLAB_LAB_NODE_NETS_H
@@ -43,9 +43,10 @@ bool node_nets_confine(const struct supervisor *s, size_t node);
  * @return 0; negative errno with *err
  */
 int node_nets_begin(struct supervisor *s, size_t node, struct netlab_err *err);
-/** The next one. @return a descriptor, the caller's; negative errno with *err */
-int node_nets_take(struct supervisor *s, struct netlab_err *err);
-/** After the last, or a failure. */
+/** Before the first init is cloned: it takes its namespace (struct node_net) from the maker's socket itself. @return 0;
+ *  negative errno with *err */
+int node_nets_learn_user(struct supervisor *s, struct netlab_err *err);
+/** When all inits have theirs, or after a failure. */
 void node_nets_end(struct supervisor *s);
 
 #endif

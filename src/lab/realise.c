@@ -69,7 +69,7 @@ static int spawn(struct supervisor *s, uint32_t node, int hello_fd, struct netla
 		.nofile = s->nofile,
 		.filter = &s->filter,
 		.confined = node_nets_confine(s, node),
-		.net_fd = -1,
+		.nets_fd = -1,
 	};
 	struct limits_entry entry;
 	unsigned share = s->topo->nodes[node].share;
@@ -77,13 +77,8 @@ static int spawn(struct supervisor *s, uint32_t node, int hello_fd, struct netla
 
 	if (pid < 0)
 		return pid;
-	if (boot.confined) {
-		boot.net_fd = node_nets_take(s, err);
-		if (boot.net_fd < 0) {
-			limits_entered(&entry);
-			return err_wrap(err, "node '%s'", s->topo->nodes[node].name);
-		}
-	}
+	if (boot.confined)
+		boot.nets_fd = s->nets.maker_fd;
 	memcpy(boot.cgroups, entry.join, sizeof(boot.cgroups));
 	/* the mount namespace is the node's own in any case: /proc and /sys have to be (docs/adr 14) */
 	pid = sys_clone_into((boot.confined ? 0u : SYS_NS_NET) | SYS_NS_MNT |
@@ -94,8 +89,6 @@ static int spawn(struct supervisor *s, uint32_t node, int hello_fd, struct netla
 	if (pid == 0)
 		node_init(&boot);
 	limits_entered(&entry);
-	if (boot.net_fd >= 0)
-		close(boot.net_fd);
 	if (pid < 0) {
 		err_errno(err, pid, "node '%s': creating its namespaces",
 			  s->topo->nodes[node].name);
@@ -221,6 +214,7 @@ static int make_nodes(struct supervisor *s, struct netlab_err *err)
 		return err_errno(err, r, "socket for the nodes");
 	sys_trim_memory();
 	keep_tables_from_nodes(s, true);
+	r = node_nets_learn_user(s, err);
 	for (size_t i = 0; i < s->plan->n_ops && r == 0; i++) {
 		if (s->plan->ops[i].kind == PLAN_NODE)
 			r = spawn(s, s->plan->ops[i].node, hello[1], err);
@@ -258,14 +252,16 @@ int realise_spawn(struct supervisor *s, size_t node, struct netlab_err *err)
 		return err_errno(err, r, "socket for the node");
 	r = node_nets_begin(s, node, err);
 	if (r == 0)
+		r = node_nets_learn_user(s, err);
+	if (r == 0)
 		r = spawn(s, (uint32_t)node, hello[1], err);
-	node_nets_end(s);
 	close(hello[1]);
 	if (r == 0)
 		r = supervisor_wait(s, hello[0], err);
 	if (r == 0)
 		r = take_hello(s, hello[0], err);
 	close(hello[0]);
+	node_nets_end(s);
 	if (r == 0 && s->nodes[node].unsettled)
 		r = supervisor_order(s, node, NODE_SETTLE, 0, err);
 	return r;

@@ -147,16 +147,44 @@ static int join_cgroups(const struct node_boot *boot, struct netlab_err *err)
 	return r < 0 ? err_errno(err, r, "entering its cgroups") : 0;
 }
 
+/** Waits for a network namespace. @return a descriptor; negative errno */
+static int take_net(int nets_fd, struct netlab_err *err)
+{
+	struct node_net net = { 0 };
+	unsigned n = 1;
+	int fd, r;
+	ssize_t len = sys_sock_recv(nets_fd, &net, sizeof(net), &fd, &n);
+
+	if (len == (ssize_t)sizeof(net) && n == 1)
+		return fd;
+	if (len == 0)
+		return err_set(err, ECHILD, "the process that makes network namespaces died");
+	/* a message without its descriptor: there was no room for it, unix(7) */
+	r = len < 0 ? (int)len : net.error < 0 ? net.error : -EMFILE;
+	err_errno(err, r, "creating its namespaces");
+	if (r == -ENOSPC || r == -EUSERS) {
+		err_class(err, NETLAB_EXIT_UNSUPPORTED);
+		err_hint(err, "raise user.max_*_namespaces (sysctl)");
+	}
+	return r;
+}
+
+static int own_network(const struct node_boot *boot, struct netlab_err *err)
+{
+	int fd = take_net(boot->nets_fd, err), r;
+
+	close(boot->nets_fd);
+	if (fd < 0)
+		return fd;
+	r = sys_setns(fd, SYS_NS_NET);
+	close(fd);
+	return r < 0 ? err_errno(err, r, "entering its network namespace") : 0;
+}
+
 static int own_namespaces(struct init *n, struct netlab_err *err)
 {
 	int r = 0;
 
-	if (n->boot->confined) {
-		r = sys_setns(n->boot->net_fd, SYS_NS_NET);
-		close(n->boot->net_fd);
-		if (r < 0)
-			return err_errno(err, r, "entering its network namespace");
-	}
 	if (!(n->topo->share & TOPO_NS_UTS)) {
 		r = sys_sethostname(n->topo->hostname);
 		if (r < 0)
@@ -170,7 +198,7 @@ static int own_namespaces(struct init *n, struct netlab_err *err)
 	}
 	if (n->topo->share & TOPO_NS_PID)
 		sys_adopt_orphans();
-	return 0;
+	return n->boot->nets_fd >= 0 ? own_network(n->boot, err) : 0;
 }
 
 /** What programs see, before the first of them is there. */
@@ -318,7 +346,7 @@ static void block_signals(sigset_t *ret_handled)
 static void close_inherited(const struct node_boot *boot)
 {
 	int keep[4 + NODE_CGROUPS_MAX] = { boot->hello_fd, boot->host_proc_fd, boot->log_dir_fd,
-					   boot->net_fd };
+					   boot->nets_fd };
 
 	memcpy(keep + 4, boot->cgroups, sizeof(boot->cgroups));
 	sys_close_all_but(3, keep, ARRAY_SIZE(keep));

@@ -35,6 +35,11 @@ struct node_hello {
 		err; /**< code 0: fine, and two descriptors come along: control, rtnetlink */
 };
 
+/** Maker of network namespaces -> inits, on a socket that they share: each takes one, with a descriptor of the namespace. */
+struct node_net {
+	int error; /**< 0, or negative errno, and no descriptor */
+};
+
 enum node_order_kind {
 	/** start services[index], or the timeline's commands[index - n_services]; answered by NODE_DONE when it is executed */
 	NODE_START,
@@ -88,7 +93,7 @@ struct node_boot {
 	int hello_fd;     /**< supervisor's hello socket, write end */
 	int host_proc_fd; /**< directory of the host's /proc */
 	bool confined; /**< its network belongs to the nodes' user namespace, and so do its programs */
-	int net_fd;    /**< CONFINED: the network namespace; else it was born in one */
+	int nets_fd; /**< CONFINED: where a struct node_net is to be had; else -1, and it was born in one */
 	int log_dir_fd;                  /**< directory for this lab's logs */
 	const char *lab_dir;             /**< the lab's run directory */
 	int cgroups[NODE_CGROUPS_MAX];   /**< to join first of all (sys_cgroup_join()); -1 = none */
