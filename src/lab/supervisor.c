@@ -390,6 +390,21 @@ int supervisor_probe(struct supervisor *s, struct netlab_err *err)
 	return 0;
 }
 
+/** While another process makes those of the nodes. */
+static int own_network(struct netlab_err *err)
+{
+	int r = sys_unshare(SYS_NS_NET);
+
+	if (r == 0)
+		return 0;
+	err_errno(err, r, "creating the lab's network namespace");
+	if (r == -ENOSPC || r == -EUSERS) {
+		err_class(err, NETLAB_EXIT_UNSUPPORTED);
+		err_hint(err, "raise user.max_net_namespaces (sysctl)");
+	}
+	return r;
+}
+
 /** Opens the fabric's socket and finds out what the plan needs to know about this kernel. */
 static int open_fabric(struct supervisor *s, struct netlab_err *err)
 {
@@ -437,6 +452,8 @@ static int come_up(struct supervisor *s, struct netlab_err *err)
 		return r;
 	sys_raise_nofile(&s->nofile);
 	r = node_nets_begin(s, ALL_NODES, err);
+	if (r == 0)
+		r = own_network(err);
 	if (r == 0)
 		r = open_fabric(s, err);
 	if (r < 0)

@@ -122,7 +122,8 @@ static int write_maps(struct coming_up *c, struct netlab_err *err)
 
 static int start_supervisor(struct coming_up *c, bool rootless, struct netlab_err *err)
 {
-	unsigned namespaces = SYS_NS_PID | SYS_NS_MNT | SYS_NS_NET | SYS_NS_UTS | SYS_NS_IPC;
+	/* the network namespace takes longest: the supervisor makes it, beside those of the nodes */
+	unsigned namespaces = SYS_NS_PID | SYS_NS_MNT | SYS_NS_UTS | SYS_NS_IPC;
 	int pair[2], caller_fd = -1, r = sys_sock_pair(pair);
 	const char go = UP_GO;
 
