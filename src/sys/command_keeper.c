@@ -25,6 +25,7 @@
 #include "sys/descendants.h"
 #include "sys/gate.h"
 #include "sys/proc.h"
+#include "sys/program.h"
 
 /* Between SIGTERM and SIGKILL, at each of both: the command, and what it leaves. */
 #define KILL_AFTER_NS (2 * UINT64_C(1000000000))
@@ -89,37 +90,27 @@ static bool asks_for_end(int signo)
 
 /* --- the command --- */
 
-/* Runs in the command's process; writes to `report` the errno of a failed exec, or what c->child says. */
-static int command_main(const struct sys_command *c, pid_t keeper, const sigset_t *mask, int report)
+/* Runs in the process of a command that is a function; writes to `report` what it says. */
+static int child_main(const struct sys_command *c, pid_t keeper, const sigset_t *mask, int report)
 {
-	int e;
+	struct netlab_err err = { 0 };
+	int status;
 
 	if (sys_die_with_parent(true) < 0 || getppid() != keeper)
 		return NETLAB_EXIT_NETLAB; /* nobody waits for an answer */
-	if (c->own_group && !c->child)
-		(void)setpgid(0, 0);
 	(void)sigprocmask(SIG_SETMASK, mask, NULL);
 	for (size_t i = 0; c->env && c->env[i]; i++)
 		(void)putenv(
 			(char *)c->env[i]); /* putenv() keeps the pointer and changes nothing */
-	if (c->child) {
-		struct netlab_err err = { 0 };
-		int status = c->child(c->ctx, &err);
-
-		if (err.code)
-			(void)!write(report, &err, sizeof(err));
-		return status;
-	}
-	(void)execvp(c->argv[0], (char *const *)c->argv);
-	e = sys_exec_error(c->argv[0], errno);
-	(void)!write(report, &e, sizeof(e));
-	return e == ENOENT || e == ENOTDIR ? SYS_COMMAND_NOTFOUND : SYS_COMMAND_NOEXEC;
+	status = c->child(c->ctx, &err);
+	if (err.code)
+		(void)!write(report, &err, sizeof(err));
+	return status;
 }
 
-/* @return the end of a pipe that tells what command_main() writes; negative errno */
-static int start(struct keeper *k)
+/* @return the end of a pipe that tells what child_main() writes; negative errno */
+static int start_child(struct keeper *k)
 {
-	const struct sys_command *c = k->command;
 	pid_t self = getpid(), pid;
 	int report[2] = { -1, -1 }, r = sys_gate("pipe");
 
@@ -128,7 +119,7 @@ static int start(struct keeper *k)
 	r = sys_gate("fork");
 	pid = r < 0 ? -1 : fork();
 	if (pid == 0)
-		_exit(command_main(c, self, &k->signals->before, report[1]));
+		_exit(child_main(k->command, self, &k->signals->before, report[1]));
 	r = r < 0 ? r : -errno;
 	(void)close(report[1]);
 	if (pid < 0) {
@@ -136,22 +127,17 @@ static int start(struct keeper *k)
 		return r;
 	}
 	k->pid = pid;
-	/* by whichever of us comes first: it has its group before anything can be sent to that */
-	if (c->own_group && !c->child)
-		(void)setpgid(pid, pid);
 	return report[0];
 }
 
-/* What an exec that failed left: there is none when the pipe ends, at exec. */
-static int take_exec_error(int report)
+static int start_program(struct keeper *k, int *ret_error)
 {
-	ssize_t n;
-	int e = 0;
+	pid_t pid = sys_program_start(k->command, &k->signals->before, ret_error);
 
-	do
-		n = read(report, &e, sizeof(e));
-	while (n < 0 && errno == EINTR);
-	return n == (ssize_t)sizeof(e) ? e : 0;
+	if (pid < 0)
+		return pid;
+	k->pid = pid;
+	return 0;
 }
 
 /* What c->child left, if anything. Whoever else has the other end open is not waited for. */
@@ -278,20 +264,18 @@ void keeper_main(const struct sys_command *c, pid_t owner, const struct keeper_s
 	struct keeper k = { .command = c, .signals = s, .owner = owner };
 	struct keeper_report report = { 0 };
 	struct sys_descendants left;
-	int told;
+	int told = -1, r;
 
 	sys_adopt_orphans();
 	if (sys_signal_with_parent(OWNER_GONE) < 0 || getppid() != owner)
 		_exit(NETLAB_EXIT_NETLAB);
-	told = start(&k);
-	report.error = told < 0 ? told : 0;
-	if (told >= 0) {
+	r = c->child ? (told = start_child(&k)) : start_program(&k, &report.exec);
+	report.error = r < 0 ? r : 0;
+	if (r >= 0) {
 		(void)setpgid(0, 0);
 		sys_set_comm("netlab-keeper");
 		/* locks and sockets of netlab's shall end with netlab */
 		sys_close_all_but(STDERR_FILENO + 1, (int[]){ told, fd }, 2);
-		if (!c->child)
-			report.exec = take_exec_error(told);
 		wait_for_command(&k);
 		left = end_rest(&k);
 		if (c->child)

@@ -105,15 +105,46 @@ static void test_missing_interpreter(void **state)
 
 static void test_environment(void **state)
 {
-	const char *argv[] = { "sh", "-c", "test \"$NETLAB_LAB:$NETLAB_X\" = two:a=b", NULL };
+	const char *argv[] = { "sh", "-c",
+			       "test \"$NETLAB_LAB:$NETLAB_X:$NETLAB_\" = two:a=b:ours && "
+			       "test \"$(env | grep -c ^NETLAB_LAB=)\" = 1",
+			       NULL };
 	const char *env[] = { "NETLAB_LAB=two", "NETLAB_X=a=b", NULL };
 	struct sys_command c = { .argv = argv, .env = env };
 	struct sys_command_end end = { .status = -1 };
 
 	(void)state;
+	assert_int_equal(setenv("NETLAB_LAB", "one", 1), 0);
+	assert_int_equal(setenv("NETLAB_", "ours", 1), 0);
 	assert_int_equal(sys_command_run(&c, &end, NULL), 0);
 	assert_int_equal(end.status, 0);
 	assert_null(getenv("NETLAB_X")); /* the child's only */
+	assert_string_equal(getenv("NETLAB_LAB"), "one");
+	assert_int_equal(unsetenv("NETLAB_LAB"), 0);
+	assert_int_equal(unsetenv("NETLAB_"), 0);
+}
+
+/* Such a script is given to sh in an argv that is made before the program is executed. */
+static void test_script_without_first_line(void **state)
+{
+	enum { ARGS = 50000 };
+	static const char *argv[ARGS + 2];
+	static const char script[] = "test $# = 50000\n";
+	char path[] = "/tmp/netlab-test-XXXXXX";
+	struct sys_command c = { .argv = argv };
+	struct sys_command_end end = { .status = -1 };
+	int fd = mkstemp(path);
+
+	(void)state;
+	assert_int_equal(write(fd, script, strlen(script)), strlen(script));
+	assert_int_equal(fchmod(fd, 0700), 0);
+	(void)close(fd);
+	argv[0] = path;
+	for (size_t i = 1; i <= ARGS; i++)
+		argv[i] = "x";
+	assert_int_equal(sys_command_run(&c, &end, NULL), 0);
+	assert_int_equal(end.status, 0);
+	(void)unlink(path);
 }
 
 static int report_mask(void *ctx, struct netlab_err *err)
@@ -373,6 +404,13 @@ static int failing_gate(const char *op)
 	return --gate_countdown == 0 ? -EMFILE : 0;
 }
 
+static int do_nothing(void *ctx, struct netlab_err *err)
+{
+	(void)ctx;
+	(void)err;
+	return 0;
+}
+
 /* Without a child there is no status, and the signals are ours again. */
 static void test_operations_fail(void **state)
 {
@@ -384,16 +422,24 @@ static void test_operations_fail(void **state)
 
 	(void)state;
 	sys_gate_hook = failing_gate;
-	/* our pipe and process, then the keeper's */
-	for (int k = 1; k <= 4; k++) {
-		gate_countdown = k;
-		assert_int_equal(sys_command_run(&c, &end, &err), -EMFILE);
-		assert_int_equal(end.status, -1);
-		assert_int_equal(sigprocmask(SIG_SETMASK, NULL, &after), 0);
-		assert_int_equal(sigismember(&after, SIGTERM), sigismember(&mask_before, SIGTERM));
+	for (int function = 0; function <= 1; function++) {
+		/* our pipe and process, then the keeper's, for a function a pipe as well */
+		int operations = function ? 4 : 3;
+
+		c.child = function ? do_nothing : NULL;
+		for (int k = 1; k <= operations; k++) {
+			gate_countdown = k;
+			end.status = -1;
+			assert_int_equal(sys_command_run(&c, &end, &err), -EMFILE);
+			assert_int_equal(end.status, -1);
+			assert_int_equal(sigprocmask(SIG_SETMASK, NULL, &after), 0);
+			assert_int_equal(sigismember(&after, SIGTERM),
+					 sigismember(&mask_before, SIGTERM));
+		}
+		gate_countdown = operations + 1;
+		assert_int_equal(sys_command_run(&c, &end, &err), 0);
+		assert_int_equal(teardown(state), 0);
 	}
-	gate_countdown = 5;
-	assert_int_equal(sys_command_run(&c, &end, &err), 0);
 	sys_gate_hook = NULL;
 }
 
@@ -434,6 +480,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_exit_codes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_missing_interpreter, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_environment, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_script_without_first_line, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_child_error, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_mask, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_signals_are_passed_on, setup, teardown),
