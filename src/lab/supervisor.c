@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,13 +49,16 @@ static void tell(struct supervisor *s, const struct up_message *m)
 
 void supervisor_phase(struct supervisor *s, const char *phase)
 {
-	struct up_message m = { .kind = UP_PHASE };
+	struct up_progress *p = s->progress;
+	unsigned n = atomic_load_explicit(&p->n, memory_order_relaxed);
 	uint64_t now = sys_monotonic_ns();
 
-	m.elapsed_ms = (double)(now - s->phase_start_ns) / 1e6;
+	if (n == UP_PHASES_MAX)
+		return;
+	snprintf(p->phases[n].name, sizeof(p->phases[n].name), "%s", phase);
+	p->phases[n].elapsed_ms = (double)(now - s->phase_start_ns) / 1e6;
+	atomic_store_explicit(&p->n, n + 1, memory_order_release);
 	s->phase_start_ns = now;
-	snprintf(m.text, sizeof(m.text), "%s", phase);
-	tell(s, &m);
 }
 
 void supervisor_warn(struct supervisor *s, const char *fmt, ...)
@@ -515,6 +519,7 @@ void supervisor_main(const struct supervisor_boot *boot)
 		.topo = boot->options->topo,
 		.dir = boot->dir,
 		.up_fd = boot->up_fd,
+		.progress = boot->progress,
 		.caller_fd = boot->caller_fd,
 		.rootless = boot->rootless,
 		.host_proc_fd = -1,

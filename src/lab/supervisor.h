@@ -29,14 +29,29 @@
 #include "sys/syscall_filter.h"
 #include "wire/wire.h"
 
-enum up_message_kind { UP_PHASE, UP_WARNING, UP_READY, UP_FAILED };
+enum up_message_kind { UP_WARNING, UP_READY, UP_FAILED };
 
 /** Supervisor -> caller of lab_up(). */
 struct up_message {
 	enum up_message_kind kind;
-	double elapsed_ms;     /**< PHASE: how long it took */
-	char text[512];        /**< PHASE: its name; WARNING */
+	char text[512];        /**< WARNING */
 	struct netlab_err err; /**< FAILED */
+};
+
+enum {
+	UP_PHASES_MAX = 32,
+	UP_PHASE_BYTES = 24,
+};
+
+/** Supervisor -> caller of lab_up(), in memory that they share: nobody is woken for a phase of which there are a dozen in as
+ *  many milliseconds. */
+struct up_progress {
+	_Atomic unsigned
+		n; /**< phases that have ended; what is below is written before it is counted */
+	struct {
+		char name[UP_PHASE_BYTES];
+		double elapsed_ms;
+	} phases[UP_PHASES_MAX];
 };
 
 /** Caller -> supervisor, one byte each. */
@@ -112,8 +127,10 @@ struct supervisor {
 	struct plan_host host;
 	bool probed; /**< `host` is known: a lab that shapes nothing does not ask */
 	struct rundir *dir;
-	int up_fd;     /**< to the caller of lab_up(); -1 once it is gone */
-	int caller_fd; /**< of a bound lab: pidfd of the caller; -1 otherwise */
+	int up_fd; /**< to the caller of lab_up(); -1 once it is gone */
+	struct up_progress
+		*progress; /**< shared with the caller of lab_up(), for supervisor_phase() */
+	int caller_fd;     /**< of a bound lab: pidfd of the caller; -1 otherwise */
 	char *caller_dir; /**< owned; where the caller of lab_up() was; NULL = nowhere that could be named */
 	char *state_dir; /**< owned; directory of all labs' run directories */
 	int host_proc_fd, log_dir_fd, signal_fd, listen_fd;
@@ -155,6 +172,7 @@ struct supervisor_boot {
 	const struct lab_up_options *options;
 	struct rundir *dir;
 	int up_fd, caller_fd;
+	struct up_progress *progress;
 	bool rootless; /**< wait for UP_GO */
 	struct uplink_host uplink;
 };
@@ -164,7 +182,7 @@ void supervisor_main(const struct supervisor_boot *boot) __attribute__((noreturn
 
 /** Finds out what this kernel can shape with, once. */
 int supervisor_probe(struct supervisor *s, struct netlab_err *err);
-/** Reports the end of a phase of `up` to the caller. */
+/** Reports the end of a phase of `up` to the caller. For all that comes before UP_READY. */
 void supervisor_phase(struct supervisor *s, const char *phase);
 void supervisor_warn(struct supervisor *s, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));

@@ -3,8 +3,10 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -25,6 +27,7 @@ enum {
 	DEFAULT_TIMEOUT_S = 60,
 	LONGEST_TIMEOUT_S = 7 * 24 * 3600, /* poll() counts milliseconds in an int */
 	LAST_WORDS_S = 1,
+	LOOK_MS = 100, /* how often we look which phases have ended, when nothing wakes us */
 };
 
 /** What lab_up() holds while the lab comes up. */
@@ -37,8 +40,10 @@ struct coming_up {
 	int signal_fd;
 	struct uplink_host uplink;
 	sigset_t old_mask;
-	int got_signal;  /**< the user wants to stop */
-	char phase[512]; /**< the last that ended */
+	int got_signal; /**< the user wants to stop */
+	struct up_progress *progress;
+	unsigned n_phases;          /**< so many have been told of */
+	char phase[UP_PHASE_BYTES]; /**< the last that ended */
 };
 
 static void name_privilege(int error, struct netlab_err *err)
@@ -143,6 +148,7 @@ static int start_supervisor(struct coming_up *c, bool rootless, struct netlab_er
 			.options = c->options,
 			.dir = &c->dir,
 			.up_fd = pair[1],
+			.progress = c->progress,
 			.caller_fd = caller_fd,
 			.rootless = rootless,
 			.uplink = c->uplink,
@@ -167,6 +173,36 @@ static int start_supervisor(struct coming_up *c, bool rootless, struct netlab_er
 	return r < 0 ? r : sys_sock_send(c->up_fd, &go, sizeof(go), NULL, 0);
 }
 
+static int share_progress(struct coming_up *c, struct netlab_err *err)
+{
+	c->progress = mmap(NULL, sizeof(*c->progress), PROT_READ | PROT_WRITE,
+			   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (c->progress != MAP_FAILED)
+		return 0;
+	c->progress = NULL;
+	return err_errno(err, errno, "sharing memory with the supervisor");
+}
+
+static void unshare_progress(struct coming_up *c)
+{
+	if (c->progress)
+		(void)munmap(c->progress, sizeof(*c->progress));
+}
+
+static void take_phases(struct coming_up *c)
+{
+	const struct lab_up_options *o = c->options;
+	unsigned n = atomic_load_explicit(&c->progress->n, memory_order_acquire);
+
+	for (; c->n_phases < n; c->n_phases++) {
+		const char *name = c->progress->phases[c->n_phases].name;
+
+		memcpy(c->phase, name, sizeof(c->phase));
+		if (o->on_phase)
+			o->on_phase(o->ctx, name, c->progress->phases[c->n_phases].elapsed_ms);
+	}
+}
+
 /** Time is up. Where a service is what was waited for, its last words are said instead. */
 static int explain_time(const struct coming_up *c, struct netlab_err *err)
 {
@@ -180,11 +216,6 @@ static int on_message(struct coming_up *c, const struct up_message *m, struct ne
 	const struct lab_up_options *o = c->options;
 
 	switch (m->kind) {
-	case UP_PHASE:
-		memcpy(c->phase, m->text, sizeof(c->phase));
-		if (o->on_phase)
-			o->on_phase(o->ctx, m->text, m->elapsed_ms);
-		return 0;
 	case UP_WARNING:
 		if (o->on_warning)
 			o->on_warning(o->ctx, m->text);
@@ -237,9 +268,9 @@ static int follow(struct coming_up *c, struct netlab_err *err)
 
 		if (now >= deadline_ns)
 			return explain_time(c, err);
-		if (poll(p, ARRAY_SIZE(p), (int)((deadline_ns - now) / 1000000) + 1) < 0 &&
-		    errno != EINTR)
+		if (poll(p, ARRAY_SIZE(p), LOOK_MS) < 0 && errno != EINTR)
 			return err_errno(err, errno, "poll");
+		take_phases(c);
 		r = p[1].revents ? check_signals(c, err) : 0;
 		if (r < 0)
 			return r;
@@ -320,9 +351,12 @@ int lab_up(const struct lab_up_options *given, struct lab_handle *ret, struct ne
 	if (r == 0)
 		r = uplink_prepare(o.topo, &c.uplink, err);
 	if (r == 0)
+		r = share_progress(&c, err);
+	if (r == 0)
 		r = rundir_create(o.state_dir, o.topo->name, &c.dir, err);
 	if (r < 0) {
 		uplink_host_deinit(&c.uplink);
+		unshare_progress(&c);
 		release_signals(&c);
 		return r;
 	}
@@ -339,6 +373,7 @@ int lab_up(const struct lab_up_options *given, struct lab_handle *ret, struct ne
 		*ret = (struct lab_handle){ .pid = c.pid, .pidfd = c.pidfd, .up_fd = c.up_fd };
 	}
 	rundir_deinit(&c.dir);
+	unshare_progress(&c);
 	release_signals(&c);
 	return r;
 }
