@@ -57,12 +57,14 @@ static int use_socket(struct supervisor *s, int fd, struct netlab_err *err)
 
 static int spawn(struct supervisor *s, uint32_t node, int hello_fd, struct netlab_err *err)
 {
+	const struct topo_node *about = &s->topo->nodes[node];
 	struct node_boot boot = {
 		.plan = s->plan,
 		.node = node,
 		.hello_fd = hello_fd,
 		.host_proc_fd = s->host_proc_fd,
-		.log_dir_fd = s->log_dir_fd,
+		/* a directory that is open is not gone when it is removed: who is killed last has the work */
+		.log_dir_fd = about->n_services + about->n_commands > 0 ? s->log_dir_fd : -1,
 		.lab_dir = s->dir->path,
 		.caller_dir = s->caller_dir,
 		.state_dir = s->state_dir,
@@ -72,7 +74,6 @@ static int spawn(struct supervisor *s, uint32_t node, int hello_fd, struct netla
 		.nets_fd = -1,
 	};
 	struct limits_entry entry;
-	unsigned share = s->topo->nodes[node].share;
 	pid_t pid = limits_enter(s, node, &entry, err);
 
 	if (pid < 0)
@@ -82,9 +83,9 @@ static int spawn(struct supervisor *s, uint32_t node, int hello_fd, struct netla
 	memcpy(boot.cgroups, entry.join, sizeof(boot.cgroups));
 	/* the mount namespace is the node's own in any case: /proc and /sys have to be (docs/adr 14) */
 	pid = sys_clone_into((boot.confined ? 0u : SYS_NS_NET) | SYS_NS_MNT |
-				     (share & TOPO_NS_PID ? 0u : SYS_NS_PID) |
-				     (share & TOPO_NS_UTS ? 0u : SYS_NS_UTS) |
-				     (share & TOPO_NS_IPC ? 0u : SYS_NS_IPC),
+				     (about->share & TOPO_NS_PID ? 0u : SYS_NS_PID) |
+				     (about->share & TOPO_NS_UTS ? 0u : SYS_NS_UTS) |
+				     (about->share & TOPO_NS_IPC ? 0u : SYS_NS_IPC),
 			     entry.born_in, NULL);
 	if (pid == 0)
 		node_init(&boot);

@@ -94,8 +94,8 @@ struct node_boot {
 	int host_proc_fd; /**< directory of the host's /proc */
 	bool confined; /**< its network belongs to the nodes' user namespace, and so do its programs */
 	int nets_fd; /**< CONFINED: where a struct node_net is to be had; else -1, and it was born in one */
-	int log_dir_fd;                  /**< directory for this lab's logs */
-	const char *lab_dir;             /**< the lab's run directory */
+	int log_dir_fd;      /**< directory for this lab's logs; -1 for a node that runs nothing */
+	const char *lab_dir; /**< the lab's run directory */
 	int cgroups[NODE_CGROUPS_MAX];   /**< to join first of all (sys_cgroup_join()); -1 = none */
 	struct sys_nofile nofile;        /**< limits to give back to services */
 	const struct sys_filter *filter; /**< for services; NULL where there are none */
