@@ -236,7 +236,7 @@ int supervisor_order(struct supervisor *s, size_t i, int kind, uint32_t index,
 		n = sys_sock_recv(node->control_fd, &e, sizeof(e), NULL, NULL);
 
 		if (n != (ssize_t)sizeof(e)) {
-			r = n < 0 ? (int)n : -ECHILD;
+			r = n < 0 ? (int)n : -ECONNRESET;
 			break;
 		}
 		take_event(s, i, &e);
