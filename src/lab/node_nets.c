@@ -145,8 +145,12 @@ static int start_maker(struct supervisor *s, size_t n, struct netlab_err *err)
 	if (r == 0)
 		return 0;
 	node_nets_end(s);
-	return is_first && is_refusal(r) ? do_without(s, r)
-					 : err_errno(err, r, "creating the nodes' user namespace");
+	if (is_first && is_refusal(r))
+		return do_without(s, r);
+	(void)err_errno(err, r, "creating the nodes' user namespace");
+	if (r == -EAGAIN)
+		err_hint(err, "raise kernel.pid_max or the limit of processes (ulimit -u)");
+	return r;
 }
 
 int node_nets_begin(struct supervisor *s, size_t node, struct netlab_err *err)

@@ -73,19 +73,25 @@ static int judge(const struct supervisor *s, size_t node, size_t index, struct n
 	case SERVICE_FAILED:
 		return service_words_failed(s, node, index, err);
 	case SERVICE_STOPPED:
-		return err_set(err, ECANCELED, "service '%s/%s' was stopped",
-			       s->topo->nodes[node].name, about(s, node, index)->name);
+		(void)err_set(err, ECANCELED, "service '%s/%s' was stopped%s",
+			      s->topo->nodes[node].name, about(s, node, index)->name,
+			      s->nodes[node].pid == 0 ? ": its node died" : "");
+		return err->code;
 	case SERVICE_BACKING_OFF:
 		return is->was_ready ? 0 : 1;
 	case SERVICE_WAITING:
 		first = held_up(s, node, index, &other);
 		if (!first || !has_ended(state_of(s, other, first->service)))
 			return 1;
-		return err_set(err, ECANCELED,
-			       "service '%s/%s' cannot start: '%s/%s', which it comes after, is %s",
-			       s->topo->nodes[node].name, about(s, node, index)->name,
-			       s->topo->nodes[other].name, about(s, other, first->service)->name,
-			       service_state_name(state_of(s, other, first->service)->state));
+		(void)err_set(err, ECANCELED,
+			      "service '%s/%s' cannot start: '%s/%s', which it comes after, is %s",
+			      s->topo->nodes[node].name, about(s, node, index)->name,
+			      s->topo->nodes[other].name, about(s, other, first->service)->name,
+			      service_state_name(state_of(s, other, first->service)->state));
+		if (s->nodes[other].pid == 0)
+			err_hint(err, "`netlab restart %s` brings its node back",
+				 s->topo->nodes[other].name);
+		return err->code;
 	case SERVICE_STARTING:
 	case SERVICE_STOPPING:
 		break;
@@ -356,6 +362,7 @@ json_t *services_request(struct supervisor *s, const json_t *request, struct ser
 	node = &s->topo->nodes[w.node];
 	if (s->nodes[w.node].pid == 0 && w.verb != SERVICES_STATUS) {
 		err_set(err, ESRCH, "node '%s' is dead", node->name);
+		err_hint(err, "`netlab restart %s` brings it back", node->name);
 		return NULL;
 	}
 	if (w.verb != SERVICES_STATUS && limits_refuse_frozen(s, w.node, err) < 0)

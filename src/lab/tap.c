@@ -129,6 +129,7 @@ static json_t *tap_node(struct supervisor *s, size_t node, const char *interface
 	}
 	if (s->nodes[node].pid == 0) {
 		(void)err_set(err, ESRCH, "node '%s' is dead", name);
+		(void)err_hint(err, "`netlab restart %s` brings it back", name);
 		return NULL;
 	}
 	pidfd = sys_pidfd_open(s->nodes[node].pid);

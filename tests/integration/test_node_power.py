@@ -215,7 +215,18 @@ def test_service_verbs():
     equal([s["restarts"] for s in lab.show()["nodes"]["a"]["services"]], [0] * 3, "none of its own accord")
     netlab("kill", name)
     equal(states(), ["stopped"] * 3)
-    matches(netlab("service", "start", name, status=1).stderr, "is dead")
+    matches(netlab("service", "start", name, status=1).stderr, "is dead .*netlab restart")
+
+
+def test_after_a_dead_node():
+    lab = Lab(topology({"a": {"services": [{"name": "one", "run": ["sleep", "1000"]}]},
+                        "b": {"services": [{"name": "two", "run": ["sleep", "1000"], "after": ["a/one"]}]}}, [["a", "b"]]))
+    netlab("kill", f"{lab.name}:a")
+    matches(netlab("restart", f"{lab.name}:b", status=1).stderr,
+            "'b/two' cannot start: 'a/one', which it comes after, is stopped .*netlab restart a. brings")
+    matches(netlab("capture", f"{lab.name}:a:eth0", status=1).stderr, "'a' is dead .*netlab restart a")
+    netlab("restart", f"{lab.name}:a")
+    wait_for(lambda: lab.show()["nodes"]["b"]["services"][0]["state"] == "ready", "b/two, now that a/one is there")
 
 
 def test_service_that_fails():
