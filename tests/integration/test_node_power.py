@@ -230,7 +230,7 @@ def test_after_a_dead_node():
 
 
 def test_service_that_fails():
-    flag = os.path.join(STATE, "..", "flag")
+    flag = os.path.join(os.path.dirname(STATE), "flag")
     with open(flag, "w", encoding="utf-8"):
         pass
     lab = Lab(topology({"a": {"services": [
