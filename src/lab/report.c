@@ -124,6 +124,8 @@ static json_t *report_node(struct supervisor *s, size_t index)
 			json_array_append_new(interfaces,
 					      report_interface(s, &plan->interfaces[i]));
 	}
+	if (topo->kind == TOPO_UPLINK)
+		json_array_append_new(interfaces, uplink_report(s));
 	for (size_t i = 0; i < topo->n_services; i++)
 		json_array_append_new(services, services_report(s, index, i));
 	o = json_pack("{s:s,s:s,s:I,s:s,s:o,s:o}", "kind", topo_kind_name(topo->kind), "hostname",

@@ -382,6 +382,7 @@ int uplink_make(struct supervisor *s, struct netlab_err *err)
 		ours[0] = host_of(&net, 1);
 		ours[1] = host_of(&net, 2);
 		r = set_end(s->nodes[node].rtnl_fd, ifindex[1], &ours[1], &ours[0], err);
+		s->uplink.address = ours[1];
 	}
 	if (r == 0)
 		r = masquerade_in_node(s, node, err);
@@ -408,6 +409,20 @@ int uplink_make_again(struct supervisor *s, struct netlab_err *err)
 	if (r < 0 && r != -ENOENT)
 		return explain_nat(r, "on the host anew", err);
 	return uplink_make(s, err);
+}
+
+json_t *uplink_report(const struct supervisor *s)
+{
+	char address[IP_TEXT_MAX], mac[18];
+	struct names names;
+
+	name_ends(s, 0, &names);
+	snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", names.mac[1][0],
+		 names.mac[1][1], names.mac[1][2], names.mac[1][3], names.mac[1][4],
+		 names.mac[1][5]);
+	return json_pack("{s:s, s:s, s:[s], s:i, s:n, s:s}", "name", PLAN_UPLINK_NAME, "mac", mac,
+			 "addresses", ip_format_prefix(&s->uplink.address, address), "mtu",
+			 (int)MTU, "link", "host_interface", names.host);
 }
 
 void uplink_remove(struct supervisor *s)

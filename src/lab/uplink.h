@@ -15,6 +15,8 @@
 
 #include <stdint.h>
 
+#include <jansson.h>
+
 #include "netlab/err.h"
 #include "topo/model.h"
 
@@ -22,8 +24,9 @@ struct supervisor;
 
 /** Sockets in the host's network namespace. */
 struct uplink_host {
-	int rtnl_fd, nft_fd; /**< owned; -1 = the lab has no uplink */
-	uint32_t ifindex;    /**< of the host's end, once it is there; 0 */
+	int rtnl_fd, nft_fd;      /**< owned; -1 = the lab has no uplink */
+	uint32_t ifindex;         /**< of the host's end, once it is there; 0 */
+	struct ip_prefix address; /**< of the node's end, once it has one */
 };
 
 #define UPLINK_HOST_INIT                    \
@@ -44,6 +47,9 @@ int uplink_make_again(struct supervisor *s, struct netlab_err *err);
 
 /** Removes the host's interface: the kernel would, but not before the lab's end is over. */
 void uplink_remove(struct supervisor *s);
+
+/** @return the node's interface to the host as `show` has interfaces, with its "host_interface"; new ref */
+json_t *uplink_report(const struct supervisor *s);
 
 /** @return index of the lab's uplink; SIZE_MAX = it has none */
 size_t uplink_node(const struct topo *t);

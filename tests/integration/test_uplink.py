@@ -130,6 +130,11 @@ def test_nodes_reach_the_world(w):
         equal(len(links), len(before[0]) + 1, "one interface of the lab's on the host", links)
         equal(len(tables), 1, "one table", tables)
         matches(tables[0], "^netlab-nl")
+        told = json.loads(w.netlab("--json", "show", "lab", "out").stdout)["nodes"]["out"]["interfaces"][-1]
+        check(told["name"] == "uplink" and told["host_interface"] in links and told["host_interface"] not in before[0], told)
+        matches(w.netlab("exec", "out", "ip", "-br", "address", "show", "uplink").stdout, rf"\b{told['addresses'][0]}\b")
+        matches(w.netlab("exec", "out", "cat", "/sys/class/net/uplink/address").stdout, f"^{told['mac']}$")
+        matches(w.netlab("show", "lab", "out").stdout, rf"uplink +{told['mac']} .*{told['addresses'][0]}")
         # the world does not get in by itself
         node = json.loads(w.netlab("--json", "show", "lab").stdout)["nodes"]["a"]
         equal(node["kind"], "host", "a")
