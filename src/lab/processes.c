@@ -18,6 +18,7 @@
 #include "lab/lab.h"
 #include "node/init.h"
 #include "sys/fs.h"
+#include "sys/ns_pids.h"
 
 /** What tells a node's processes: its PID namespace or, where that is the lab's, its network namespace. */
 struct node_ns {
@@ -170,20 +171,44 @@ static json_t *sorted(json_t *list)
 	return out;
 }
 
+struct search {
+	const struct node_ns *ns, *found;
+	size_t n;
+};
+
+static bool find_node_ns(void *ctx, ino_t inode)
+{
+	struct search *s = ctx;
+	struct node_ns key = { .inode = inode };
+
+	s->found = inode ? bsearch(&key, s->ns, s->n, sizeof(*s->ns), by_inode) : NULL;
+	return s->found != NULL;
+}
+
+/** Also what runs in PID namespaces that a node's processes have made, a container's or an inner lab's. */
+static const struct node_ns *node_of(const char *pid, ino_t of_lab, const struct node_ns *ns,
+				     size_t n)
+{
+	struct search s = { .ns = ns, .n = n };
+
+	if (!find_node_ns(&s, telling_namespace(pid, of_lab)))
+		(void)sys_pid_ns_above(pid, find_node_ns, &s);
+	return s.found;
+}
+
 static void add_processes(json_t *list, ino_t of_lab, const struct node_ns *ns, size_t n)
 {
 	DIR *proc = opendir("/proc");
 	struct dirent *e;
 
 	while (proc && (e = readdir(proc))) {
-		struct node_ns key, *found;
+		const struct node_ns *found;
 		json_t *process;
 		uint64_t pid;
 
 		if (units_parse_u64(e->d_name, &pid) < 0)
 			continue;
-		key.inode = telling_namespace(e->d_name, of_lab);
-		found = key.inode ? bsearch(&key, ns, n, sizeof(*ns), by_inode) : NULL;
+		found = node_of(e->d_name, of_lab, ns, n);
 		process = found ? read_process(e->d_name, found) : NULL;
 		if (process)
 			json_array_append_new(list, process);

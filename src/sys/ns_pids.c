@@ -132,3 +132,27 @@ int sys_ns_pids(int proc_fd, pid_t host_pid, pid_t **ret, size_t *ret_n)
 	*ret_n = n;
 	return 0;
 }
+
+bool sys_pid_ns_above(const char *pid, sys_pid_ns_fn *fn, void *ctx)
+{
+	bool found = false;
+	struct stat own, st;
+	char path[64];
+	int fd, up;
+
+	snprintf(path, sizeof(path), "/proc/%.20s/ns/pid", pid);
+	if (stat("/proc/self/ns/pid", &own) < 0)
+		return false;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	for (unsigned i = 0; fd >= 0 && i <= DEPTH_MAX && !found; i++) {
+		if (fstat(fd, &st) < 0 || is_same(&st, &own))
+			break;
+		found = i > 0 && fn(ctx, st.st_ino);
+		up = ioctl(fd, NS_GET_PARENT);
+		close(fd);
+		fd = up;
+	}
+	if (fd >= 0)
+		close(fd);
+	return found;
+}

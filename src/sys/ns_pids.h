@@ -6,6 +6,7 @@
 #ifndef NETLAB_SYS_NS_PIDS_H
 #define NETLAB_SYS_NS_PIDS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -19,5 +20,15 @@
  * @return 0; -ESRCH: that process is gone; ...
  */
 int sys_ns_pids(int proc_fd, pid_t host_pid, pid_t **ret, size_t *ret_n);
+
+/** @return whether it is the one that is looked for */
+typedef bool sys_pid_ns_fn(void *ctx, ino_t inode);
+
+/**
+ * Tells the PID namespaces that a process's own was made inside of, from the nearest up to the caller's, which is not told.
+ * @param[in] pid  as /proc has it
+ * @return whether one was it
+ */
+bool sys_pid_ns_above(const char *pid, sys_pid_ns_fn *fn, void *ctx);
 
 #endif

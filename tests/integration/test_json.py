@@ -4,8 +4,9 @@ netlab-test: timeout=700 host"""
 import json
 import os
 import re
+import subprocess
 
-from support import (NETLAB, STATE, Lab, check, equal, main, matches, netlab, netlab_json, run,
+from support import (NETLAB, STATE, Lab, check, equal, main, matches, need_root, netlab, netlab_json, run,
                      topology, wait_for)
 
 
@@ -96,6 +97,18 @@ def test_ps():
     for process in told:
         check(process["state"] == "Z" or os.path.exists(f"/proc/{process['pid']}"), process)
     matches(netlab("ps", lab.name).stdout, r"^NODE +PID +PPID +USER +STATE +COMMAND\n")
+
+
+def test_ps_of_inner_namespaces():
+    """A container's processes, or an inner lab's, are the node's, too."""
+    need_root()
+    lab = Lab(topology({"a": {"privileged": True}, "b": {}}, [["a", "b"]]))
+    with subprocess.Popen([NETLAB, "--state-dir", STATE, "exec", f"{lab.name}:a", "unshare", "-fp", "unshare", "-fp",
+                           "sh", "-c", "echo up; exec sleep 1000"], stdout=subprocess.PIPE, text=True) as process:
+        equal(process.stdout.readline(), "up\n", "a command")
+        told = wait_for(lambda: [p for p in netlab_json("ps", lab.name) if p["command"] == "sleep 1000"], "its line")
+        equal([p["node"] for p in told], ["a"], "whose it is")
+        process.kill()
 
 
 def test_logs():
