@@ -94,6 +94,12 @@ void fate_verdict(const struct tape_record *r, bool replayed, struct verdict *re
 	*ret = v;
 }
 
+/** Duplicated by dice, but there was no room: not for the one, and so not for the other. */
+static bool both_dropped(const struct tape_record *r)
+{
+	return r->fate.dropped && r->fate.duplicated && !r->fate.copy_lost && !r->has_copy;
+}
+
 void fate_comment(struct buf *b, const struct tape_record *r, const struct verdict *v,
 		  enum decision_cause cause)
 {
@@ -116,6 +122,9 @@ void fate_comment(struct buf *b, const struct tape_record *r, const struct verdi
 	if (copy_dropped)
 		buf_printf(b, "%sduplicated, and the copy: drop %s", then,
 			   decision_cause_name(cause_of_drop(&r->copy, false)));
+	if (both_dropped(r))
+		buf_printf(b, "%sduplicated, and the copy: drop %s", then,
+			   decision_cause_name(cause_of_drop(f, false)));
 	if (r->kind == TAPE_LATE)
 		buf_puts(b, " " FATE_LATE_COMMENT);
 }
@@ -129,10 +138,12 @@ void fate_count(struct fate_counts *c, const struct tape_record *r)
 		c->bytes += r->len;
 		c->duplicated += f->duplicated;
 		c->dropped[PIPE_LOSS] += f->copy_lost;
-		c->corrupted += f->corrupted;
+		/* as the link counts: what is lost was not damaged, and its copy, which was never made, is lost as well */
+		c->corrupted += f->corrupted && !f->dropped;
+		c->dropped[f->cause] += both_dropped(r);
 		c->reordered += f->overtakes;
 		if (r->has_copy) {
-			c->corrupted += r->copy.corrupted;
+			c->corrupted += r->copy.corrupted && !r->copy.dropped;
 			c->reordered += r->copy.overtakes;
 			c->marked += r->copy.marked;
 			if (r->copy.dropped)
