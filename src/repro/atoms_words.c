@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* What happened to packets, in words for people. */
 #include <inttypes.h>
+#include <string.h>
 
+#include "base/cleanup.h"
 #include "base/units.h"
 #include "repro/atoms.h"
 #include "repro/expression.h"
 
 enum {
 	SHOWN_BYTES = 8,
+	TEXT_BYTES = 16, /* as many as an expression looks at */
 	TYPE_ARP = 0x0806,
 	ICMP_ECHO = 8,
 	ICMP_REPLY = 0,
@@ -60,7 +63,8 @@ static void print_tcp(struct buf *b, const struct identity *id)
 	bool bare = true;
 
 	if (id->len > 0 && !(id->flags & IDENTITY_SYN)) {
-		buf_printf(b, "TCP segment with %" PRIu32 " bytes", id->len);
+		buf_printf(b, "TCP segment with %" PRIu32 " byte%s", id->len,
+			   id->len == 1 ? "" : "s");
 		return;
 	}
 	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
@@ -87,6 +91,43 @@ static void print_icmp(struct buf *b, const struct identity *id)
 		buf_printf(b, "ICMP packet of type %u", type);
 }
 
+static void print_protocol(struct buf *b, unsigned proto)
+{
+	/* IANA's protocol numbers */
+	static const struct {
+		unsigned proto;
+		const char *name;
+	} known[] = { { 1, "an ICMP" },  { 2, "an IGMP" },  { 6, "a TCP" },      { 17, "a UDP" },
+		      { 47, "a GRE" },   { 50, "an ESP" },  { 58, "an ICMPv6" }, { 89, "an OSPF" },
+		      { 112, "a VRRP" }, { 132, "an SCTP" } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
+		if (known[i].proto == proto) {
+			buf_printf(b, "%s packet", known[i].name);
+			return;
+		}
+	}
+	buf_printf(b, "a packet of IP protocol %u", proto);
+}
+
+/** "a VRRP packet" without its article. */
+static void print_ip(struct buf *b, unsigned proto)
+{
+	_cleanup_buf_ struct buf with = { 0 };
+	const char *text;
+
+	print_protocol(&with, proto);
+	text = buf_text(&with);
+	text = text ? strchr(text, ' ') : NULL;
+	buf_puts(b, text ? text + 1 : "packet");
+}
+
+static void print_fragment(struct buf *b, const struct expression_fragment *f)
+{
+	buf_printf(b, "fragment from byte %" PRIu32 " of ", f->offset);
+	print_protocol(b, f->proto);
+}
+
 static void print_kind(struct buf *b, const struct identity *id)
 {
 	switch (id->kind) {
@@ -94,13 +135,13 @@ static void print_kind(struct buf *b, const struct identity *id)
 		print_tcp(b, id);
 		return;
 	case IDENTITY_UDP:
-		buf_printf(b, "datagram of %" PRIu32 " bytes", id->len);
+		buf_printf(b, "datagram of %" PRIu32 " byte%s", id->len, id->len == 1 ? "" : "s");
 		return;
 	case IDENTITY_ICMP:
 		print_icmp(b, id);
 		return;
 	case IDENTITY_IP:
-		buf_printf(b, "packet of IP protocol %u", id->type);
+		print_ip(b, id->type);
 		return;
 	case IDENTITY_FRAME:
 	case IDENTITY_KINDS:
@@ -160,11 +201,38 @@ static void print_end(struct buf *b, const struct fault *f, bool again)
 	}
 }
 
+/** What somebody may have written is shown as such: "GET /" says more than its digits. */
+static void print_data(struct buf *b, const uint8_t *data, size_t len)
+{
+	size_t shown = len < TEXT_BYTES ? len : TEXT_BYTES, n = 0;
+
+	while (n < shown &&
+	       ((data[n] >= ' ' && data[n] <= '~') || (data[n] && strchr("\n\r\t", data[n]))))
+		n++;
+	if (n == 0 || n < shown) {
+		buf_puts(b, " that begins with 0x");
+		for (size_t i = 0; i < len && i < SHOWN_BYTES; i++)
+			buf_printf(b, "%02x", data[i]);
+		return;
+	}
+	buf_puts(b, " that begins with \"");
+	for (size_t i = 0; i < shown; i++) {
+		char c = (char)data[i];
+
+		if (c == '\n' || c == '\r' || c == '\t')
+			buf_printf(b, "\\%c", c == '\n' ? 'n' : c == '\r' ? 'r' : 't');
+		else
+			buf_printf(b, "%s%c", c == '"' || c == '\\' ? "\\" : "", c);
+	}
+	buf_puts(b, "\"");
+}
+
 /** A packet that is known by its data is named by it, another by its number. */
 static void print_packet(struct buf *b, const struct atom *a, bool with_data, const struct topo *t,
 			 const struct plan *plan, const struct frames *f)
 {
 	const struct identity *id = &a->decision->id;
+	struct expression_fragment fragment;
 	size_t len = 0;
 	const uint8_t *data = with_data ? expression_data(id, &f->bytes[a->frame->at],
 							  a->frame->len, &len)
@@ -175,13 +243,14 @@ static void print_packet(struct buf *b, const struct atom *a, bool with_data, co
 		print_ordinal(b, a->fault.rule.nth[0].first);
 		buf_puts(b, " ");
 	}
-	print_kind(b, id);
+	if (expression_fragment(id, &f->bytes[a->frame->at], a->frame->len, &fragment))
+		print_fragment(b, &fragment);
+	else
+		print_kind(b, id);
 	print_way(b, a, t, plan);
 	if (!data)
 		return;
-	buf_puts(b, " that begins with 0x");
-	for (size_t i = 0; i < len && i < SHOWN_BYTES; i++)
-		buf_printf(b, "%02x", data[i]);
+	print_data(b, data, len);
 	if (a->fault.rule.nth[0].first == 1)
 		return;
 	buf_puts(b, ", when it comes for the ");

@@ -6,7 +6,18 @@
 #include "base/ip.h"
 
 enum {
+	IPV4_LENGTH_AT = 2,
+	IPV4_FRAGMENT_AT = 6,
+	IPV4_PROTO_AT = 9,
+	IPV6_LENGTH_AT = 4,
 	IPV6_NEXT_AT = 6,
+	/* RFC 791: more of them, and where; RFC 8200, 4.5 */
+	IPV4_FRAGMENT_MASK = 0x3fff,
+	IPV4_OFFSET_MASK = 0x1fff,
+	PROTO_FRAGMENT = 44,
+	IPV6_FRAGMENT_AT = IPV6_HEADER + 2,
+	IPV6_FRAGMENT_MASK = 0xfff9,
+	IPV6_OFFSET_MASK = 0xfff8,
 	/* Enough to tell apart what a protocol's header tells apart; an expression has an end, too. */
 	DATA_BYTES = 16,
 	DATA_WORD = 4,
@@ -15,6 +26,32 @@ enum {
 static bool is_v6(const struct identity *id)
 {
 	return id->from.family == IP_V6;
+}
+
+bool expression_fragment(const struct identity *id, const uint8_t *frame, size_t len,
+			 struct expression_fragment *ret)
+{
+	struct expression_fragment f = { 0 };
+	uint16_t type;
+	size_t at = ethernet_payload(frame, len, &type);
+
+	if (id->from.family == IP_V4 && at + IPV4_HEADER_MIN <= len) {
+		f.proto = frame[at + IPV4_PROTO_AT];
+		f.field = get16(frame + at + IPV4_FRAGMENT_AT) & IPV4_FRAGMENT_MASK;
+		f.offset = (f.field & IPV4_OFFSET_MASK) * 8u;
+		f.bytes = get16(frame + at + IPV4_LENGTH_AT);
+		*ret = f;
+		return f.field != 0;
+	}
+	/* only where it follows at once: an expression could not find it elsewhere */
+	if (!is_v6(id) || at + IPV6_HEADER + 8 > len || frame[at + IPV6_NEXT_AT] != PROTO_FRAGMENT)
+		return false;
+	f.proto = frame[at + IPV6_HEADER];
+	f.field = get16(frame + at + IPV6_FRAGMENT_AT) & IPV6_FRAGMENT_MASK;
+	f.offset = f.field & IPV6_OFFSET_MASK;
+	f.bytes = get16(frame + at + IPV6_LENGTH_AT);
+	*ret = f;
+	return true;
 }
 
 const uint8_t *expression_data(const struct identity *id, const uint8_t *frame, size_t len,
@@ -119,14 +156,41 @@ static void print_icmp(struct buf *b, const struct identity *id)
 		buf_printf(b, " and icmp[6:2] = %u", id->seq);
 }
 
+/** Lengths in headers of what was cut into fragments are of the whole, and IPv6's ports are behind another header. */
+static void print_fragment(struct buf *b, const struct identity *id,
+			   const struct expression_fragment *f)
+{
+	print_hosts(b, id);
+	if (!is_v6(id)) {
+		buf_printf(b, " and ip proto %u and ip[6:2] & 0x%x = 0x%x and ip[2:2] = %u",
+			   f->proto, IPV4_FRAGMENT_MASK, f->field, f->bytes);
+		return;
+	}
+	buf_printf(
+		b,
+		" and ip6[6] = %u and ip6[40] = %u and ip6[42:2] & 0x%x = 0x%x and ip6[4:2] = %u",
+		PROTO_FRAGMENT, f->proto, IPV6_FRAGMENT_MASK, f->field, f->bytes);
+	for (unsigned i = 0; i < 2 && f->offset == 0; i++) {
+		if (id->port[i])
+			buf_printf(b, " and ip6[%u:2] = %u", IPV6_HEADER + 8 + 2 * i, id->port[i]);
+	}
+}
+
 void expression_format(struct buf *b, const struct identity *id, bool with_data,
 		       const uint8_t *frame, size_t len)
 {
 	size_t data_len = 0;
 	const uint8_t *data = with_data ? expression_data(id, frame, len, &data_len) : NULL;
+	struct expression_fragment fragment;
 
 	if (id->vlan)
 		buf_printf(b, "vlan %u and ", id->vlan);
+	if (expression_fragment(id, frame, len, &fragment)) {
+		print_fragment(b, id, &fragment);
+		if (data)
+			print_data(b, id, data, data_len);
+		return;
+	}
 	switch (id->kind) {
 	case IDENTITY_TCP:
 		print_hosts(b, id);

@@ -89,6 +89,36 @@ static size_t make_arp(uint8_t *f)
 	return 42;
 }
 
+/** A fragment of a UDP packet of IPv4: `field` as in its header; the payload behind that. */
+static size_t make_fragment4(uint8_t *f, uint16_t field)
+{
+	size_t len = make_udp4(f, 0x66726167);
+
+	f[20] = (uint8_t)(field >> 8);
+	f[21] = (uint8_t)field;
+	return len;
+}
+
+static size_t make_fragment6(uint8_t *f, uint16_t field)
+{
+	memset(f, 0, 78);
+	f[12] = 0x86;
+	f[13] = 0xdd;
+	f[14] = 0x60;
+	f[19] = 24;
+	f[20] = 44;
+	f[22] = f[38] = 0xfd;
+	f[53] = 1;
+	f[54] = 17;
+	f[56] = (uint8_t)(field >> 8);
+	f[57] = (uint8_t)field;
+	f[62] = 0x90;
+	f[64] = 0x1b;
+	f[65] = 0x58;
+	f[66] = 15;
+	return 78;
+}
+
 static bool matches(const char *expression, const uint8_t *frame, size_t len)
 {
 	struct sys_match m = { 0 };
@@ -105,7 +135,7 @@ static bool matches(const char *expression, const uint8_t *frame, size_t len)
 /** The expression of each frame finds it, and, with data, none of the others. */
 static void test_expressions(void **state)
 {
-	enum { FRAMES = 10 };
+	enum { FRAMES = 16 };
 	static uint8_t frames[FRAMES][128];
 	struct identity_table *t = identity_table_new();
 	struct identity ids[FRAMES];
@@ -122,6 +152,13 @@ static void test_expressions(void **state)
 	len[7] = make_echo4(frames[7], 3);
 	len[8] = make_echo4(frames[8], 4);
 	len[9] = make_arp(frames[9]);
+	/* first, middle and last: the headers' lengths and ports are of the whole, or not there */
+	len[10] = make_fragment4(frames[10], 0x2000);
+	len[11] = make_fragment4(frames[11], 0x2001);
+	len[12] = make_fragment4(frames[12], 0x0002);
+	len[13] = make_fragment6(frames[13], 0x0001);
+	len[14] = make_fragment6(frames[14], 0x0009);
+	len[15] = make_fragment6(frames[15], 0x0010);
 	for (size_t i = 0; i < FRAMES; i++)
 		assert_int_equal(identify(t, frames[i], len[i], &ids[i]), 0);
 	for (size_t i = 0; i < FRAMES; i++) {
@@ -243,6 +280,54 @@ static void test_atoms(void **state)
 	end(&b);
 }
 
+/** One decision about one frame, in words. */
+static void assert_words(size_t (*make)(uint8_t *f, uint16_t arg), uint16_t arg, const char *want)
+{
+	static const char lost[] = DECISIONS_HEAD "\n" LINE("1", "drop", "loss") "end 1\n";
+	struct identity_table *t = identity_table_new();
+	_cleanup_buf_ struct buf words = { 0 };
+	struct bed b = { 0 };
+
+	begin(&b, lost, true);
+	b.frames.items[0].len = b.frames.items[0].wire_len = (uint32_t)make(b.frames.bytes, arg);
+	assert_int_equal(
+		identify(t, b.frames.bytes, b.frames.items[0].len, &b.decisions.items[0].id), 0);
+	identity_table_free(t);
+	atoms_describe(&words, &b.atoms, (const size_t[]){ 0 }, 1, b.topo, b.plan, &b.frames);
+	assert_string_equal(buf_text(&words), want);
+	end(&b);
+}
+
+static size_t make_text(uint8_t *f, uint16_t arg)
+{
+	static const char *const texts[] = { "GET /a \"b\\\"\r\n and more",
+					     "ok\x7f"
+					     "fine",
+					     "\n" };
+
+	return make_tcp4(f, 0x10, texts[arg]);
+}
+
+static void test_words(void **state)
+{
+	(void)state;
+	assert_words(make_text, 0,
+		     "the TCP segment with 22 bytes from a to b port 7000 that begins with "
+		     "\"GET /a \\\"b\\\\\\\"\\r\\n an\" is lost");
+	assert_words(make_text, 1,
+		     "the TCP segment with 7 bytes from a to b port 7000 that begins with "
+		     "0x6f6b7f66696e65 is lost");
+	assert_words(
+		make_text, 2,
+		"the TCP segment with 1 byte from a to b port 7000 that begins with \"\\n\" is lost");
+	assert_words(
+		make_fragment4, 0x2000,
+		"the fragment from byte 0 of a UDP packet from a to b port 7000 that begins with "
+		"\"frag\" is lost");
+	assert_words(make_fragment4, 0x0002,
+		     "the first fragment from byte 16 of a UDP packet from a to b is lost");
+}
+
 static void test_packet_that_is_not_there(void **state)
 {
 	static const char decisions[] = DECISIONS_HEAD "\n" LINE("2", "drop", "loss") "end 1\n";
@@ -322,6 +407,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_expressions),
 		cmocka_unit_test(test_atoms),
+		cmocka_unit_test(test_words),
 		cmocka_unit_test(test_packet_that_is_not_there),
 		cmocka_unit_test(test_without_dice),
 	};
