@@ -97,6 +97,22 @@ static void explain(const struct libpcap *lib, pcap_t *pcap, const char *express
 		(void)err_hint(err, "something is missing at its end; see pcap-filter(7)");
 }
 
+/**
+ * Whether it asks for what is no part of the frame, as the kernel's filters have it at negative places (SKF_AD_OFF): for libpcap
+ * "inbound" means the way through a socket. Of a frame by itself neither that nor its contrary is ever true.
+ */
+static bool asks_beyond_frame(const struct bpf_program *p)
+{
+	for (unsigned i = 0; i < p->bf_len; i++) {
+		const struct bpf_insn *in = &p->bf_insns[i];
+
+		if (BPF_CLASS(in->code) == BPF_LD && BPF_MODE(in->code) == BPF_ABS &&
+		    (int32_t)in->k < 0)
+			return true;
+	}
+	return false;
+}
+
 int sys_match_compile(const char *expression, struct sys_match *ret, struct netlab_err *err)
 {
 	const struct libpcap *lib = libpcap_load(err);
@@ -116,6 +132,14 @@ int sys_match_compile(const char *expression, struct sys_match *ret, struct netl
 	} else if (program.bf_len > BPF_MAXINSNS) {
 		(void)err_set(err, EINVAL, "'%.200s' becomes %u instructions; the kernel takes %d",
 			      expression, program.bf_len, BPF_MAXINSNS);
+		(void)err_class(err, NETLAB_EXIT_INVALID);
+		r = -EINVAL;
+	} else if (asks_beyond_frame(&program)) {
+		(void)err_set(err, EINVAL,
+			      "'%.200s' asks for what is not in a packet: which way it goes",
+			      expression);
+		(void)err_hint(err, "leave out 'inbound' and 'outbound': rules and events have "
+				    "'from', captures an interface for each direction");
 		(void)err_class(err, NETLAB_EXIT_INVALID);
 		r = -EINVAL;
 	} else {

@@ -60,6 +60,7 @@ def test_interface_count_and_filter():
     equal(read(path, "icmp.seq"), [("a:eth0 out", str(i)) for i in (1, 2, 3, 4)])
     done = netlab("capture", f"{lab.name}:a--b", "tcp", "bla", status=2)
     matches(done.stderr, "'tcp bla' is no pcap expression .*syntax error")
+    matches(netlab("capture", f"{lab.name}:a:eth0", "inbound", status=2).stderr, "which way it goes .*for each direction")
     matches(netlab("capture", f"{lab.name}:a:eth7", status=1).stderr, "has no interface 'eth7'")
     matches(netlab("capture", f"{lab.name}:a--c", status=1).stderr, "no link 'a--c'")
     matches(netlab("capture", "-c", "0", "a--b", status=2).stderr, "--count: '0' is no number of packets")

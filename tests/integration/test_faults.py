@@ -297,6 +297,7 @@ def test_bad_rules():
     matches(netlab("up", path, status=4).stderr, "netem cannot do fault rules")
     lab = pair()
     matches(add_fails(lab, "--match", "tcp prt 80", "--do", "drop"), "at 'prt', character 5")
+    matches(add_fails(lab, "--match", "not inbound", "--do", "drop"), "which way it goes .*rules and events have 'from'")
     matches(add_fails(lab, "--from", "c", "--do", "drop", status=1), "has no node 'c'.*its nodes: a, b")
     matches(fault(lab, "add", f"{lab.name}:wam", "--do", "drop", status=1).stderr, "has no link 'wam'.*did you mean 'wan'")
     matches(add_fails(lab, "--nth", "0", "--do", "drop"), "\"0\" is no number of a packet")

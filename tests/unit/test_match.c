@@ -30,6 +30,8 @@ static void test_compile(void **state)
 		{ "tpc port 80", "'tpc port 80' is no pcap expression" },
 		{ "udp dst port 99999", "no pcap expression" },
 		{ "(icmp", "syntax error" },
+		{ "inbound", "'inbound' asks for what is not in a packet" },
+		{ "udp and not outbound", "which way it goes" },
 	};
 
 	(void)state;
