@@ -43,34 +43,46 @@ static bool read_count(const char *text, json_int_t *ret)
 	return *end == '\0' && errno == 0;
 }
 
-/* "drop", "corrupt=byte:60", "delay=200ms", "hold=3". NULL with c->err. */
-static json_t *read_action(struct cli *c, const char *text)
+static bool is_word(const char *text, size_t len, const char *word)
 {
-	const char *value = strchr(text, '='), *place;
-	size_t len = value ? (size_t)(value++ - text) : strlen(text);
+	return strlen(word) == len && strncmp(text, word, len) == 0;
+}
+
+/* "corrupt=byte:60", "delay=200ms", "hold=3". @return NULL: none of them */
+static json_t *read_action_with(const char *text, size_t len, const char *value)
+{
+	const char *place = strchr(value, ':');
 	json_int_t n;
 
-	if (!value)
-		return json_string(text);
-	place = strchr(value, ':');
-	if (strncmp(text, "delay", len) == 0 && len == strlen("delay"))
+	if (is_word(text, len, "delay"))
 		return json_pack("{s:s}", "delay", value);
-	if ((strncmp(text, "hold", len) == 0 && len == strlen("hold")) ||
-	    (strncmp(text, "hold_until", len) == 0 && len == strlen("hold_until"))) {
-		if (read_count(value, &n))
-			return json_pack("{s:I}", "hold_until", n);
-	} else if (strncmp(text, "corrupt", len) == 0 && len == strlen("corrupt") && place &&
-		   read_count(place + 1, &n)) {
-		if (strncmp(value, "bit:", 4) == 0)
-			return json_pack("{s:{s:I}}", "corrupt", "bit", n);
-		if (strncmp(value, "byte:", 5) == 0)
-			return json_pack("{s:{s:I}}", "corrupt", "byte", n);
+	if (is_word(text, len, "hold") || is_word(text, len, "hold_until"))
+		return read_count(value, &n) ? json_pack("{s:I}", "hold_until", n) : NULL;
+	if (!is_word(text, len, "corrupt") || !place || !read_count(place + 1, &n))
+		return NULL;
+	if (strncmp(value, "bit:", 4) == 0)
+		return json_pack("{s:{s:I}}", "corrupt", "bit", n);
+	return strncmp(value, "byte:", 5) == 0 ? json_pack("{s:{s:I}}", "corrupt", "byte", n)
+					       : NULL;
+}
+
+/* What --do says. NULL with c->err. */
+static json_t *read_action(struct cli *c, const char *text)
+{
+	static const char *const plain[] = { "drop", "duplicate", "corrupt" };
+	const char *value = strchr(text, '=');
+	json_t *action = value ? read_action_with(text, (size_t)(value - text), value + 1) : NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(plain); i++) {
+		if (strcmp(text, plain[i]) == 0)
+			action = json_string(text);
 	}
-	(void)usage(c,
-		    "it is one of drop, duplicate, corrupt, corrupt=bit:N, corrupt=byte:N, "
-		    "delay=T, hold=N",
-		    "'--do %s' is nothing that can be done to a packet", text);
-	return NULL;
+	if (!action)
+		(void)usage(c,
+			    "it is one of drop, duplicate, corrupt, corrupt=bit:N, corrupt=byte:N, "
+			    "delay=T, hold=N",
+			    "'--do %s' is nothing that can be done to a packet", text);
+	return action;
 }
 
 static int add_count(struct cli *c, json_t *rule, enum cli_option_id id, const char *key)

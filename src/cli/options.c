@@ -129,7 +129,10 @@ static const char *usage_line(char ret[static 256], const struct cli_command *cm
 	/* a synopsis of two lines is indented for --help */
 	for (const char *p = cmd->synopsis; *p && n < 255; p++) {
 		char ch = *p == '\n' ? ' ' : *p;
+		const char *next = p + strspn(p, "\n ");
 
+		if (n < 250 && *p == '\n' && strncmp(next, "netlab ", strlen("netlab ")) == 0)
+			n += snprintf(&ret[n], 256 - (size_t)n, ", or");
 		if (ch != ' ' || ret[n - 1] != ' ')
 			ret[n++] = ch;
 	}

@@ -100,6 +100,8 @@ static void test_refused(void **state)
 		{ { "add", "ring:a--b", "--do", "corrupt=word:3" },
 		  "'--do corrupt=word:3' is nothing" },
 		{ { "add", "ring:a--b", "--do", "hold=x" }, "'--do hold=x' is nothing" },
+		{ { "add", "ring:a--b", "--do", "delay" }, "'--do delay' is nothing" },
+		{ { "add", "ring:a--b", "--do", "lose" }, "one of drop, duplicate, corrupt," },
 		{ { "add", "ring:a--b", "--do", "drop", "--every", "x" },
 		  "--every 'x' is no number" },
 		{ { "add", "ring:a--b", "--do", "drop", "--all" }, "it does not take --all" },
