@@ -96,7 +96,7 @@ static void warn(struct cli *c, const json_t *stats)
 		 buf_text(&b) ? buf_text(&b) : "some", lost == 1 ? "" : "s", worst);
 }
 
-int cli_final_stats(struct cli *c, const char *lab, FILE *out, int status)
+int cli_final_stats(struct cli *c, const char *lab, FILE *out, bool replayed, int status)
 {
 	bool strict = cli_has(c, OPT_STRICT), asked = strict || out;
 	json_t *stats = NULL, *shown = NULL;
@@ -112,7 +112,8 @@ int cli_final_stats(struct cli *c, const char *lab, FILE *out, int status)
 			(void)fclose(out);
 		goto end;
 	}
-	cli_note_idle_faults(c, json_object_get(stats, "faults"));
+	if (!replayed)
+		cli_note_idle_faults(c, json_object_get(stats, "faults"));
 	if (c->verbose)
 		print_table(c, stats, shown);
 	if (out)

@@ -20,11 +20,12 @@ int cli_final_stats_open(struct cli *c, FILE **ret);
 
 /**
  * Looks at the statistics of a lab whose command has ended.
- * @param[in] out     of cli_final_stats_open()
- * @param[in] status  exit code of the command
+ * @param[in] out       of cli_final_stats_open()
+ * @param[in] replayed  fault rules do nothing in this lab, so none is missed
+ * @param[in] status    exit code of the command
  * @return the exit code of the whole: `status`, unless that is 0 and --strict finds that the host was too slow (6), or
  *         netlab itself failed at what was asked of it (125)
  */
-int cli_final_stats(struct cli *c, const char *lab, FILE *out, int status);
+int cli_final_stats(struct cli *c, const char *lab, FILE *out, bool replayed, int status);
 
 #endif

@@ -219,7 +219,7 @@ int cli_run(struct cli *c, struct cli_run *run)
 	code = cli_recording_close(c, t->name, &recording, command);
 	why.incomplete = code != command;
 	code = bundle(c, t, &recording, &why, code);
-	code = cli_final_stats(c, t->name, stats, code);
+	code = cli_final_stats(c, t->name, stats, run->up.replay != NULL, code);
 	if (command == 0 && code)
 		run->end = code == NETLAB_EXIT_UNTRUSTED ? CLI_RUN_UNTRUSTED : CLI_RUN_FAILED;
 	return take_down(c, run, code);

@@ -135,7 +135,8 @@ def test_faults_and_cuts_are_decisions():
     directory, first = record(path, "ping", "-q", "-i", "0.1", "-c", "12", "-W", "1", "10.0.0.1",
                               options=["--in", "a"])
     again = new_dir()
-    netlab("replay", directory, "--record", again, status=None)
+    done = netlab("replay", directory, "--record", again, status=None)
+    check("has matched no packet" not in done.stderr, done.stderr)
     equal(words(again), words(directory))
     equal(sum(w[3] == "drop" for w in words(again) if w[1] == "->") >= 4, True)
     check(any("delay=+50000000ns" in w[3] for w in words(again)), words(again))
