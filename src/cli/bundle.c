@@ -115,15 +115,20 @@ static int write_json(int dir_fd, const char *file, json_t *doc, struct netlab_e
 
 static json_t *repro(struct cli *c, const struct topo *t, const struct cli_bundle_why *why)
 {
-	json_t *command = json_array();
+	json_t *command = json_array(), *replay = json_pack("[s,s,s]", "netlab", "replay", ".");
 
 	for (const char *const *arg = c->tail; arg && *arg; arg++)
 		json_array_append_new(command, cli_json_text(*arg, strlen(*arg)));
-	return json_pack("{s:i, s:s, s:s, s:i, s:i, s:s, s:o, s:o, s:s?, s:[s,s,s]}", "format", 1,
+	/* what hung would hang again */
+	if (c->value[OPT_TIMEOUT]) {
+		json_array_append_new(replay, json_string("--timeout"));
+		json_array_append_new(replay, json_string(c->value[OPT_TIMEOUT]));
+	}
+	return json_pack("{s:i, s:s, s:s, s:i, s:i, s:s, s:o, s:o, s:s?, s:o}", "format", 1,
 			 "netlab", NETLAB_VERSION, "why", reason(why), "exit_code", why->status,
 			 "timeline_errors", (int)why->timeline_errors, "lab", t->name, "seed",
 			 cli_json_u64(t->seed), "command", command, "in", c->value[OPT_IN],
-			 "replay", "netlab", "replay", ".");
+			 "replay", replay);
 }
 
 int cli_bundle_fill(struct cli *c, const struct topo *t, const char *path,

@@ -52,7 +52,7 @@ def agree(directory, stats):
         for _, comment, _ in mine:
             check(comment == "" or comment.startswith("netlab: "), comment)
             for cause, words in DROPS.items():
-                comments[cause] += words in comment
+                comments[cause] += comment.count(words)
             comments["duplicated"] += "dup" in comment
             comments["corrupted"] += comment.count("corrupt=")
         equal(len(mine), link["offered"], arrow, "packets")
@@ -89,6 +89,27 @@ def test_counts_and_comments():
         with open(f"{directory}/topology.json", encoding="utf-8") as kept:
             equal(kept.read(), given.read())
     equal(load(f"{directory}/statistics.json")["links"], load(stats)["links"])
+
+
+BURST = ("import socket\ns = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+         "for n in range(2000): s.sendto(b'%d' % n * 100, ('10.0.0.1', 4433))")
+
+
+def test_summary_and_statistics():
+    """Copies and damage of what a full queue drops: all three tell the same."""
+    directory = new_dir()
+    stats = f"{directory}.stats"
+    path = pair(delay="1ms", loss="5%", duplicate="30%", corrupt="30%", rate="20mbit", queue="10packets")
+    netlab("run", path, "--record", directory, "--stats", stats, "--in", "a", "--", "python3", "-c", BURST)
+    agree(directory, load(stats))
+    there = load(stats)["links"]["a--b"]["->"]
+    check(there["dropped_queue"] > 100 and there["duplicated"] > 100, there)
+    for arrow, counted in load(f"{directory}/summary.json")["links"]["a--b"].items():
+        link = load(stats)["links"]["a--b"][arrow]
+        equal(counted.pop("packets"), link["offered"], arrow)
+        equal(counted.pop("bytes"), link["bytes_offered"], arrow)
+        for key, value in counted.items():
+            equal(value, link[key], arrow, key)
 
 
 def test_same_seed_same_decisions():
@@ -215,6 +236,10 @@ def test_full_disk():
     with tmpfs("size=64k,ro") as where:
         done = netlab("run", pair(), "--record", f"{where}/rec", "--", "true", status=125)
         matches(done.stderr, r"recording to '.*/rec': Read-only file system")
+        lab = Lab(pair())
+        matches(netlab("record", "start", where, lab.name, status=1).stderr,
+                f"recording to '{where}': writing 'topology.json': Read-only file system")
+        lab.down()
 
 
 def test_refusals():
@@ -259,6 +284,7 @@ def test_bundle():
         matches(done.stderr, f"what is known of this failure is in {directory}")
         repro = load(f"{directory}/repro.json")
         equal((repro["why"], repro["exit_code"], repro["seed"], repro["command"]), (why, status, 7, command))
+        equal(repro["replay"], ["netlab", "replay", ".", "--timeout", time])
         check(load(f"{directory}/summary.json")["complete"])
         check(load(f"{directory}/show.json")["nodes"]["a"])
         check(load(f"{directory}/statistics.json")["links"])
