@@ -187,7 +187,10 @@ NETLAB_API int netlab_spawn(struct netlab_lab *lab, const char *node, const char
 			    const struct netlab_exec_options *options, struct netlab_process **ret,
 			    struct netlab_err *err);
 
-/** Sends it SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2 or SIGKILL. @return 0; -ESRCH when it has ended */
+/**
+ * Sends it SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2 or SIGKILL.
+ * @return 0; -ESRCH when it has ended; -EINVAL another signal
+ */
 NETLAB_API int netlab_process_signal(struct netlab_process *p, int signo);
 
 /**

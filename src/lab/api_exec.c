@@ -54,6 +54,15 @@ static void describe(struct lab_exec_options *e, struct netlab_lab *lab, const c
 	e->env = o->env;
 }
 
+static int check_command(const char *const *argv, struct netlab_err *err)
+{
+	if (argv && argv[0])
+		return 0;
+	(void)err_set(err, EINVAL, "there is no command to run: its argv is empty");
+	(void)err_hint(err, "argv is the program and its arguments, and NULL");
+	return err_class(err, NETLAB_EXIT_USAGE);
+}
+
 int netlab_exec(struct netlab_lab *lab, const char *node, const char *const *argv,
 		const struct netlab_exec_options *options, int *ret_status, struct netlab_err *err)
 {
@@ -62,6 +71,9 @@ int netlab_exec(struct netlab_lab *lab, const char *node, const char *const *arg
 	int r;
 
 	err = api_err(err);
+	r = check_command(argv, err);
+	if (r < 0)
+		return r;
 	if (!options || !options->redirect) {
 		describe(&e, lab, node, argv, options);
 		return lab_exec(&e, ret_status, err);
@@ -134,7 +146,7 @@ int netlab_spawn(struct netlab_lab *lab, const char *node, const char *const *ar
 		 const struct netlab_exec_options *options, struct netlab_process **ret,
 		 struct netlab_err *err)
 {
-	struct netlab_process *p = calloc(1, sizeof(*p));
+	struct netlab_process *p;
 	pid_t self = getpid();
 	struct lab_exec_options e;
 	sigset_t passed_on, before;
@@ -142,6 +154,10 @@ int netlab_spawn(struct netlab_lab *lab, const char *node, const char *const *ar
 
 	err = api_err(err);
 	*ret = NULL;
+	r = check_command(argv, err);
+	if (r < 0)
+		return r;
+	p = calloc(1, sizeof(*p));
 	if (!p) {
 		(void)err_set(err, ENOMEM, "out of memory");
 		return -ENOMEM;
@@ -183,6 +199,12 @@ int netlab_spawn(struct netlab_lab *lab, const char *node, const char *const *ar
 
 int netlab_process_signal(struct netlab_process *p, int signo)
 {
+	sigset_t passed_on;
+
+	/* of any other it is the helper that would die, and not the command */
+	sys_relay_set(&passed_on);
+	if (signo != SIGKILL && (signo == SIGWINCH || sigismember(&passed_on, signo) != 1))
+		return -EINVAL;
 	return p->ended ? -ESRCH : sys_pidfd_signal(p->pidfd, signo);
 }
 

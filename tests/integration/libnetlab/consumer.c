@@ -131,6 +131,8 @@ static void commands(struct netlab_lab *lab)
 			      NULL };
 	const char *both[] = { "sh", "-c", "echo out; echo err >&2; echo out", NULL };
 	const char *missing[] = { "no-such-program", NULL }, *cat[] = { "cat", NULL };
+	const char *nothing[] = { NULL };
+	struct netlab_process *p = NULL;
 	struct netlab_exec_options o = {};
 	char *output = NULL, answer[64] = "";
 	int status = -1, in[2], out[2];
@@ -170,6 +172,10 @@ static void commands(struct netlab_lab *lab)
 	CHECK(strstr(err.message, "nobody") != NULL);
 	CHECK(netlab_exec_output(lab, "nobody", say, &output, NULL, &status, &err) == -ENOENT);
 	CHECK(output == NULL);
+	CHECK(netlab_exec(lab, "a", nothing, NULL, &status, &err) == -EINVAL);
+	CHECK(err.exit == NETLAB_EXIT_USAGE && strstr(err.message, "no command") != NULL);
+	CHECK(netlab_exec_output(lab, "a", nothing, &output, NULL, &status, &err) == -EINVAL);
+	CHECK(netlab_spawn(lab, "a", nothing, NULL, &p, &err) == -EINVAL && p == NULL);
 }
 
 static void processes(struct netlab_lab *lab)
@@ -186,6 +192,9 @@ static void processes(struct netlab_lab *lab)
 
 	MUST(netlab_spawn(lab, "a", wait_for_ever, NULL, &p, &err));
 	CHECK(netlab_process_wait(p, 0, &status, &err) == -ETIME);
+	CHECK(netlab_process_signal(p, SIGALRM) == -EINVAL);
+	CHECK(netlab_process_signal(p, SIGRTMIN) == -EINVAL);
+	CHECK(netlab_process_signal(p, 12345) == -EINVAL);
 	CHECK(netlab_process_signal(p, SIGTERM) == 0);
 	MUST(netlab_process_wait(p, 20000, &status, &err));
 	CHECK(status == 128 + SIGTERM);
