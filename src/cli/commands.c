@@ -114,9 +114,9 @@ const struct cli_command cli_commands[] = {
 			"--record: every seed is recorded as by 'run --record'; DIR/seed-N of those that fail is kept.\n"
 			"--resume: a sweep that was interrupted, kill -9 included, goes on: FILE, made where it is not\n"
 			"there, or the DIR of --record has what is done. That of another sweep is refused.\n"
-			"Exit code 0: all passed; 1: some failed; 6: none failed, but this host was too slow to trust\n"
-			"some (--strict); 125: netlab itself failed; 126, 127: CMD cannot be executed or is not found;\n"
-			"128 + N: ended by signal N.\n",
+			"Exit code 0: all passed; 1: some failed; 2: wrong usage; 3: TOPO cannot be used; 6: none failed,\n"
+			"but this host was too slow to trust some (--strict); 125: netlab itself failed; 126, 127: CMD\n"
+			"cannot be executed or is not found; 128 + N: ended by signal N.\n",
 		.example = "netlab sweep topology.json --seeds 1..200 --timeout 10s -- ./test.sh",
 		.options = (UP_OPTIONS & ~OPT_BIT(OPT_SEED)) | OPT_BIT(OPT_IN) |
 			   OPT_BIT(OPT_STRICT) | OPT_BIT(OPT_RECORD) | OPT_BIT(OPT_SEEDS) |
@@ -143,8 +143,9 @@ const struct cli_command cli_commands[] = {
 			"or when the time of --timeout, which each run has for itself, is up. --tries (default: as often as\n"
 			"the whole suggests): for failures that come only now and then. The result is run ten times at the\n"
 			"end. Ctrl-C writes what is left until then.\n"
-			"Exit code 0: done; 1: it did not fail with all of it, fails with nothing, or failed but once; 125:\n"
-			"netlab itself failed; 126, 127: CMD cannot be executed or is not found; 128 + N: ended by signal N.\n",
+			"Exit code 0: done; 1: it did not fail with all of it, fails with nothing, or failed but once; 2: wrong\n"
+			"usage; 3: DIR cannot be used; 125: netlab itself failed; 126, 127: CMD cannot be executed or is not\n"
+			"found; 128 + N: ended by signal N.\n",
 		.example = "netlab shrink trouble --timeout 5s -- ./test.sh",
 		.options = OPT_BIT(OPT_JOBS) | OPT_BIT(OPT_TRIES) | OPT_BIT(OPT_TIMEOUT) |
 			   OPT_BIT(OPT_OUTPUT) | OPT_BIT(OPT_IN),

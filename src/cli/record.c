@@ -43,6 +43,7 @@ static int start(struct cli *c)
 	r = c->backend->record_start(c->state_dir, lab, fd, &c->err);
 	if (r < 0) {
 		record_dir_discard(made ? dir : NULL, fd);
+		(void)err_wrap(&c->err, "recording to '%s'", dir);
 		return cli_fail(c, &c->err);
 	}
 	close(fd);

@@ -123,6 +123,11 @@ static void add_cut(struct buf *b, const struct sweep_account *a)
 		buf_printf(b, ": %s", a->cut);
 	else if (a->stopped)
 		buf_puts(b, ": --until-fail");
+	if (a->records->fd >= 0 && !a->stopped) {
+		buf_puts(b, "; --resume ");
+		cli_add_word(b, a->records->path);
+		buf_puts(b, " goes on");
+	}
 	buf_puts(b, "\n");
 }
 

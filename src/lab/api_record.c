@@ -4,6 +4,7 @@
 
 #include <unistd.h>
 
+#include "base/err.h"
 #include "lab/api.h"
 #include "repro/record_dir.h"
 
@@ -17,11 +18,12 @@ int netlab_record_start(struct netlab_lab *lab, const char *dir, struct netlab_e
 	if (r < 0)
 		return r;
 	r = lab_record_start(lab->state_dir, lab->name, fd, err);
-	if (r < 0)
+	if (r < 0) {
 		record_dir_discard(made ? dir : NULL, fd);
-	else
-		(void)close(fd);
-	return r;
+		return err_wrap(err, "recording to '%s'", dir);
+	}
+	(void)close(fd);
+	return 0;
 }
 
 int netlab_record_stop(struct netlab_lab *lab, char **ret, struct netlab_err *err)

@@ -204,8 +204,11 @@ static int read_packets(const struct record_dir *d, const struct identities *ids
 			(void)close(fd);
 		}
 	}
-	if (!r.file)
-		return err_errno(err, e, "opening '%s/" RECORD_PACKETS "'", d->path);
+	if (!r.file) {
+		(void)err_errno(err, e, "opening '%s/" RECORD_PACKETS "'", d->path);
+		(void)err_class(err, NETLAB_EXIT_INVALID);
+		return e;
+	}
 	r.block = malloc(BLOCK_MAX);
 	e = r.block ? read_all(&r) : -ENOMEM;
 	(void)fclose(r.file);

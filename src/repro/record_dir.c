@@ -312,7 +312,8 @@ static int read_summary(struct record_dir *d, struct netlab_err *err)
 	if (r == -ENOENT) {
 		(void)err_set(
 			err, ENODATA,
-			"the recording is incomplete: it goes on, or its recorder was killed");
+			"the recording is incomplete: it goes on, or its recorder was killed or had no room");
+		(void)err_hint(err, "end it by `netlab record stop`, or record anew");
 		(void)err_where(err, "%s", d->path);
 		(void)err_class(err, NETLAB_EXIT_INVALID);
 		return -ENODATA;
@@ -326,6 +327,7 @@ static int read_summary(struct record_dir *d, struct netlab_err *err)
 		return 0;
 	why = json_string_value(json_object_get(d->summary, "error"));
 	(void)err_set(err, ENODATA, "the recording is incomplete: %s", why ? why : "unknown why");
+	(void)err_hint(err, "record anew");
 	return at(d, RECORD_SUMMARY, err), -ENODATA;
 }
 
