@@ -227,8 +227,9 @@ static int try_whole(struct shrinking *s, struct shrink_rate *ret)
 	return give_up(
 		s,
 		"it may fail seldom (--tries), or by something else than what happened to packets",
-		"with all %zu recorded decisions it did not fail in %u runs, said as rules or replayed",
-		s->decisions.n, ret->of);
+		"with %s it did not fail in %u runs, said as rules or replayed",
+		s->decisions.n == 1 ? "the one recorded decision" : "all recorded decisions",
+		ret->of);
 }
 
 static unsigned choose_tries(const struct shrink_rate *whole)
@@ -251,9 +252,13 @@ static int measure_none(struct shrinking *s, unsigned runs, struct shrink_rate *
 	ret->of += more.of;
 	if (code || ret->failed == 0)
 		return code;
-	return give_up(s, "what happened to packets is not its cause; is the command right?",
-		       "it fails without any of the recorded decisions as well, in %u of %u runs",
-		       ret->failed, ret->of);
+	return give_up(
+		s,
+		ret->failed == ret->of
+			? "what happened to packets is not its cause; is the command right?"
+			: "it fails by itself now and then: where that is a matter of time, give it more, or take fewer --jobs",
+		"it fails without any of the recorded decisions as well, in %u of %u runs",
+		ret->failed, ret->of);
 }
 
 /** How often what is left fails, and whether that is more than without it. */

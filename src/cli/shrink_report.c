@@ -181,7 +181,7 @@ static void note_doubt(const struct shrinking *s, const struct shrink_rates *r)
 			"warning: that may be chance: if it failed as often without them, %.0f of 100 such "
 			"comparisons would come out like this; give it more --tries",
 			100 * chance);
-	else if (r->result.failed < r->result.of && !s->c->value[OPT_TRIES])
+	else if (s->ddmin.n_kept > 1 && r->result.failed < r->result.of && !s->c->value[OPT_TRIES])
 		cli_note(
 			s->c,
 			"it fails now and then: with more --tries (now %u) fewer decisions may be left",
@@ -205,7 +205,8 @@ static void print_text(const struct shrinking *s, const char *words, const struc
 			one ? "it" : "them", r->result.failed, r->result.of, at_least(&r->result),
 			r->whole.failed, r->whole.of, r->none.failed, r->none.of);
 	}
-	(void)fprintf(out, " %zu candidates in %.1f s.\n", s->n_candidates,
+	(void)fprintf(out, " %zu candidate%s in %.1f s.\n", s->n_candidates,
+		      s->n_candidates == 1 ? "" : "s",
 		      (double)(sys_monotonic_ns() - s->start_ns) / 1e9);
 }
 
