@@ -141,6 +141,20 @@ static inline void netlab_test_name(const char *base, char *ret, size_t size)
 	(void)snprintf(ret, size, "%.30s.%ld.%u", base, (long)getpid(), ++count);
 }
 
+/** @return whether a text is one. Private. */
+static inline bool netlab_test_seed(const char *text, uint64_t *ret)
+{
+	char *end;
+	unsigned long long seed;
+
+	errno = 0;
+	seed = strtoull(text, &end, 0);
+	if (errno || *end || *text < '0' || *text > '9')
+		return false;
+	*ret = seed;
+	return true;
+}
+
 /** Brings the lab of a case up. @return 0, also where this host cannot have it (see netlab_test_lab()); -1 fails the case */
 static inline int netlab_test_setup(void **state)
 {
@@ -164,7 +178,12 @@ static inline int netlab_test_setup(void **state)
 	options.name = name;
 	options.state_dir = f->state_dir;
 	options.seed_set = true;
-	options.seed = seed ? strtoull(seed, NULL, 0) : netlab_topology_seed(t);
+	options.seed = netlab_topology_seed(t);
+	if (seed && !netlab_test_seed(seed, &options.seed)) {
+		print_error("NETLAB_SEED: '%s' is no seed (a whole number of 64 bits)\n", seed);
+		netlab_topology_free(t);
+		return -1;
+	}
 	f->seed = options.seed;
 	r = netlab_up(t, &options, &f->lab, &err);
 	netlab_topology_free(t);

@@ -113,6 +113,9 @@ int node_exec(const struct node_command *c, struct netlab_err *err)
 	execvp(c->argv[0], (char *const *)c->argv);
 	r = err_errno(err, sys_exec_error(c->argv[0], errno), "cannot run '%s'", c->argv[0]);
 	(void)missing(c->argv[0], err);
+	if (r == -ENOENT && c->argv[0][0] != '/' && strchr(c->argv[0], '/'))
+		(void)err_hint(err, "in a node a path counts from the node's \"cwd\", here '%s'",
+			       cwd);
 	return r;
 }
 

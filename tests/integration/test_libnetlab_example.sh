@@ -45,6 +45,8 @@ for _ in 1 2; do
 		fail "a bound that does not hold is told as: $(cat "$scratch/said")"
 	grep -q 'NETLAB_SEED=77$' "$scratch/said" || fail "the seed is not told: $(cat "$scratch/said")"
 done | uniq | grep -c . | grep -qx 1 || fail "one seed, two counts"
+NETLAB_SEED=7x "$scratch/bad" >"$scratch/said" 2>&1 && fail "a seed that is none is taken"
+grep -q "NETLAB_SEED: '7x' is no seed" "$scratch/said" || fail "a seed that is none is told as: $(cat "$scratch/said")"
 
 # Where the host cannot carry a lab the case is skipped, or fails where it must not be.
 if ! unshare --net tc qdisc add dev lo root netem 2>/dev/null; then

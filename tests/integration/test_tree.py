@@ -153,6 +153,8 @@ def test_the_callers_directory_stays():
         equal(netlab("-q", "run", path, "--in", "a", "--", "ls", STATE).stdout, "", "state directory")
         done = netlab("-q", "run", path, "--in", "a", "--", "/tmp/not-there", status=127, cwd=other)
         matches(done.stderr, "/tmp is the node's own")
+        done = netlab("-q", "run", path, "--in", "a", "--", "./here", status=127, cwd=other)
+        matches(done.stderr, "in a node a path counts from the node's \"cwd\", here '/'")
     finally:
         os.rmdir(other)
 
