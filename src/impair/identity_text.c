@@ -123,7 +123,7 @@ void identity_describe(struct buf *b, const struct identity *id)
 		describe_tcp(b, id);
 		break;
 	case IDENTITY_UDP:
-		buf_printf(b, "UDP of %" PRIu32 " bytes", id->len);
+		buf_printf(b, "UDP of %" PRIu32 " byte%s", id->len, id->len == 1 ? "" : "s");
 		break;
 	case IDENTITY_ICMP:
 		buf_printf(b, "ICMP%s type %u code %u", id->from.family == IP_V6 ? "v6" : "",

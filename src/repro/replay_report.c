@@ -136,14 +136,16 @@ static void print_parted(struct buf *b, const struct replay *r)
 	for (size_t i = 0; scores && i < 2 * r->topo->n_links; i++) {
 		const struct script_lane *l = &script_lanes(r->script)[i];
 		const struct score *s = &scores[i];
+		uint64_t n_new;
 
 		if (!atomic_load_explicit(&l->has_new, memory_order_acquire))
 			continue;
+		n_new = atomic_load(&l->n_new);
 		buf_printf(b,
 			   "  %s %s: %" PRIu64 " of %" PRIu64 " packets came again, %" PRIu64
-			   " are new, the first as number %" PRIu64 ": ",
+			   " %s new, the first as number %" PRIu64 ": ",
 			   r->topo->links[i / 2].name, i % 2 == 0 ? "->" : "<-", s->met,
-			   s->recorded, (uint64_t)atomic_load(&l->n_new), l->new_index);
+			   s->recorded, n_new, n_new == 1 ? "is" : "are", l->new_index);
 		identity_describe(b, &l->new_id);
 		buf_puts(b, "\n");
 	}

@@ -155,7 +155,7 @@ static void test_report(void **state)
 		"replay: 0 of 2 decisions met their packet\n"
 		"  met no packet: l -> drop of TCP SYN 10.0.0.1:* > 10.0.0.2:80, the 1st of flow 1\n"
 		"  met no packet: l -> mark of TCP SYN 10.0.0.1:* > 10.0.0.2:80, the 1st of flow 1\n"
-		"  l ->: 0 of 1 packets came again, 1 are new, the first as number 1: TCP RST "
+		"  l ->: 0 of 1 packets came again, 1 is new, the first as number 1: TCP RST "
 		"10.0.0.1:* > 10.0.0.2:80, the 1st of flow 1\n");
 	buf_deinit(&text);
 	clean(&b);
