@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The k-th system operation of `fault add` and `fault rm` fails, for every k there is; and at operations of these, and of what
- * else changes a running lab, somebody is killed: the lab is as before, or it is gone, and nothing of it is left.
+ * At operations of what changes a running lab somebody is killed: whoever acts, the command line or the supervisor. The lab is as
+ * before, or it is gone, and nothing of it is left.
  *
  * netlab-test: timeout=600 host heavy long
  */
-#include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "support/failing_command.h"
 #include "support/failing_lab.h"
@@ -19,63 +17,6 @@ static const char topology[] =
 	"    { \"name\": \"two\", \"run\": [ \"sleep\", \"600\" ], \"after\": [ \"one\" ] } ] }, \"b\": {} },"
 	"  \"links\": [ { \"name\": \"plain\", \"endpoints\": [ \"a\", \"b\" ] },"
 	"  { \"name\": \"far\", \"endpoints\": [ \"a\", \"b\" ], \"join\": \"wire\", \"delay\": \"1ms\" } ] }";
-
-static size_t rules(void)
-{
-	struct netlab_err err = { 0 };
-	json_t *list = NULL;
-	size_t n;
-
-	if (lab_faults(failing_state_dir, failing_topo->name, &list, &err) < 0)
-		fail_msg("fault ls: %s", err.message);
-	n = json_array_size(list);
-	json_decref(list);
-	return n;
-}
-
-static void check_added(const struct command *c, unsigned k)
-{
-	if (rules() != (c->code == 0))
-		command_wrong(c, k, "the rules are not as it says");
-}
-
-static void check_removed(const struct command *c, unsigned k)
-{
-	if (rules() != (c->code != 0))
-		command_wrong(c, k, "the rules are not as it says");
-}
-
-/** The wire's observer of a handover that is over may go on hearing more than it needs. */
-static bool is_spare(const struct command *c)
-{
-	(void)c;
-	return strcmp(failed_op(), "packet filter") == 0;
-}
-
-static const struct command_case faults[] = {
-	{ .line = "fault add %:plain --match icmp --nth 99 --do drop",
-	  .undo = { "fault rm --all %" },
-	  .check = check_added,
-	  .may_survive = is_spare,
-	  .every = 2 },
-	{ .line = "fault add %:far --match icmp --nth 99 --do drop",
-	  .undo = { "fault rm --all %" },
-	  .check = check_added,
-	  .may_survive = is_spare,
-	  .every = 4 },
-	{ .line = "fault rm --all %",
-	  .ready = { "fault add %:plain --match icmp --nth 99 --do drop" },
-	  .undo = { "fault rm --all %" },
-	  .check = check_removed,
-	  .may_survive = is_spare,
-	  .every = 4 },
-	{ .line = "fault rm --all %",
-	  .ready = { "fault add %:far --match icmp --nth 99 --do drop" },
-	  .undo = { "fault rm --all %" },
-	  .check = check_removed,
-	  .may_survive = is_spare,
-	  .every = 4 },
-};
 
 /* their failures are swept elsewhere: failure_change, failure_node, failure_restart */
 static const struct command_case others[] = {
@@ -96,20 +37,6 @@ static const struct command_case freezing[] = {
 	{ .line = "thaw %:a", .ready = { "freeze %:a" }, .undo = { "thaw %:a" } },
 };
 
-static void test_faults(void **state)
-{
-	struct snapshot *before = snapshot_take(world_dir);
-
-	(void)state;
-	arm(0, 0);
-	must_be_up();
-	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
-		sweep_command(&faults[i]);
-	must_go_down();
-	nothing_left(before, 0);
-	snapshot_free(before);
-}
-
 static void murder_at(const struct command_case *cases, size_t n, const struct snapshot *before)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -125,7 +52,6 @@ static void test_murders(void **state)
 	(void)state;
 	arm(0, 0);
 	must_be_up();
-	murder_at(faults, sizeof(faults) / sizeof(faults[0]), before);
 	murder_at(others, sizeof(others) / sizeof(others[0]), before);
 	if (failing_limited)
 		murder_at(freezing, sizeof(freezing) / sizeof(freezing[0]), before);
@@ -137,7 +63,6 @@ static void test_murders(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_faults),
 		cmocka_unit_test(test_murders),
 	};
 
