@@ -138,6 +138,7 @@ static void monitor(struct enter_job *j)
 	pid_t self = getpid(), pid;
 	int signal_fd;
 
+	sys_title_set(ENTER_MONITOR_COMM);
 	/* signals from inside the node are not for us */
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
@@ -166,7 +167,7 @@ static void join_the_rest(struct enter_job *j)
 	int r;
 	pid_t pid;
 
-	sys_title_set(ENTER_MONITOR_COMM); /* `exec NODE pkill -f CMD` shall not find itself */
+	sys_title_set(ENTER_COMM); /* `exec NODE pkill -f CMD` shall not find itself */
 	r = sys_setns(j->node_fd,
 		      SYS_NS_NET | SYS_NS_MNT | SYS_NS_UTS | SYS_NS_IPC | SYS_NS_CGROUP);
 	if (r < 0)

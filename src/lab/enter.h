@@ -46,6 +46,8 @@ struct enter_report {
 
 /** What the monitor is called in ps. */
 #define ENTER_MONITOR_COMM "netlab-exec"
+/** ... and of the process that makes it, which is there for a moment. */
+#define ENTER_COMM "netlab-enter"
 
 /** Runs in a child of lab_exec(): ends with 0 as soon as the monitor is on its own way. */
 void enter_node(struct enter_job *j) __attribute__((noreturn));

@@ -52,7 +52,8 @@ static void read_command(const char *pid, const char *comm, char *ret, size_t si
 
 	snprintf(path, sizeof(path), "/proc/%.20s/cmdline", pid);
 	n = sys_read_value(AT_FDCWD, path, ret, size);
-	if (n <= 0 || strcmp(comm, NODE_INIT_COMM) == 0 || strcmp(comm, ENTER_MONITOR_COMM) == 0) {
+	if (n <= 0 || strcmp(comm, NODE_INIT_COMM) == 0 || strcmp(comm, ENTER_MONITOR_COMM) == 0 ||
+	    strcmp(comm, ENTER_COMM) == 0) {
 		snprintf(ret, size, "[%s]", comm);
 		return;
 	}
