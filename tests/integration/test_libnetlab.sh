@@ -19,11 +19,10 @@ root=$scratch/root
 DESTDIR=$root cmake --install "$build" >/dev/null
 library=$(find "$root" -name libnetlab.so)
 libdir=$(dirname "$library")
-export PKG_CONFIG_PATH=$libdir/pkgconfig PKG_CONFIG_SYSROOT_DIR=$root
+export PKG_CONFIG_PATH=$libdir/pkgconfig
 read -ra flags < <(pkg-config --cflags --libs netlab)
-# The sysroot is for netlab's own files; what its .pc requires lies where it always does.
 mapfile -t required < <(pkg-config --print-requires-private netlab)
-read -ra private < <(env -u PKG_CONFIG_SYSROOT_DIR pkg-config --libs "${required[@]}")
+read -ra private < <(pkg-config --libs "${required[@]}")
 
 # ---- symbols -------------------------------------------------------------------------------------
 

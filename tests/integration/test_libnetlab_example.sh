@@ -16,16 +16,7 @@ fail()
 root=$scratch/root
 DESTDIR=$root cmake --install "$NETLAB_BUILD" >/dev/null
 libdir=$(dirname "$(find "$root" -name libnetlab.so)")
-prefix=$(dirname "$libdir")
-while [ ! -d "$prefix/include/netlab" ]; do
-	[ "$prefix" != / ] || fail "no headers were installed"
-	prefix=$(dirname "$prefix")
-done
-# For pkg-config the prefix is where it lies now; what it requires lies where it always does.
-mkdir "$scratch/pc"
-sed "s|^prefix=.*|prefix=$prefix|; s|^libdir=.*|libdir=$libdir|; s|^includedir=.*|includedir=$prefix/include|" \
-	"$libdir/pkgconfig/netlab.pc" >"$scratch/pc/netlab.pc"
-export PKG_CONFIG_PATH=$scratch/pc LD_LIBRARY_PATH=$libdir
+export PKG_CONFIG_PATH=$libdir/pkgconfig LD_LIBRARY_PATH=$libdir
 # a state directory of its own for what has no option for one
 export XDG_RUNTIME_DIR=$scratch NETLAB_STATE_DIR=$scratch/state
 

@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: MIT
 # What 'cmake --install' puts where.
+
+# Relative to the file itself: 'cmake --install --prefix' may put the tree elsewhere, and it may be moved.
+file(RELATIVE_PATH NETLAB_PC_TO_PREFIX "${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig" "${CMAKE_INSTALL_PREFIX}")
+file(RELATIVE_PATH NETLAB_PC_LIBDIR "${CMAKE_INSTALL_PREFIX}" "${CMAKE_INSTALL_FULL_LIBDIR}")
+file(RELATIVE_PATH NETLAB_PC_INCLUDEDIR "${CMAKE_INSTALL_PREFIX}" "${CMAKE_INSTALL_FULL_INCLUDEDIR}")
 configure_file(netlab.pc.in netlab.pc @ONLY)
 
 if(TARGET netlab)
