@@ -59,10 +59,11 @@ enum command_victim {
 	COMMAND_SUPERVISOR, /**< of the lab, with which all of it goes */
 	COMMAND_VICTIMS
 };
+struct snapshot;
+
 /** Kills somebody at the k-th operation, for every k there is: either there is a lab as before, in which the next try succeeds, or
  *  none, and nothing of it. The lab is up.
  *  @param[in] outside  taken before the lab was brought up */
-struct snapshot;
 void murder_command(const struct command_case *c, enum command_victim victim,
 		    const struct snapshot *outside);
 

@@ -300,10 +300,7 @@ static void assert_words(size_t (*make)(uint8_t *f, uint16_t arg), uint16_t arg,
 
 static size_t make_text(uint8_t *f, uint16_t arg)
 {
-	static const char *const texts[] = { "GET /a \"b\\\"\r\n and more",
-					     "ok\x7f"
-					     "fine",
-					     "\n" };
+	static const char *const texts[] = { "GET /a \"b\\\"\r\n and more", "ok\177fine", "\n" };
 
 	return make_tcp4(f, 0x10, texts[arg]);
 }
