@@ -93,13 +93,11 @@ static void test_link_changes(void **state)
 		{ { .verb = LAB_LINK_SET, .link = "far", .settings = cut, .n_settings = 1 },
 		  { .verb = LAB_LINK_SET, .link = "far", .settings = joined, .n_settings = 1 } },
 	};
-	struct snapshot *before = snapshot_take(world_dir);
+	struct snapshot *before = lab_begin();
 	double start = seconds();
 	unsigned n = 0;
 
 	(void)state;
-	arm(0, 0);
-	must_be_up();
 	for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++)
 		n += sweep_change(&changes[i].to, &changes[i].back, ENOMEM);
 	/* and back, from where the third leads */
@@ -108,9 +106,7 @@ static void test_link_changes(void **state)
 	n += sweep_change(&changes[2].back, &changes[2].to, ENOMEM);
 	assert_int_equal(
 		lab_link_change(failing_state_dir, failing_topo->name, &changes[2].back, NULL), 0);
-	must_go_down();
-	nothing_left(before, 0);
-	snapshot_free(before);
+	lab_end(before);
 	print_message("link changes: %u operations: %.1f s\n", n, seconds() - start);
 }
 

@@ -115,20 +115,14 @@ enum { MURDER_EVERY = 2 }; /* operations */
 /** The caller is killed while anybody is at the k-th operation: there is no lab, or a whole one that it has let go. */
 static void test_up_murder(void **state)
 {
-	char path[256];
 	struct snapshot *before;
 	double start = seconds();
 	unsigned n, k, alive = 0;
-	FILE *f;
 
 	(void)state;
 	if (getenv("NETLAB_HOST_RAN")) /* the VM is slow, and the host has tried this one */
 		skip();
-	(void)snprintf(path, sizeof(path), "%s/lab.json", world_dir);
-	f = fopen(path, "we");
-	assert_non_null(f);
-	assert_true(fputs(failing_source, f) >= 0);
-	assert_int_equal(fclose(f), 0);
+	write_topology();
 	before = snapshot_take(world_dir);
 	n = count_up();
 	nothing_left(before, 0);

@@ -77,32 +77,24 @@ static const struct command_case faults[] = {
 
 static void test_failures(void **state)
 {
-	struct snapshot *before = snapshot_take(world_dir);
+	struct snapshot *before = lab_begin();
 
 	(void)state;
-	arm(0, 0);
-	must_be_up();
 	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
 		sweep_command(&faults[i]);
-	must_go_down();
-	nothing_left(before, 0);
-	snapshot_free(before);
+	lab_end(before);
 }
 
 static void test_murders(void **state)
 {
-	struct snapshot *before = snapshot_take(world_dir);
+	struct snapshot *before = lab_begin();
 
 	(void)state;
-	arm(0, 0);
-	must_be_up();
 	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
 		for (enum command_victim v = 0; v < COMMAND_VICTIMS; v++)
 			murder_command(&faults[i], v, before);
 	}
-	must_go_down();
-	nothing_left(before, 0);
-	snapshot_free(before);
+	lab_end(before);
 }
 
 int main(void)

@@ -170,24 +170,18 @@ static void test_failures(void **state)
 
 	(void)state;
 	make_tree();
-	before = snapshot_take(world_dir);
-	arm(0, 0);
-	must_be_up();
+	before = lab_begin();
 	bring_in();
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		sweep_command(&cases[i]);
-	must_go_down();
-	nothing_left(before, 0);
-	snapshot_free(before);
+	lab_end(before);
 }
 
 static void test_murders(void **state)
 {
-	struct snapshot *before = snapshot_take(world_dir);
+	struct snapshot *before = lab_begin();
 
 	(void)state;
-	arm(0, 0);
-	must_be_up();
 	bring_in();
 	for (enum command_victim v = 0; v < COMMAND_VICTIMS; v++) {
 		for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -198,9 +192,7 @@ static void test_murders(void **state)
 			murder_command(&c, v, before);
 		}
 	}
-	must_go_down();
-	nothing_left(before, 0);
-	snapshot_free(before);
+	lab_end(before);
 }
 
 int main(void)

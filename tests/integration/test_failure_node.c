@@ -16,12 +16,10 @@ static void sweep_exec(const char *node)
 				      .lab = failing_topo->name,
 				      .node = node,
 				      .argv = argv };
-	struct snapshot *before = snapshot_take(world_dir), *running;
+	struct snapshot *before = lab_begin(), *running;
 	unsigned n, k;
 	int status;
 
-	arm(0, 0);
-	must_be_up();
 	running = snapshot_take(world_dir);
 	arm(0, 0);
 	run_in(node, argv,
@@ -127,9 +125,7 @@ static void test_down(void **state)
 	(void)state;
 	if (getenv("NETLAB_HOST_RAN"))
 		skip();
-	before = snapshot_take(world_dir);
-	arm(0, 0);
-	must_be_up();
+	before = lab_begin();
 	arm(0, 0);
 	must_go_down();
 	n = operations();

@@ -165,54 +165,32 @@ static const struct command_case stopping = {
 
 static void test_requests(void **state)
 {
-	struct snapshot *before = snapshot_take(world_dir);
+	struct snapshot *before = lab_begin();
 
 	(void)state;
-	arm(0, 0);
-	must_be_up();
 	sweep_command(&starting);
 	clean_and_make();
 	sweep_command(&starting_there);
 	clean();
 	sweep_command(&stopping);
-	must_go_down();
-	nothing_left(before, 0);
-	snapshot_free(before);
+	lab_end(before);
 }
 
 static void test_murders(void **state)
 {
-	struct snapshot *before = snapshot_take(world_dir);
+	struct snapshot *before = lab_begin();
 
 	(void)state;
-	arm(0, 0);
-	must_be_up();
 	for (enum command_victim v = 0; v < COMMAND_VICTIMS; v++) {
 		murder_command(&starting, v, before);
 		murder_command(&stopping, v, before);
 	}
-	must_go_down();
-	nothing_left(before, 0);
-	snapshot_free(before);
+	lab_end(before);
 }
 
 /* --- run --record --- */
 
 static const char run_line[] = "run --record @/record --name % @/lab.json -- true";
-
-/** @return a snapshot with the topology's file */
-static struct snapshot *write_topology(void)
-{
-	char path[256];
-	FILE *f;
-
-	(void)snprintf(path, sizeof(path), "%s/lab.json", world_dir);
-	f = fopen(path, "we");
-	assert_non_null(f);
-	assert_true(fputs(topology, f) >= 0);
-	assert_int_equal(fclose(f), 0);
-	return snapshot_take(world_dir);
-}
 
 /** How many operations it takes, but for those that come when it has ended. */
 static unsigned count_run(const struct snapshot *before)
@@ -257,11 +235,14 @@ static void check_run(const struct command *c, unsigned k)
 
 static void test_run(void **state)
 {
-	struct snapshot *before = write_topology();
-	unsigned n = count_run(before), k;
+	struct snapshot *before;
+	unsigned n, k;
 	double start = seconds();
 
 	(void)state;
+	write_topology();
+	before = snapshot_take(world_dir);
+	n = count_run(before);
 	for (k = failing_first; k <= n; k += failing_step) {
 		struct command did;
 
@@ -302,9 +283,11 @@ static void murder_run(int how, const struct snapshot *before)
 
 static void test_run_murders(void **state)
 {
-	struct snapshot *before = write_topology();
+	struct snapshot *before;
 
 	(void)state;
+	write_topology();
+	before = snapshot_take(world_dir);
 	murder_run(FAILING_DIES, before);
 	murder_run(FAILING_KILLS, before);
 	snapshot_free(before);

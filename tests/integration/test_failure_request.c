@@ -47,17 +47,13 @@ static void murder_at(const struct command_case *cases, size_t n, const struct s
 
 static void test_murders(void **state)
 {
-	struct snapshot *before = snapshot_take(world_dir);
+	struct snapshot *before = lab_begin();
 
 	(void)state;
-	arm(0, 0);
-	must_be_up();
 	murder_at(others, sizeof(others) / sizeof(others[0]), before);
 	if (failing_limited)
 		murder_at(freezing, sizeof(freezing) / sizeof(freezing[0]), before);
-	must_go_down();
-	nothing_left(before, 0);
-	snapshot_free(before);
+	lab_end(before);
 }
 
 int main(void)

@@ -104,18 +104,14 @@ static void sweep_kill(const char *node)
 static void test_restart(void **state)
 {
 	static const char *const nodes[] = { "sw", "b", "a" };
-	struct snapshot *before = snapshot_take(world_dir);
+	struct snapshot *before = lab_begin();
 
 	(void)state;
-	arm(0, 0);
-	must_be_up();
 	for (size_t i = 0; i < sizeof(nodes) / sizeof(nodes[0]); i++)
 		sweep_restart(nodes[i]);
 	if (!getenv("NETLAB_HOST_RAN")) /* the VM is slow, and the host has tried this one */
 		sweep_kill("a");
-	must_go_down();
-	nothing_left(before, 0);
-	snapshot_free(before);
+	lab_end(before);
 }
 
 static int ask(enum lab_service_verb verb, struct netlab_err *err)
@@ -174,17 +170,13 @@ static void test_services(void **state)
 	(void)state;
 	if (getenv("NETLAB_HOST_RAN"))
 		skip();
-	before = snapshot_take(world_dir);
-	arm(0, 0);
-	must_be_up();
+	before = lab_begin();
 	sweep_service(LAB_SERVICE_STOP, LAB_SERVICE_START);
 	must(LAB_SERVICE_STOP);
 	sweep_service(LAB_SERVICE_START, LAB_SERVICE_STOP);
 	must(LAB_SERVICE_START);
 	sweep_service(LAB_SERVICE_RESTART, LAB_SERVICE_START);
-	must_go_down();
-	nothing_left(before, 0);
-	snapshot_free(before);
+	lab_end(before);
 }
 
 int main(void)

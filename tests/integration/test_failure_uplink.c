@@ -78,18 +78,12 @@ static void test_up_murders(void **state)
 	static const char line[] = "up --netns-names --name % @/lab.json";
 	struct snapshot *before;
 	double start = seconds();
-	char path[256];
 	unsigned n, k;
-	FILE *f;
 
 	(void)state;
 	if (getenv("NETLAB_HOST_RAN")) /* the VM is slow, and the host has tried this one */
 		skip();
-	(void)snprintf(path, sizeof(path), "%s/lab.json", world_dir);
-	f = fopen(path, "we");
-	assert_non_null(f);
-	assert_true(fputs(topology, f) >= 0);
-	assert_int_equal(fclose(f), 0);
+	write_topology();
 	before = prepare();
 	if (!before)
 		skip();
@@ -141,9 +135,7 @@ static void test_restart(void **state)
 	sweep_command(&restart);
 	for (enum command_victim v = 0; v < COMMAND_VICTIMS; v++)
 		murder_command(&restart, v, before);
-	must_go_down();
-	nothing_left(before, 0);
-	snapshot_free(before);
+	lab_end(before);
 }
 
 int main(void)

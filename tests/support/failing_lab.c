@@ -24,6 +24,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "support/program.h"
 #include "sys/cgroup.h"
 #include "sys/gate.h"
 #include "sys/netns.h"
@@ -233,6 +234,30 @@ void must_go_down(void)
 
 	if (lab_down(failing_state_dir, failing_topo->name, &was_running, &err) < 0)
 		fail_msg("down: %s", err.message);
+}
+
+struct snapshot *lab_begin(void)
+{
+	struct snapshot *before = snapshot_take(world_dir);
+
+	arm(0, 0);
+	must_be_up();
+	return before;
+}
+
+void lab_end(struct snapshot *before)
+{
+	must_go_down();
+	nothing_left(before, 0);
+	snapshot_free(before);
+}
+
+void write_topology(void)
+{
+	char path[256];
+
+	(void)snprintf(path, sizeof(path), "%s/lab.json", world_dir);
+	program_write_file(path, failing_source);
 }
 
 void run_in(const char *node, const char *const *argv, int want)

@@ -74,6 +74,12 @@ bool is_left_to_host(unsigned k);
 int up(struct netlab_err *err);
 void must_be_up(void);
 void must_go_down(void);
+/** Brings it up, nothing being armed. @return what there was before, for lab_end() */
+struct snapshot *lab_begin(void);
+/** Takes it down: there is nothing that was not before. */
+void lab_end(struct snapshot *before);
+/** Its topology as lab.json in world_dir, for command lines. */
+void write_topology(void);
 /** Runs a command in a node, which has to end so. */
 void run_in(const char *node, const char *const *argv, int want);
 /** A packet gets from a to b and back: an echo is asked for until it comes, for some are lost on purpose, and one may be
