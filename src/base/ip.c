@@ -62,6 +62,13 @@ const char *ip_format_addr(const struct ip_addr *a, char text[IP_TEXT_MAX])
 	return text;
 }
 
+const char *mac_format(const uint8_t mac[6], char text[MAC_TEXT_SIZE])
+{
+	snprintf(text, MAC_TEXT_SIZE, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2],
+		 mac[3], mac[4], mac[5]);
+	return text;
+}
+
 const char *ip_format_prefix(const struct ip_prefix *p, char text[IP_TEXT_MAX])
 {
 	size_t used;

@@ -32,6 +32,9 @@ int ip_parse_addr(const char *text, struct ip_addr *ret);
 int ip_parse_prefix(const char *text, struct ip_prefix *ret);
 /** Writes the address in the canonical form (RFC 5952). @return text */
 const char *ip_format_addr(const struct ip_addr *a, char text[IP_TEXT_MAX]);
+enum { MAC_TEXT_SIZE = 18 };
+/** Writes an Ethernet address, "02:6e:6c:00:00:01". @return text */
+const char *mac_format(const uint8_t mac[6], char text[MAC_TEXT_SIZE]);
 /** Writes ADDRESS/LEN. @return text */
 const char *ip_format_prefix(const struct ip_prefix *p, char text[IP_TEXT_MAX]);
 /** @return 32 or 128 */

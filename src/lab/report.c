@@ -80,15 +80,13 @@ json_t *report_error(const struct netlab_err *err)
 static json_t *report_interface(const struct supervisor *s, const struct plan_interface *in)
 {
 	json_t *addresses = json_array();
-	char mac[18], text[IP_TEXT_MAX];
+	char mac[MAC_TEXT_SIZE], text[IP_TEXT_MAX];
 
 	for (size_t i = 0; i < in->n_addresses; i++)
 		json_array_append_new(addresses,
 				      json_string(ip_format_prefix(&in->addresses[i], text)));
-	snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", in->mac[0], in->mac[1],
-		 in->mac[2], in->mac[3], in->mac[4], in->mac[5]);
-	return json_pack("{s:s,s:s,s:o,s:i,s:o}", "name", in->name, "mac", mac, "addresses",
-			 addresses, "mtu", (int)in->mtu, "link",
+	return json_pack("{s:s,s:s,s:o,s:i,s:o}", "name", in->name, "mac", mac_format(in->mac, mac),
+			 "addresses", addresses, "mtu", (int)in->mtu, "link",
 			 in->link == SIZE_MAX ? json_null()
 					      : json_string(s->topo->links[in->link].name));
 }

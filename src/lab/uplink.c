@@ -413,16 +413,14 @@ int uplink_make_again(struct supervisor *s, struct netlab_err *err)
 
 json_t *uplink_report(const struct supervisor *s)
 {
-	char address[IP_TEXT_MAX], mac[18];
+	char address[IP_TEXT_MAX], mac[MAC_TEXT_SIZE];
 	struct names names;
 
 	name_ends(s, 0, &names);
-	snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", names.mac[1][0],
-		 names.mac[1][1], names.mac[1][2], names.mac[1][3], names.mac[1][4],
-		 names.mac[1][5]);
-	return json_pack("{s:s, s:s, s:[s], s:i, s:n, s:s}", "name", PLAN_UPLINK_NAME, "mac", mac,
-			 "addresses", ip_format_prefix(&s->uplink.address, address), "mtu",
-			 (int)MTU, "link", "host_interface", names.host);
+	return json_pack("{s:s, s:s, s:[s], s:i, s:n, s:s}", "name", PLAN_UPLINK_NAME, "mac",
+			 mac_format(names.mac[1], mac), "addresses",
+			 ip_format_prefix(&s->uplink.address, address), "mtu", (int)MTU, "link",
+			 "host_interface", names.host);
 }
 
 void uplink_remove(struct supervisor *s)

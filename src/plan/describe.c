@@ -7,13 +7,6 @@
 
 #include "base/units.h"
 
-static const char *mac_text(const uint8_t mac[6], char text[18])
-{
-	snprintf(text, 18, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4],
-		 mac[5]);
-	return text;
-}
-
 static const char *interface_name(const struct plan *p, const struct plan_op *op,
 				  uint32_t interface)
 {
@@ -26,11 +19,11 @@ static void describe_veth(struct buf *b, const struct plan *p, const struct plan
 	const struct plan_link *made = &p->links[op->link.link];
 	size_t node = link->ends[op->link.end].node;
 	const struct plan_interface *i = &p->nodes[node].interfaces[made->interface[op->link.end]];
-	char mac[18];
+	char mac[MAC_TEXT_SIZE];
 
 	buf_printf(b, "veth %s of node '%s' to %s in the fabric, mac %s, mtu %u (link '%s')",
 		   i->name, p->topo->nodes[node].name, made->ends[op->link.end].name,
-		   mac_text(i->mac, mac), i->mtu, link->name);
+		   mac_format(i->mac, mac), i->mtu, link->name);
 }
 
 static void describe_redirect(struct buf *b, const struct plan *p, const struct plan_op *op)
@@ -228,7 +221,7 @@ static void describe_inside(struct buf *b, const struct plan *p, const struct pl
 		break;
 	case PLAN_NEIGHBOUR:
 		buf_printf(b, "neighbour %s at %s on %s", ip_format_addr(&op->neighbour.addr, text),
-			   mac_text(op->neighbour.mac, mac),
+			   mac_format(op->neighbour.mac, mac),
 			   interface_name(p, op, op->neighbour.interface));
 		break;
 	case PLAN_UPLINK:

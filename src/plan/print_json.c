@@ -34,8 +34,9 @@ static void put_number(struct buf *b, const char *key, uint64_t value)
 
 static void put_mac(struct buf *b, const uint8_t mac[6])
 {
-	buf_printf(b, ",\"mac\":\"%02x:%02x:%02x:%02x:%02x:%02x\"", mac[0], mac[1], mac[2], mac[3],
-		   mac[4], mac[5]);
+	char text[MAC_TEXT_SIZE];
+
+	buf_printf(b, ",\"mac\":\"%s\"", mac_format(mac, text));
 }
 
 static const char *fabric_name(const struct plan *p, const struct plan_op *op, unsigned end)

@@ -210,8 +210,9 @@ static void put_node(struct script *s, uint32_t n)
 
 static void put_mac(struct buf *b, const uint8_t mac[6])
 {
-	buf_printf(b, " address %02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3],
-		   mac[4], mac[5]);
+	char text[MAC_TEXT_SIZE];
+
+	buf_printf(b, " address %s", mac_format(mac, text));
 }
 
 static void put_veth(struct script *s, const struct plan_op *op)
@@ -304,14 +305,11 @@ static void put_address(struct script *s, const struct plan_op *op)
 
 static void put_neighbour(struct script *s, const struct plan_op *op)
 {
-	const uint8_t *mac = op->neighbour.mac;
-	char text[IP_TEXT_MAX];
+	char text[IP_TEXT_MAX], mac[MAC_TEXT_SIZE];
 
-	buf_printf(
-		s->b,
-		"neighbour replace %s lladdr %02x:%02x:%02x:%02x:%02x:%02x dev %s nud permanent\n",
-		ip_format_addr(&op->neighbour.addr, text), mac[0], mac[1], mac[2], mac[3], mac[4],
-		mac[5], interface_name(s, op, op->neighbour.interface));
+	buf_printf(s->b, "neighbour replace %s lladdr %s dev %s nud permanent\n",
+		   ip_format_addr(&op->neighbour.addr, text), mac_format(op->neighbour.mac, mac),
+		   interface_name(s, op, op->neighbour.interface));
 }
 
 static void put_route(struct script *s, const struct plan_op *op)

@@ -291,15 +291,14 @@ static void check_macs(struct document *d)
 							.key = entry->name,
 							.index = j };
 			const struct path mac = { .up = &interface, .key = "mac" };
-			const uint8_t *m = entry->mac;
+			char printed[MAC_TEXT_SIZE];
 			const char *text;
 			size_t other;
 			int added;
 
 			if (!entry->mac_set || find_interface(d, i, entry->name) == MAP_NONE)
 				continue;
-			text = arena_printf(d->p.arena, "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1],
-					    m[2], m[3], m[4], m[5]);
+			text = arena_strdup(d->p.arena, mac_format(entry->mac, printed));
 			added = text ? map_add(&macs, text, i, &other) : -1;
 			if (added < 0)
 				d->p.oom = true;
