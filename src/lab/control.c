@@ -179,11 +179,7 @@ static int find_live_node(struct supervisor *s, const json_t *request, size_t *r
 	if (*ret == SIZE_MAX)
 		return err_set(err, ENOENT, "node '%s': no such node in this lab",
 			       name ? name : "");
-	if (s->nodes[*ret].pid == 0) {
-		err_set(err, ESRCH, "node '%s' is dead", name);
-		return err_hint(err, "`netlab restart %s` brings it back", name);
-	}
-	return 0;
+	return supervisor_refuse_dead(s, *ret, err);
 }
 
 /** What `exec` needs: the node's pidfd, and how its processes start. */

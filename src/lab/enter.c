@@ -41,8 +41,8 @@ static void fail_joining(const struct enter_job *j, int r)
 		err_hint(&err, "run as the user that started the lab, or as root");
 	else if (r == -ESRCH)
 		err_hint(&err, "the node died meanwhile");
-	else if (r == -EAGAIN)
-		err_hint(&err, "raise kernel.pid_max or the limit of processes (ulimit -u)");
+	else
+		sys_hint_limit(r, &err);
 	fail(j, &err);
 }
 

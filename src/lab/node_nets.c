@@ -148,8 +148,7 @@ static int start_maker(struct supervisor *s, size_t n, struct netlab_err *err)
 	if (is_first && is_refusal(r))
 		return do_without(s, r);
 	(void)err_errno(err, r, "creating the nodes' user namespace");
-	if (r == -EAGAIN)
-		err_hint(err, "raise kernel.pid_max or the limit of processes (ulimit -u)");
+	sys_hint_limit(r, err);
 	return r;
 }
 

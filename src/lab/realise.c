@@ -93,11 +93,7 @@ static int spawn(struct supervisor *s, uint32_t node, int hello_fd, struct netla
 	if (pid < 0) {
 		err_errno(err, pid, "node '%s': creating its namespaces",
 			  s->topo->nodes[node].name);
-		if (pid == -ENOSPC || pid == -EUSERS) {
-			err_class(err, NETLAB_EXIT_UNSUPPORTED);
-			err_hint(err, "raise user.max_*_namespaces (sysctl)");
-		} else if (pid == -EAGAIN)
-			err_hint(err, "raise kernel.pid_max or the limit of processes (ulimit -u)");
+		sys_hint_limit(pid, err);
 		return pid;
 	}
 	s->nodes[node].pid = pid;

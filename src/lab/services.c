@@ -73,10 +73,9 @@ static int judge(const struct supervisor *s, size_t node, size_t index, struct n
 	case SERVICE_FAILED:
 		return service_words_failed(s, node, index, err);
 	case SERVICE_STOPPED:
-		(void)err_set(err, ECANCELED, "service '%s/%s' was stopped%s",
-			      s->topo->nodes[node].name, about(s, node, index)->name,
-			      s->nodes[node].pid == 0 ? ": its node died" : "");
-		return err->code;
+		return err_set(err, ECANCELED, "service '%s/%s' was stopped%s",
+			       s->topo->nodes[node].name, about(s, node, index)->name,
+			       s->nodes[node].pid == 0 ? ": its node died" : "");
 	case SERVICE_BACKING_OFF:
 		return is->was_ready ? 0 : 1;
 	case SERVICE_WAITING:
@@ -360,12 +359,8 @@ json_t *services_request(struct supervisor *s, const json_t *request, struct ser
 	if (find(s, request, &w, err) < 0)
 		return NULL;
 	node = &s->topo->nodes[w.node];
-	if (s->nodes[w.node].pid == 0 && w.verb != SERVICES_STATUS) {
-		err_set(err, ESRCH, "node '%s' is dead", node->name);
-		err_hint(err, "`netlab restart %s` brings it back", node->name);
-		return NULL;
-	}
-	if (w.verb != SERVICES_STATUS && limits_refuse_frozen(s, w.node, err) < 0)
+	if (w.verb != SERVICES_STATUS && (supervisor_refuse_dead(s, w.node, err) < 0 ||
+					  limits_refuse_frozen(s, w.node, err) < 0))
 		return NULL;
 	n = node->n_services;
 	for (size_t i = 0; i < n; i++) {

@@ -89,6 +89,16 @@ void supervisor_log(const char *fmt, ...)
 		      now.tv_nsec / 1000000, text);
 }
 
+int supervisor_refuse_dead(const struct supervisor *s, size_t node, struct netlab_err *err)
+{
+	const char *name = s->topo->nodes[node].name;
+
+	if (s->nodes[node].pid > 0)
+		return 0;
+	(void)err_set(err, ESRCH, "node '%s' is dead", name);
+	return err_hint(err, "`netlab restart %s` brings it back", name);
+}
+
 static void kill_nodes(const struct supervisor *s)
 {
 	for (size_t i = 0; i < s->topo->n_nodes; i++) {

@@ -180,6 +180,8 @@ struct supervisor_boot {
 /** Runs the lab; does not return. */
 void supervisor_main(const struct supervisor_boot *boot) __attribute__((noreturn));
 
+/** For what needs a node that lives. @return 0; -ESRCH with *err and the remedy */
+int supervisor_refuse_dead(const struct supervisor *s, size_t node, struct netlab_err *err);
 /** Finds out what this kernel can shape with, once. */
 int supervisor_probe(struct supervisor *s, struct netlab_err *err);
 /** Reports the end of a phase of `up` to the caller. For all that comes before UP_READY. */

@@ -127,11 +127,8 @@ static json_t *tap_node(struct supervisor *s, size_t node, const char *interface
 		(void)err_hint(err, "'netlab show' lists those that links make");
 		return NULL;
 	}
-	if (s->nodes[node].pid == 0) {
-		(void)err_set(err, ESRCH, "node '%s' is dead", name);
-		(void)err_hint(err, "`netlab restart %s` brings it back", name);
+	if (supervisor_refuse_dead(s, node, err) < 0)
 		return NULL;
-	}
 	pidfd = sys_pidfd_open(s->nodes[node].pid);
 	*ret_fd = pidfd < 0 ? pidfd
 			    : open_there(pidfd, out ? SYS_PACKET_OUTGOING : SYS_PACKET_INCOMING,

@@ -162,10 +162,7 @@ static int take_net(int nets_fd, struct netlab_err *err)
 	/* a message without its descriptor: there was no room for it, unix(7) */
 	r = len < 0 ? (int)len : net.error < 0 ? net.error : -EMFILE;
 	err_errno(err, r, "creating its namespaces");
-	if (r == -ENOSPC || r == -EUSERS) {
-		err_class(err, NETLAB_EXIT_UNSUPPORTED);
-		err_hint(err, "raise user.max_*_namespaces (sysctl)");
-	}
+	sys_hint_limit(r, err);
 	return r;
 }
 

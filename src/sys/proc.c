@@ -147,6 +147,16 @@ int sys_unshare(unsigned namespaces)
 	return unshare((int)clone_flags(namespaces)) < 0 ? -errno : 0;
 }
 
+void sys_hint_limit(int r, struct netlab_err *err)
+{
+	if (r == -ENOSPC || r == -EUSERS) {
+		(void)err_class(err, NETLAB_EXIT_UNSUPPORTED);
+		(void)err_hint(err, "raise user.max_*_namespaces (sysctl)");
+	} else if (r == -EAGAIN) {
+		(void)err_hint(err, "raise kernel.pid_max or the limit of processes (ulimit -u)");
+	}
+}
+
 void sys_adopt_orphans(void)
 {
 	(void)prctl(PR_SET_CHILD_SUBREAPER, 1);

@@ -65,6 +65,8 @@ int sys_namespace(int proc_fd, pid_t pid, const char *kind, uint64_t *ret);
 /** A descriptor of the caller's own namespace of a kind. @param[in] proc_fd  any /proc that shows the caller
  *  @return a close-on-exec descriptor, negative errno */
 int sys_own_namespace(int proc_fd, const char *kind);
+/** Says in *err, of a clone or an unshare that failed with r, which limit of the host's is to be raised, if it was one. */
+void sys_hint_limit(int r, struct netlab_err *err);
 /** Gives the caller new namespaces; a PID or user namespace is for sys_clone(). @return 0, negative errno */
 int sys_unshare(unsigned namespaces);
 /** Makes the caller the parent of descendants whose parent ends, as PID 1 of a namespace is by nature. */
