@@ -14,6 +14,7 @@
 #include "cli/target.h"
 #include "plan/plan.h"
 #include "sys/fs.h"
+#include "topo/diag.h"
 
 #define RED    "\033[1;31m"
 #define YELLOW "\033[1;33m"
@@ -159,39 +160,24 @@ static int print_invalid(struct cli *c, const struct cli_topology *t)
 /* A problem that planning found, as one of the parser's. */
 static void keep_problem(void *ctx, const struct netlab_err *problem)
 {
-	struct cli_topology *t = ctx;
-	struct topo_diags *d = &t->diags;
-	bool at = problem->where[0], hint = problem->hint[0];
-	struct topo_diag item = {
-		.where = arena_printf(&d->arena, "%s%s%s", t->file, at ? ": " : "", problem->where),
-		.message = arena_strdup(&d->arena, problem->message),
-		.hint = hint ? arena_strdup(&d->arena, problem->hint) : NULL,
-	};
+	struct diag_sink *sink = ctx;
+	char where[sizeof(problem->where) + 4096];
 
-	if (d->n == d->size) {
-		size_t size = d->size ? 2 * d->size : 8;
-		struct topo_diag *more = reallocarray(d->items, size, sizeof(*more));
-
-		d->failed = d->failed || !more;
-		if (!more)
-			return;
-		d->items = more;
-		d->size = size;
-	}
-	d->failed = d->failed || !item.where || !item.message || (hint && !item.hint);
-	if (d->failed)
-		return;
-	d->items[d->n++] = item;
-	d->n_errors++;
+	(void)snprintf(where, sizeof(where), "%s%s%s", sink->file, problem->where[0] ? ": " : "",
+		       problem->where);
+	diag_error_at(sink, where, 0, 0, problem->hint[0] ? problem->hint : NULL, "%s",
+		      problem->message);
 }
 
 int cli_topology_no_plan(struct cli *c, const struct cli_topology *t)
 {
 	struct cli_topology problems = { .file = t->file };
+	struct diag_sink sink = { .out = &problems.diags, .file = t->file };
 	int code;
 
 	if (c->err.exit == NETLAB_EXIT_INVALID)
-		(void)plan_check(t->topo, NULL, keep_problem, &problems, NULL);
+		(void)plan_check(t->topo, NULL, keep_problem, &sink, NULL);
+	diag_finish(&sink);
 	code = problems.diags.n_errors > 1 ? print_invalid(c, &problems) : cli_fail(c, &c->err);
 	cli_topology_deinit(&problems);
 	return code;

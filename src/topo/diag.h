@@ -51,7 +51,8 @@ void diag_error(struct diag_sink *s, const struct path *at, const char *hint, co
 /** Adds a warning at a JSON place. */
 void diag_warning(struct diag_sink *s, const struct path *at, const char *hint, const char *fmt,
 		  ...) __attribute__((format(printf, 4, 5)));
-/** Adds an error at a position of the text (both from 1; 0, 0: none), or of the command line's `option` when not NULL. */
+/** Adds an error at a position of the text (both from 1; 0, 0: none), or of what `option` names, such as
+ *  one of the command line, when not NULL. */
 void diag_error_at(struct diag_sink *s, const char *option, unsigned line, unsigned column,
 		   const char *hint, const char *fmt, ...) __attribute__((format(printf, 6, 7)));
 /** A formatted hint, owned by the sink; NULL when out of memory. */
