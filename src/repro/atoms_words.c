@@ -91,41 +91,31 @@ static void print_icmp(struct buf *b, const struct identity *id)
 		buf_printf(b, "ICMP packet of type %u", type);
 }
 
-static void print_protocol(struct buf *b, unsigned proto)
+static void print_ip(struct buf *b, unsigned proto, bool with_article)
 {
 	/* IANA's protocol numbers */
 	static const struct {
 		unsigned proto;
-		const char *name;
-	} known[] = { { 1, "an ICMP" },  { 2, "an IGMP" },  { 6, "a TCP" },      { 17, "a UDP" },
-		      { 47, "a GRE" },   { 50, "an ESP" },  { 58, "an ICMPv6" }, { 89, "an OSPF" },
-		      { 112, "a VRRP" }, { 132, "an SCTP" } };
+		const char *article, *name;
+	} known[] = { { 1, "an", "ICMP" },    { 2, "an", "IGMP" },  { 6, "a", "TCP" },
+		      { 17, "a", "UDP" },     { 47, "a", "GRE" },   { 50, "an", "ESP" },
+		      { 58, "an", "ICMPv6" }, { 89, "an", "OSPF" }, { 112, "a", "VRRP" },
+		      { 132, "an", "SCTP" } };
 
 	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
 		if (known[i].proto == proto) {
-			buf_printf(b, "%s packet", known[i].name);
+			buf_printf(b, "%s%s%s packet", with_article ? known[i].article : "",
+				   with_article ? " " : "", known[i].name);
 			return;
 		}
 	}
-	buf_printf(b, "a packet of IP protocol %u", proto);
-}
-
-/** "a VRRP packet" without its article. */
-static void print_ip(struct buf *b, unsigned proto)
-{
-	_cleanup_buf_ struct buf with = { 0 };
-	const char *text;
-
-	print_protocol(&with, proto);
-	text = buf_text(&with);
-	text = text ? strchr(text, ' ') : NULL;
-	buf_puts(b, text ? text + 1 : "packet");
+	buf_printf(b, "%spacket of IP protocol %u", with_article ? "a " : "", proto);
 }
 
 static void print_fragment(struct buf *b, const struct expression_fragment *f)
 {
 	buf_printf(b, "fragment from byte %" PRIu32 " of ", f->offset);
-	print_protocol(b, f->proto);
+	print_ip(b, f->proto, true);
 }
 
 static void print_kind(struct buf *b, const struct identity *id)
@@ -141,7 +131,7 @@ static void print_kind(struct buf *b, const struct identity *id)
 		print_icmp(b, id);
 		return;
 	case IDENTITY_IP:
-		print_ip(b, id->type);
+		print_ip(b, id->type, false);
 		return;
 	case IDENTITY_FRAME:
 	case IDENTITY_KINDS:
