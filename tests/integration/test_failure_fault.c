@@ -90,10 +90,7 @@ static void test_murders(void **state)
 	struct snapshot *before = lab_begin();
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
-		for (enum command_victim v = 0; v < COMMAND_VICTIMS; v++)
-			murder_command(&faults[i], v, before);
-	}
+	murder_commands(faults, sizeof(faults) / sizeof(faults[0]), before);
 	lab_end(before);
 }
 

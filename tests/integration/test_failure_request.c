@@ -37,22 +37,14 @@ static const struct command_case freezing[] = {
 	{ .line = "thaw %:a", .ready = { "freeze %:a" }, .undo = { "thaw %:a" } },
 };
 
-static void murder_at(const struct command_case *cases, size_t n, const struct snapshot *before)
-{
-	for (size_t i = 0; i < n; i++) {
-		for (enum command_victim v = 0; v < COMMAND_VICTIMS; v++)
-			murder_command(&cases[i], v, before);
-	}
-}
-
 static void test_murders(void **state)
 {
 	struct snapshot *before = lab_begin();
 
 	(void)state;
-	murder_at(others, sizeof(others) / sizeof(others[0]), before);
+	murder_commands(others, sizeof(others) / sizeof(others[0]), before);
 	if (failing_limited)
-		murder_at(freezing, sizeof(freezing) / sizeof(freezing[0]), before);
+		murder_commands(freezing, sizeof(freezing) / sizeof(freezing[0]), before);
 	lab_end(before);
 }
 

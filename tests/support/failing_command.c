@@ -410,3 +410,11 @@ void murder_command(const struct command_case *c, enum command_victim victim,
 			"%s: %s killed at up to %u operations, the lab with it at %u: %.1f s\n",
 			c->line, names[victim], k - 1, gone, seconds() - start);
 }
+
+void murder_commands(const struct command_case *cases, size_t n, const struct snapshot *outside)
+{
+	for (size_t i = 0; i < n; i++) {
+		for (enum command_victim v = 0; v < COMMAND_VICTIMS; v++)
+			murder_command(&cases[i], v, outside);
+	}
+}

@@ -66,5 +66,7 @@ struct snapshot;
  *  @param[in] outside  taken before the lab was brought up */
 void murder_command(const struct command_case *c, enum command_victim victim,
 		    const struct snapshot *outside);
+/** Kills each of them at each of n. */
+void murder_commands(const struct command_case *cases, size_t n, const struct snapshot *outside);
 
 #endif
